@@ -1,0 +1,194 @@
+"""Keeps one credential usable: one fetch at a time, ahead of the expiry, in the background.
+
+A credential is *fresh*, then *due* (in the last part of its life: still used while one refresh runs in the
+background), then *expired* or *rejected* (callers wait for the one refresh).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from ._credential import Credential, CredentialProvider
+from ._errors import CredentialsUnavailableError, OCIAuthError
+from ._waiting import in_thread
+
+log = logging.getLogger("oci_httpx_auth")
+
+# A refresh falls due at a random moment of this part of a credential's life, counted from its end, so that processes
+# that were started together do not refresh together.
+_REFRESH_WINDOW = (0.10, 0.25)
+_BACK_OFF = (1.0, 30.0)  # seconds, first and longest, after a refresh that failed
+
+
+@dataclass(frozen=True)
+class CacheStatus:
+    """A snapshot, in seconds since the epoch by this machine's clock."""
+
+    expires_at: float | None
+    last_refresh: float | None
+    next_refresh: float | None
+    last_error: str | None
+
+
+class CredentialCache:
+    """Hands out a provider's credential to any number of threads, loops and tasks.
+
+    `acquire` never blocks, and holds its lock for a few attribute reads only.
+    """
+
+    def __init__(self, provider: CredentialProvider, *, clock: Callable[[], float]) -> None:
+        self._provider = provider
+        self._clock = clock
+        self._current: Credential | None = None
+        self._obtained_at: float | None = None
+        self._due_before_end = 0.0
+        self._failures = 0
+        self._last_error: str | None = None
+        self._start()
+
+    def _start(self) -> None:
+        # The state that belongs to one process: a fork copies neither threads nor who holds a lock.
+        self._pid = os.getpid()
+        # Reentrant, since a refresh runs in place when no thread can be started.
+        self._lock = threading.RLock()
+        self._flight: Future[Credential] | None = None
+        self._retry_at = float("-inf")
+
+    def acquire(self, *, rejected: Credential | None = None, offset: float = 0.0) -> Credential | Future[Credential]:
+        """The credential to sign with, or the future of the refresh that will bring it.
+
+        rejected: the credential that a server refused; another one is fetched unless it was replaced meanwhile.
+        offset: how far the server's clock is ahead of ours, seconds.
+        """
+        if self._pid != os.getpid():
+            self._start()
+        current = self._current
+        if current is not None and current is not rejected and current.expires_at is None:
+            return current  # without an end there is nothing to look at
+        with self._lock:
+            current = self._current
+            if current is None or current is rejected:
+                return self._launch()
+            expiry = current.expiry(offset)
+            if expiry is None:
+                return current
+            now = self._clock()
+            if now >= expiry:
+                return self._launch()
+            if now >= expiry - self._due_before_end and now >= self._retry_at:
+                self._launch()
+            return current
+
+    def status(self) -> CacheStatus:
+        current = self._current
+        expiry = None if current is None else current.expiry()
+        return CacheStatus(
+            expires_at=expiry,
+            last_refresh=self._obtained_at,
+            next_refresh=None if expiry is None else max(expiry - self._due_before_end, self._retry_at),
+            last_error=self._last_error,
+        )
+
+    def _launch(self) -> Future[Credential]:
+        """Start a refresh, or join the one that is under way. The lock is held."""
+        if self._flight is not None:
+            return self._flight
+        flight = in_thread(self._refresh, "oci-credential-refresh")
+        # The refresh needs the lock to finish. If it has, no thread was to be had and it ran right here.
+        self._flight = None if flight.done() else flight
+        return flight
+
+    def _refresh(self) -> Credential:
+        """Fetch, and store what came. On the refresh thread."""
+        lock = self._lock
+        started = time.perf_counter()
+        try:
+            fetched = self._provider.fetch()
+        except BaseException as error:
+            with lock:
+                self._flight = None
+                self._failed(error, time.perf_counter() - started)
+            raise
+        with lock:
+            self._flight = None
+            return self._store(fetched, time.perf_counter() - started)
+
+    def _store(self, fetched: Credential, seconds: float) -> Credential:
+        now = self._clock()
+        self._last_error = None
+        if fetched == self._current:
+            # Nothing newer is to be had yet. The very object is kept, by which callers see just that.
+            self._back_off(now)
+            log.debug("OCI credential of %s is unchanged (%.3f s)", describe(self._provider), seconds)
+            return self._current
+        expiry = fetched.expiry()
+        if expiry is not None:
+            issued_at = fetched.issued_at
+            life = expiry - now if issued_at is None or fetched.expires_at is None else fetched.expires_at - issued_at
+            self._due_before_end = max(life, 0.0) * random.uniform(*_REFRESH_WINDOW)
+        self._current = fetched
+        self._obtained_at = now
+        self._failures = 0
+        self._retry_at = float("-inf")
+        log.info(
+            "OCI credential of %s refreshed in %.3f s, %s",
+            describe(self._provider),
+            seconds,
+            "without expiry" if expiry is None else f"valid for {expiry - now:.0f} s",
+        )
+        return fetched
+
+    def _failed(self, error: BaseException, seconds: float) -> None:
+        now = self._clock()
+        self._back_off(now)
+        self._last_error = explain(error)
+        expiry = None if self._current is None else self._current.expiry()
+        usable = self._current is not None and (expiry is None or now < expiry)
+        log.warning(
+            "OCI credential of %s could not be refreshed (%.3f s): %s%s",
+            describe(self._provider),
+            seconds,
+            self._last_error,
+            " The present one stays in use." if usable else "",
+        )
+
+    def _back_off(self, now: float) -> None:
+        """Do not try again at once, and never so late that the credential ends before."""
+        first, longest = _BACK_OFF
+        delay = min(first * 2.0 ** min(self._failures, 10), longest)
+        self._failures += 1
+        expiry = None if self._current is None else self._current.expiry()
+        if expiry is not None:
+            delay = min(delay, max(expiry - now, 0.0) / 4)
+        self._retry_at = now + delay * random.uniform(0.5, 1.0)
+
+
+def outcome(flight: Future[Credential], provider: CredentialProvider) -> Credential:
+    """A finished refresh's credential.
+
+    Raises an error of its own for each caller: one instance raised in many threads would pile up their tracebacks.
+    It is a `CredentialsUnavailableError`, or a child of it, whose cause is chained.
+    """
+    error = flight.exception()
+    if error is None:
+        return flight.result()
+    kind = type(error) if isinstance(error, CredentialsUnavailableError) else CredentialsUnavailableError
+    raise kind(f"No valid OCI credential from {describe(provider)}: {explain(error)}") from error
+
+
+def describe(provider: CredentialProvider) -> str:
+    """Where a provider's credentials are from, for people."""
+    source = getattr(provider, "source", None)
+    return source if isinstance(source, str) else type(provider).__name__
+
+
+def explain(error: BaseException) -> str:
+    """What an error says. A foreign one is only named, for its text may hold anything; it stays chained."""
+    return str(error) if isinstance(error, OCIAuthError) else f"{type(error).__name__} was raised by the provider."

@@ -1,0 +1,72 @@
+"""How far each server's clock is ahead of ours, learned from its refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from ipaddress import ip_address
+
+# OCI tolerates five minutes. Below one minute the clock is not what a refusal is about.
+_SIGNIFICANT = 60.0
+
+
+class ClockOffsets:
+    """The offset of each server's clock, in seconds: positive when the server is ahead of this machine.
+
+    Offsets are kept per host, since a server may only speak for itself. They are learned from nothing but a 401 that
+    came over TLS or loopback, so nobody on the network can move a signature's date.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self._offsets: dict[str, float] = {}
+
+    def offset(self, host: str) -> float:
+        return self._offsets.get(host, 0.0) if self._offsets else 0.0
+
+    def now(self, host: str) -> float:
+        """The time as that host sees it, seconds since the epoch."""
+        return self.clock() + self.offset(host)
+
+    def learn(self, scheme: str, host: str, status: int, date: str | None) -> bool:
+        """Take the offset from a refused request's `Date`. True if it explains the refusal: sign again."""
+        server = parse_http_date(date)
+        if status != 401 or server is None or not (scheme == "https" or is_loopback(host)):
+            return False
+        offset = server - self.clock()
+        if abs(offset - self.offset(host)) < _SIGNIFICANT:
+            return False
+        if host not in self._offsets and len(self._offsets) >= 1024:
+            self._offsets.clear()  # bounded, whatever number of hosts a long-lived process meets
+        self._offsets[host] = offset
+        return True
+
+
+def parse_http_date(value: str | None) -> float | None:
+    """A `Date` header as seconds since the epoch; `None` if there is none or it cannot be read."""
+    if not value or len(value) > 64:
+        return None
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+@lru_cache(maxsize=1024)
+def is_loopback(host: str) -> bool:
+    """True for `localhost` and the loopback addresses: what is sent there stays on this machine."""
+    try:
+        return ip_address(host.strip("[]").partition("%")[0]).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
+
+
+@lru_cache(maxsize=1024)
+def is_link_local(host: str) -> bool:
+    """True for link-local addresses, where OCI's metadata service lives."""
+    try:
+        address = ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return False
+    return address.is_link_local or address == ip_address("fd00:c1::a9fe:a9fe")

@@ -1,0 +1,175 @@
+"""The OCI config file and the environment, as plain values."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ._errors import ConfigError, ProfileNotFoundError
+from ._keys import read_small_file
+from ._regions import region_id
+
+DEFAULT_PROFILE = "DEFAULT"
+
+# The SDK's notion of an OCID: five or more parts, joined by dots (colons in very old ones).
+_OCID = re.compile(r"[0-9A-Za-z_-]+(?:[.:][0-9A-Za-z_-]*){3,}[.:][0-9A-Za-z_-]+")
+_FINGERPRINT = re.compile(r"(?:[0-9a-f]{2}:){15}[0-9a-f]{2}")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One profile: its values, inherited ones included, and the names of those that it sets itself."""
+
+    name: str
+    path: Path
+    values: Mapping[str, str] = field(repr=False)
+    own: frozenset[str]
+
+    @property
+    def label(self) -> str:
+        return f"profile {self.name} of {self.path}"
+
+    @property
+    def is_session(self) -> bool:
+        """Whether this is a session-token profile.
+
+        `security_token_file` marks one. Where it is only inherited from DEFAULT, a profile that has a `user` of its
+        own is an API-key profile all the same.
+        """
+        if "security_token_file" in self.own:
+            return True
+        return bool(self.get("security_token_file")) and "user" not in self.own
+
+    def get(self, *names: str) -> str | None:
+        """The first of these keys that has a value."""
+        return next((value for name in names if (value := self.values.get(name, "").strip())), None)
+
+    def require(self, *names: str) -> dict[str, str]:
+        """The values of these keys. Raises `ConfigError` that names all the missing ones at once."""
+        missing = [name for name in names if not self.get(name)]
+        if missing:
+            raise ConfigError(
+                f"{self.label} has no {join(missing)}. Add {'it' if len(missing) == 1 else 'them'} to the file."
+            )
+        return {name: str(self.get(name)) for name in names}
+
+    def file(self, name: str) -> str:
+        """A key's value as a path, with `~` expanded."""
+        return os.path.expanduser(self.require(name)[name])
+
+
+def config_path(config_file: str | os.PathLike[str] | None = None) -> Path:
+    """Which config file is meant; it need not exist.
+
+    An argument wins, then `OCI_CLI_CONFIG_FILE`. Then, as in Oracle's SDKs, an existing `~/.oci/config` comes before
+    `OCI_CONFIG_FILE`, and `~/.oraclebmc/config` last.
+    """
+    explicit = config_file or os.environ.get("OCI_CLI_CONFIG_FILE")
+    if explicit:
+        return Path(explicit).expanduser()
+    default = Path("~/.oci/config").expanduser()
+    if default.exists():
+        return default
+    if os.environ.get("OCI_CONFIG_FILE"):
+        return Path(os.environ["OCI_CONFIG_FILE"]).expanduser()
+    legacy = Path("~/.oraclebmc/config").expanduser()
+    return legacy if legacy.exists() else default
+
+
+def profile_name(profile: str | None = None) -> str:
+    """Which profile is meant: the argument, `OCI_CLI_PROFILE`, `OCI_CONFIG_PROFILE`, `DEFAULT`."""
+    return profile or os.environ.get("OCI_CLI_PROFILE") or os.environ.get("OCI_CONFIG_PROFILE") or DEFAULT_PROFILE
+
+
+def load_profile(profile: str | None = None, config_file: str | os.PathLike[str] | None = None) -> Profile:
+    """Read one profile. Raises `ConfigError`: no such file, a line that cannot be read, no such profile."""
+    path, name = config_path(config_file), profile_name(profile)
+    data = read_small_file(path, "The OCI config file")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"The OCI config file {path} is not UTF-8 text. Save it as UTF-8.") from None
+    parser = configparser.ConfigParser(interpolation=None, default_section=DEFAULT_PROFILE)
+    # Read a second time with DEFAULT as a section like any other: what does each profile set itself?
+    flat = configparser.ConfigParser(interpolation=None, default_section="", strict=False)
+    try:
+        parser.read_string(text)
+        flat.read_string(text)
+    except configparser.Error as error:
+        # Neither quoted nor chained: the parser's message repeats the line, which may hold a passphrase.
+        raise ConfigError(f"The OCI config file {path} cannot be read: {_parse_problem(error)}.") from None
+    if not flat.has_section(name):
+        raise _no_profile(name, path, flat.sections())
+    values = dict(parser.defaults()) if name == DEFAULT_PROFILE else dict(parser.items(name))
+    if "key_content" in values:
+        raise ConfigError(
+            f"Profile {name} of {path} has a key_content. A private key does not belong in the config file: "
+            "put it into a file of its own, mode 0600, and name that in key_file."
+        )
+    return Profile(name=name, path=path, values=values, own=frozenset(flat.options(name)))
+
+
+def check_ocid(value: str, what: str) -> str:
+    """Raises `ConfigError` if the value is not an OCID."""
+    if not _OCID.fullmatch(value):
+        raise ConfigError(f"{what} is not an OCID: {shown(value)}. An OCID looks like 'ocid1.user.oc1..aaaa'.")
+    return value
+
+
+def check_fingerprint(value: str, what: str) -> str:
+    """The fingerprint in lower case. Raises `ConfigError` if it is none."""
+    lowered = value.strip().lower()
+    if not _FINGERPRINT.fullmatch(lowered):
+        raise ConfigError(
+            f"{what} is not an API key fingerprint: {shown(value)}. It is 16 hex pairs joined by colons, "
+            "as the console shows it beside the uploaded key."
+        )
+    return lowered
+
+
+def check_region(value: str | None, what: str) -> str | None:
+    """The region's id. Raises `ConfigError` if the value cannot be a region."""
+    if value is None:
+        return None
+    try:
+        return region_id(value)
+    except ValueError as error:
+        raise ConfigError(f"{what}: {error}") from None
+
+
+def environment(names: Iterable[str]) -> str | None:
+    """The first of these variables that has a value."""
+    return next((value for name in names if (value := os.environ.get(name, "").strip())), None)
+
+
+def shown(value: str) -> str:
+    """A value as it may stand in an error: short, on one line, and never a PEM text or a token."""
+    if "-----" in value or value.startswith("eyJ") or "\n" in value.strip():
+        return "(a key or token?)"
+    return repr(value if len(value) <= 100 else value[:100] + "…")
+
+
+def join(names: Iterable[str]) -> str:
+    *rest, last = names
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def _no_profile(name: str, path: Path, sections: list[str]) -> ProfileNotFoundError:
+    there = f"It has {join(sections)}" if sections else "It has no profile at all"
+    return ProfileNotFoundError(f"There is no profile {name} in {path}. {there}; names are case-sensitive.")
+
+
+def _parse_problem(error: configparser.Error) -> str:
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        return f"line {error.lineno} stands before the first [PROFILE] line"
+    if isinstance(error, configparser.DuplicateSectionError):
+        return f"profile {error.section} is defined twice (line {error.lineno})"
+    if isinstance(error, configparser.DuplicateOptionError):
+        return f"{error.option} stands twice in profile {error.section} (line {error.lineno})"
+    if isinstance(error, configparser.ParsingError) and error.errors:
+        return f"line {error.errors[0][0]} is neither a [PROFILE] line, a comment, nor key=value"
+    return "its syntax is wrong"

@@ -1,0 +1,167 @@
+"""One signed exchange with an auth service: deadline, retries, and the token in its answer."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from ._clock import ClockOffsets, is_loopback, parse_http_date
+from ._credential import Credential, token_credential
+from ._errors import CredentialsUnavailableError, SigningError
+from ._http import Answer, ServiceUnreachable, exchange
+from ._signature import content_digest, sign
+
+DEADLINE = 30.0  # seconds for one exchange with all its attempts
+_ATTEMPT = 10.0  # seconds for one attempt
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between attempts
+
+
+class ServiceRefused(CredentialsUnavailableError):
+    """An auth service answered, and the answer was no."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class AuthService:
+    """The auth services as one provider sees them: it signs, corrects the clock, retries, and reads the answer.
+
+    clock: seconds since the epoch. sleep: pauses between attempts, on the worker thread.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.time, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.clock = clock
+        self._sleep = sleep
+        self._offsets = ClockOffsets(clock)
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        credential: Credential | None,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        sign_host: bool = True,
+        direct: bool = False,
+        ca_file: str | None = None,
+        deadline: float = DEADLINE,
+    ) -> tuple[Answer, float]:
+        """Send until there is an answer that stands; return it and our clock's reading when it came.
+
+        Retried, with a growing random pause, until `deadline` seconds have passed: no answer, 429, 5xx except 501.
+        A 401 whose `Date` shows that this machine's clock is off is answered by signing again, once.
+
+        Raises `ServiceRefused` for any other answer but 200, `ServiceUnreachable` when time is up.
+        """
+        target = httpx.URL(url)
+        if credential is not None and target.scheme != "https" and not is_loopback(target.host):
+            raise SigningError(f"{url} is not an https address; tokens are not exchanged over plain http.")
+        content = b"" if payload is None else json.dumps(payload).encode()
+        until = time.monotonic() + deadline
+        pause, corrected = _FIRST_PAUSE, False
+        while True:
+            left = until - time.monotonic()
+            failure: ServiceRefused | ServiceUnreachable
+            try:
+                answer = exchange(
+                    method,
+                    url,
+                    headers=self._headers(method, target, content, credential, headers or {}, sign_host),
+                    content=content,
+                    timeout=max(min(left, _ATTEMPT), 0.1),
+                    direct=direct,
+                    ca_file=ca_file,
+                )
+            except ServiceUnreachable as error:
+                failure = error
+            else:
+                if answer.status == 200:
+                    return answer, self.clock()
+                failure = ServiceRefused(_refusal(url, answer), answer.status)
+                date = answer.headers.get("date")
+                if (
+                    credential
+                    and not corrected
+                    and self._offsets.learn(target.scheme, target.host, answer.status, date)
+                ):
+                    corrected = True
+                    continue
+                if answer.status != 429 and (answer.status < 500 or answer.status == 501):
+                    raise failure
+            wait = min(pause, _LONGEST_PAUSE) * random.uniform(0.5, 1.5)
+            if time.monotonic() + wait >= until:
+                raise failure
+            self._sleep(wait)
+            pause *= 2
+
+    def token(self, answer: tuple[Answer, float], private_key: RSAPrivateKey, source: str) -> tuple[str, Credential]:
+        """The `token` of an answer, and the credential made of it.
+
+        Raises `ServiceRefused` for an answer without a token, `InvalidTokenError` for one that cannot be used.
+        """
+        response, received_at = answer
+        fields = json_object(response, source)
+        token = fields.get("token")
+        if not isinstance(token, str) or not token:
+            raise ServiceRefused(f"{source} answered without a token.")
+        # The answer's Date is what the issuer's clock said when it handed the token over.
+        credential = token_credential(
+            token,
+            private_key,
+            f"the token from {source}",
+            received_at=received_at,
+            issuer_time=parse_http_date(response.headers.get("date")),
+        )
+        return token, credential
+
+    def _headers(
+        self,
+        method: str,
+        target: httpx.URL,
+        content: bytes,
+        credential: Credential | None,
+        extra: Mapping[str, str],
+        sign_host: bool,
+    ) -> dict[bytes, bytes]:
+        headers = {b"accept": b"application/json", b"host": target.netloc}
+        if method == "POST":
+            headers[b"content-type"] = b"application/json"
+        headers.update((name.lower().encode(), value.encode()) for name, value in extra.items())
+        if credential is not None:
+            now = self._offsets.now(target.host)
+            digest = content_digest(content)
+            headers |= sign(
+                method, target.raw_path, headers, len(content), digest, credential, now, sign_host=sign_host
+            )
+        return headers
+
+
+def json_object(answer: Answer, source: str) -> dict[str, Any]:
+    """An answer's body as a JSON object. Raises `ServiceRefused` if it is none."""
+    try:
+        fields = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise ServiceRefused(f"{source} answered with something else than a JSON object.")
+    return fields
+
+
+def _refusal(url: str, answer: Answer) -> str:
+    """What a service said when it refused: its code and message, never the body as it is."""
+    try:
+        fields = json.loads(answer.content)
+        said = f" {str(fields['code'])[:80]}: {str(fields['message'])[:400]}"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        said = ""
+    request_id = answer.headers.get("opc-request-id")
+    trace = f" (opc-request-id {request_id[:120]})" if request_id else ""
+    return f"{url.partition('?')[0]} answered {answer.status}{said}{trace}"

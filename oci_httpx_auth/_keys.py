@@ -1,0 +1,120 @@
+"""Load, diagnose, generate and fingerprint the private keys that requests are signed with."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
+from ._errors import ConfigError, InvalidKeyError
+
+MIN_KEY_BITS = 2048  # OCI takes nothing below: "Required Keys and OCIDs" in Oracle's documentation
+
+
+def read_small_file(path: str | os.PathLike[str], what: str, *, limit: int = 1 << 20) -> bytes:
+    """Read a whole file of at most `limit` bytes. `what` names its role in errors, e.g. "key_file of profile X".
+
+    Raises `ConfigError` that says why it cannot be read and what to check.
+    """
+    resolved = Path(path).expanduser()
+    try:
+        with open(resolved, "rb") as file:
+            data = file.read(limit + 1)
+    except FileNotFoundError:
+        raise ConfigError(f"{what} does not exist: {resolved}. Correct the path, or create the file.") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{what} is a directory: {resolved}. Give the path of a file.") from None
+    except PermissionError:
+        raise ConfigError(f"{what} may not be read by this user: {resolved}. Check its owner and mode.") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"{what} cannot be read: {resolved} ({reason}).") from None
+    if len(data) > limit:
+        raise ConfigError(f"{what} is larger than {limit} bytes: {resolved}. It is surely another file.")
+    return data
+
+
+def load_private_key(pem: bytes | str, passphrase: bytes | str | None, source: str) -> RSAPrivateKey:
+    """Load an RSA private key from PEM text: PKCS#1 or PKCS#8, encrypted or not, with or without a label line.
+
+    A passphrase for a key that has none is ignored: it may be inherited from the DEFAULT profile.
+    `source` says where the key is from, for the errors.
+
+    Raises `InvalidKeyError` that says what was found instead.
+    """
+    data = pem.encode() if isinstance(pem, str) else pem
+    data = data.strip().removeprefix(b"\xef\xbb\xbf")
+    secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
+    if not data:
+        raise InvalidKeyError(f"{source} is empty. It should hold a private key in PEM form.")
+    try:
+        key = _load(data, secret)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # The library's own words are not passed on, nor chained: what they quote is beyond our control.
+        raise InvalidKeyError(_diagnosis(data, secret, source)) from None
+    if not isinstance(key, RSAPrivateKey):
+        raise InvalidKeyError(
+            f"{source} is a private key, but not an RSA key ({type(key).__name__.lstrip('_')}). "
+            "OCI signs with RSA only: create an RSA key and upload its public half."
+        )
+    if key.key_size < MIN_KEY_BITS:
+        raise InvalidKeyError(
+            f"{source} is an RSA key of {key.key_size} bits; OCI takes {MIN_KEY_BITS} bits or more. Create a new key."
+        )
+    return key
+
+
+def generate_private_key() -> RSAPrivateKey:
+    """A new session key: RSA, 2048 bits. The interpreter goes on while it is made."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def fingerprint(key: RSAPrivateKey | RSAPublicKey) -> str:
+    """The API key fingerprint: MD5 of the public key's DER form, as hex pairs joined by colons."""
+    digest = hashlib.md5(public_key_der(key), usedforsecurity=False).hexdigest()
+    return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
+
+
+def public_key_der(key: RSAPrivateKey | RSAPublicKey) -> bytes:
+    """The public key as SubjectPublicKeyInfo, DER."""
+    public = key.public_key() if isinstance(key, RSAPrivateKey) else key
+    return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def _load(data: bytes, secret: bytes | None) -> object:
+    try:
+        return serialization.load_pem_private_key(data, secret or None)
+    except TypeError:
+        if not secret:
+            raise  # encrypted, and there is no passphrase
+        return serialization.load_pem_private_key(data, None)
+
+
+def _diagnosis(data: bytes, secret: bytes | None, source: str) -> str:
+    if b"PRIVATE KEY-----" in data:
+        if b"BEGIN OPENSSH PRIVATE KEY" in data:
+            return (
+                f"{source} is an OpenSSH private key, which OCI tools do not use. "
+                "Convert a copy of it with `ssh-keygen -p -m PEM -f <file>`."
+            )
+        encrypted = b"ENCRYPTED" in data
+        if encrypted and not secret:
+            return f"{source} is encrypted and no passphrase was given. Set pass_phrase in the profile, or pass passphrase=."
+        if encrypted:
+            return (
+                f"{source} is encrypted and the given passphrase does not open it. Check pass_phrase, or the key file."
+            )
+        return f"{source} begins as a PEM private key but is damaged. Copy the key again, with all its lines."
+    if b"BEGIN CERTIFICATE" in data:
+        return f"{source} is a certificate. Requests are signed with the private key."
+    if b"PUBLIC KEY" in data or data.startswith((b"ssh-rsa", b"ssh-ed25519", b"ecdsa-")):
+        return (
+            f"{source} is a public key. Requests are signed with the private key; the public key is what is uploaded to OCI. "
+            "The CLI names them oci_api_key.pem and oci_api_key_public.pem."
+        )
+    return f"{source} does not hold a private key in PEM form (its first line should be -----BEGIN PRIVATE KEY-----)."

@@ -1,0 +1,126 @@
+"""Region codes, realms and endpoints.
+
+Source: the region tables of Oracle's Python and Go SDKs, which agree. A region that is newer than these tables is
+looked up where the SDK does: `~/.oci/regions-config.json`, `OCI_REGION_METADATA`, `OCI_DEFAULT_REALM`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+DEFAULT_DOMAIN = "oraclecloud.com"
+
+# realm, its domain, then pairs of short code and region.
+_REALMS = """
+oc1 oraclecloud.com yny ap-chuncheon-1 hyd ap-hyderabad-1 mel ap-melbourne-1 bom ap-mumbai-1 kix ap-osaka-1 icn ap-seoul-1 syd ap-sydney-1 nrt ap-tokyo-1 yul ca-montreal-1 yyz ca-toronto-1 ams eu-amsterdam-1 fra eu-frankfurt-1 zrh eu-zurich-1 jed me-jeddah-1 dxb me-dubai-1 gru sa-saopaulo-1 cwl uk-cardiff-1 lhr uk-london-1 iad us-ashburn-1 phx us-phoenix-1 sjc us-sanjose-1 vcp sa-vinhedo-1 scl sa-santiago-1 mtz il-jerusalem-1 mrs eu-marseille-1 sin ap-singapore-1 auh me-abudhabi-1 lin eu-milan-1 arn eu-stockholm-1 jnb af-johannesburg-1 cdg eu-paris-1 qro mx-queretaro-1 mad eu-madrid-1 ord us-chicago-1 mty mx-monterrey-1 aga us-saltlake-2 bog sa-bogota-1 vap sa-valparaiso-1 xsp ap-singapore-2 ruh me-riyadh-1 onm ap-delhi-1 hsg ap-batam-1 orf eu-madrid-3 nrq eu-turin-1 jbp ap-kulai-2 lej af-casablanca-1
+oc2 oraclegovcloud.com lfi us-langley-1 luf us-luke-1
+oc3 oraclegovcloud.com ric us-gov-ashburn-1 pia us-gov-chicago-1 tus us-gov-phoenix-1
+oc4 oraclegovcloud.uk ltn uk-gov-london-1 brs uk-gov-cardiff-1
+oc8 oraclecloud8.com nja ap-chiyoda-1 ukb ap-ibaraki-1
+oc9 oraclecloud9.com mct me-dcc-muscat-1 ibr me-ibri-1
+oc10 oraclecloud10.com wga ap-dcc-canberra-1
+oc14 oraclecloud14.com bgy eu-dcc-milan-1 mxp eu-dcc-milan-2 snn eu-dcc-dublin-2 dtm eu-dcc-rating-2 dus eu-dcc-rating-1 ork eu-dcc-dublin-1
+oc15 oraclecloud15.com dac ap-dcc-gazipur-1
+oc19 oraclecloud.eu vll eu-madrid-2 str eu-frankfurt-2
+oc20 oraclecloud20.com beg eu-jovanovac-1
+oc21 oraclecloud21.com doh me-dcc-doha-1 vve me-alrayyan-1
+oc23 oraclecloud23.com ebb us-somerset-1 ebl us-thames-1
+oc24 oraclecloud24.com avz eu-dcc-zurich-1 avf eu-crissier-1
+oc26 oraclecloud26.com ahu me-abudhabi-3 rba me-alain-1
+oc29 oraclecloud29.com rkt me-abudhabi-2 shj me-abudhabi-4
+oc35 oraclecloud35.com dtz ap-seoul-2 dln ap-suwon-1 bno ap-chuncheon-2
+oc42 oraclecloud42.com yxj us-ashburn-2 pgc us-newark-1
+oc51 oraclecloud51.com jsk eu-budapest-1
+oc52 oraclecloud52.com hnw sa-riodejaneiro-1
+"""
+
+_CODES: dict[str, str] = {}
+_DOMAINS: dict[str, str] = {}
+for _realm in _REALMS.split("\n"):
+    _, _domain, *_pairs = _realm.split() or ("", "")
+    for _code, _region in zip(_pairs[::2], _pairs[1::2], strict=True):
+        _CODES[_code] = _region
+        _DOMAINS[_region] = _domain
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
+
+
+def region_id(name: str) -> str:
+    """The region's id for an id or a short code, in any letter case: `ORD` and `us-chicago-1` are the same.
+
+    Raises `ValueError` for what cannot be a region: the name becomes part of a host name.
+    """
+    region = name.strip().lower()
+    if len(region) > 200 or not _NAME.fullmatch(region):
+        raise ValueError(f"{name[:80]!r} is not a region. A region looks like 'us-chicago-1'.")
+    if region in _CODES:
+        return _CODES[region]
+    for extra in _extra_regions():
+        if extra["regionKey"] == region:
+            return extra["regionIdentifier"]
+    return region
+
+
+def region_domain(region: str) -> str:
+    """The second-level domain of a region's realm, `oraclecloud.com` for one that nobody knows."""
+    if region in _DOMAINS:
+        return _DOMAINS[region]
+    for extra in _extra_regions():
+        if extra["regionIdentifier"] == region:
+            return extra["realmDomainComponent"]
+    return os.environ.get("OCI_DEFAULT_REALM", "").strip() or DEFAULT_DOMAIN
+
+
+def is_known_region(region: str) -> bool:
+    """Whether the realm of this region is known, or only assumed."""
+    return region in _DOMAINS or any(extra["regionIdentifier"] == region for extra in _extra_regions())
+
+
+def auth_endpoint(region: str) -> str:
+    """Where sessions are refreshed and tokens are issued. Raises `ValueError` as `region_id` does."""
+    return "https://auth." + _suffix(region, "")
+
+
+def inference_endpoint(region: str) -> str:
+    """The Generative AI inference endpoint, without a path. Raises `ValueError` as `region_id` does."""
+    return "https://inference.generativeai." + _suffix(region, "oci.")
+
+
+def _suffix(region: str, label: str) -> str:
+    name = region_id(region)
+    if "." in name:  # the SDK's rule: a region with a dot is a whole domain
+        return name
+    return f"{name}.{label}{region_domain(name)}"
+
+
+def _extra_regions() -> Iterator[dict[str, str]]:
+    """The regions that this machine's owner has declared. A source that cannot be read is passed over, as the SDK does."""
+    try:
+        described = json.loads((Path.home() / ".oci" / "regions-config.json").read_bytes())
+        yield from filter(None, map(_region_object, described if isinstance(described, list) else ()))
+    except (OSError, ValueError, RuntimeError, RecursionError):
+        pass  # RuntimeError: there is no home directory
+    try:
+        region = _region_object(json.loads(os.environ.get("OCI_REGION_METADATA", "")))
+    except (ValueError, RecursionError):
+        region = None
+    if region is not None:
+        yield region
+
+
+def _region_object(described: Any) -> dict[str, str] | None:
+    names = ("realmKey", "realmDomainComponent", "regionKey", "regionIdentifier")
+    if not isinstance(described, dict):
+        return None
+    region = {name: str(described.get(name) or "").strip().lower() for name in names}
+    valid = (
+        all(region.values())
+        and _NAME.fullmatch(region["realmDomainComponent"])
+        and _NAME.fullmatch(region["regionIdentifier"])
+    )
+    return region if valid else None

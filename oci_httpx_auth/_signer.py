@@ -1,0 +1,345 @@
+"""`OCISigner`: the auth hook of httpx and httpx2 that signs every request for OCI."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from ._cache import CredentialCache, describe, outcome
+from ._chain import default_credentials
+from ._clock import ClockOffsets, is_link_local, is_loopback
+from ._credential import Credential, CredentialProvider
+from ._errors import ConfigError, OCIAuthError, SigningError
+from ._http import AUTH_CLASSES
+from ._signature import BODY_METHODS, content_digest, sign
+from ._waiting import in_thread, wait, wait_async
+
+log = logging.getLogger("oci_httpx_auth")
+
+_LARGE_BODY = 1 << 20  # bytes; hashing one more than this would be felt by an event loop (about 1 ms per MiB)
+
+# Credentials of other kinds that clients put on a request, and headers that would contradict the signed ones.
+_REMOVED = ("x-api-key", "x-goog-api-key", "x-date", "transfer-encoding")
+
+if TYPE_CHECKING:
+    import httpx2
+
+    class _Auth(httpx.Auth, httpx2.Auth):  # type: ignore[misc]
+        """What both libraries look for."""
+else:
+    _Auth = type("_Auth", AUTH_CLASSES, {"__module__": __name__})
+
+
+@dataclass(frozen=True)
+class SignerStatus:
+    """What a signer knows of itself, for health pages. Times are seconds since the epoch by this machine's clock.
+
+    mode, source: how and from where it authenticates. expires_at: end of the present credential; `None` while there
+    is none, and for one without an end. last_refresh, next_refresh: when the credential was obtained, and when it
+    will be renewed by the first request from then on. last_error: why the latest refresh failed; `None` if it did not.
+    """
+
+    mode: str
+    source: str
+    expires_at: float | None
+    last_refresh: float | None
+    next_refresh: float | None
+    last_error: str | None
+
+
+class OCISigner(_Auth):
+    """Signs requests for OCI. Give one to any httpx or httpx2 client, sync or async: `httpx.Client(auth=OCISigner())`.
+
+    credentials: a provider such as `APIKey.from_config()`; without one, `default_credentials(auth, profile, config_file)`.
+    auth: how to authenticate, as the OCI CLI spells it, e.g. `"api_key"` or `"security_token"`.
+    clock: seconds since the epoch.
+    allow_insecure_http: sign plain-http requests to any host. Without it only loopback and link-local hosts get one,
+        since whoever sees a signed request may send it again for five minutes.
+
+    One instance serves any number of clients, threads and event loops (asyncio and trio) at once. It pickles as the
+    recipe of its credentials, never with a key.
+
+    Raises `ConfigError` and its children for what is wrong with local files and arguments. Network I/O comes with the
+    first request, which raises `CredentialsUnavailableError` if no credential can be had, and `SigningError` if the
+    request must not be signed.
+    """
+
+    requires_request_body = True
+
+    def __init__(
+        self,
+        credentials: CredentialProvider | None = None,
+        *,
+        auth: str | None = None,
+        profile: str | None = None,
+        config_file: str | os.PathLike[str] | None = None,
+        clock: Callable[[], float] = time.time,
+        allow_insecure_http: bool = False,
+    ) -> None:
+        if credentials is None:
+            self._recipe: Callable[..., OCISigner] = partial(
+                type(self), auth=auth, profile=profile, config_file=config_file
+            )
+            credentials = default_credentials(auth, profile, config_file, clock=clock)
+        elif auth is not None or profile is not None or config_file is not None:
+            raise ConfigError("Give OCISigner either credentials, or auth, profile and config_file, and not both.")
+        elif not callable(getattr(credentials, "fetch", None)) or isinstance(credentials, type):
+            raise ConfigError(
+                f"OCISigner needs a credential provider, an object with a fetch() method, not {type(credentials).__name__}."
+            )
+        else:
+            self._recipe = partial(type(self), credentials)
+        self._options: dict[str, Any] = {"clock": clock, "allow_insecure_http": allow_insecure_http}
+        self._allow_insecure_http = allow_insecure_http
+        self._provider = credentials
+        self._cache = CredentialCache(credentials, clock=clock)
+        self._clocks = ClockOffsets(clock)
+
+    @property
+    def mode(self) -> str:
+        """How this signer authenticates, as the OCI CLI spells it; `custom` for a provider that does not say."""
+        return getattr(self._provider, "mode", "custom")
+
+    @property
+    def region(self) -> str | None:
+        """The region that the credentials' source names, e.g. `us-chicago-1`; `None` if not known without I/O."""
+        return getattr(self._provider, "region", None)
+
+    @property
+    def tenancy(self) -> str | None:
+        """The tenancy's OCID; `None` if not known without I/O."""
+        return getattr(self._provider, "tenancy", None)
+
+    @property
+    def compartment(self) -> str | None:
+        """The compartment's OCID that the credentials' source names; `None` if it names none."""
+        return getattr(self._provider, "compartment", None)
+
+    @property
+    def project(self) -> str | None:
+        """The Generative AI project's OCID that the credentials' source names; `None` if it names none."""
+        return getattr(self._provider, "project", None)
+
+    def status(self) -> SignerStatus:
+        """A snapshot of mode, source and refreshes. Does no I/O and never waits."""
+        cache = self._cache.status()
+        return SignerStatus(
+            mode=self.mode,
+            source=describe(self._provider),
+            expires_at=cache.expires_at,
+            last_refresh=cache.last_refresh,
+            next_refresh=cache.next_refresh,
+            last_error=cache.last_error,
+        )
+
+    def signed_headers(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, content: bytes = b""
+    ) -> dict[str, str]:
+        """All headers to send with one request, for callers without an httpx client: websockets, curl, other stacks.
+
+        They hold for five minutes, and for this very method, URL and content. The URL has to be sent as it is given;
+        `ws` and `wss` count as `http` and `https`. `Host` is signed as the URL has it, and left to the caller's stack
+        unless it stands in `headers`. May wait for a credential; raises as a request would.
+        """
+        request, digest = self._bare_request(method, url, headers, content), content_digest(content)
+        acquired = self._cache.acquire(offset=self._clocks.offset(request.url.host))
+        if isinstance(acquired, Future):
+            wait(acquired)
+        return self._finish(request, acquired, digest, headers)
+
+    async def asigned_headers(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, content: bytes = b""
+    ) -> dict[str, str]:
+        """As `signed_headers`, waiting without blocking the event loop."""
+        request, digest = self._bare_request(method, url, headers, content), await _digest_async(content)
+        acquired = self._cache.acquire(offset=self._clocks.offset(request.url.host))
+        if isinstance(acquired, Future):
+            await wait_async(acquired)
+        return self._finish(request, acquired, digest, headers)
+
+    def auth_flow(self, request: Any) -> Generator[Any, Any, None]:
+        return self.sync_auth_flow(request)
+
+    def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
+        body = request.read()
+        steps = self._steps(request, len(body), content_digest(body) if request.method in BODY_METHODS else None)
+        result = None
+        while True:
+            try:
+                step = steps.send(result)
+            except StopIteration:
+                return
+            if isinstance(step, Future):
+                wait(step)
+                result = None
+            else:
+                result = yield step
+
+    async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
+        body = await request.aread()
+        steps = self._steps(request, len(body), await _digest_async(body) if request.method in BODY_METHODS else None)
+        result = None
+        while True:
+            try:
+                step = steps.send(result)
+            except StopIteration:
+                return
+            if isinstance(step, Future):
+                await wait_async(step)
+                result = None
+            else:
+                result = yield step
+
+    def _steps(self, request: Any, length: int, digest: bytes | None) -> Generator[Any, Any, None]:
+        """The whole conversation, free of I/O: yields futures to wait for, and requests to send for their response.
+
+        A 401 is answered by correcting the clock and by replacing the credential, each at most once.
+        """
+        url = request.url
+        self._check_transport(url.scheme, url.host)
+        acquired = self._cache.acquire(offset=self._clocks.offset(url.host))
+        if isinstance(acquired, Future):
+            yield acquired
+            acquired = outcome(acquired, self._provider)
+        credential = acquired
+        self._sign(request, length, digest, credential)
+        response = yield request
+        if response.status_code != 401:
+            return
+        corrected = replaced = False
+        problem = None
+        while response.status_code == 401 and not response.history:
+            if not corrected and self._clocks.learn(url.scheme, url.host, 401, response.headers.get("date")):
+                corrected = True
+                log.info(
+                    "The clock of %s is %+.0f s from ours; its requests are dated accordingly.",
+                    url.host,
+                    self._clocks.offset(url.host),
+                )
+            elif not replaced:
+                replaced = True
+                newer, problem = yield from self._replace(credential, url.host)
+                if newer is credential:
+                    break
+                credential = newer
+            else:
+                break
+            self._sign(request, length, digest, credential)
+            response = yield request
+        if response.status_code == 401:
+            self._explain_refusal(response, credential, replaced, problem)
+
+    def _replace(self, rejected: Credential, host: str) -> Generator[Any, Any, tuple[Credential, str | None]]:
+        """Another credential than the rejected one, or that one and why there is no other."""
+        acquired = self._cache.acquire(rejected=rejected, offset=self._clocks.offset(host))
+        if not isinstance(acquired, Future):
+            return acquired, None
+        yield acquired
+        try:
+            return outcome(acquired, self._provider), None
+        except OCIAuthError as error:
+            return rejected, str(error)
+
+    def _sign(self, request: Any, length: int, digest: bytes | None, credential: Credential) -> None:
+        """Compute all headers, then set them."""
+        url, headers = request.url, request.headers
+        present = {name.lower(): value for name, value in headers.raw}
+        present.setdefault(b"host", url.netloc)
+        # A client may put another target on the wire than the URL's, such as the `*` of OPTIONS.
+        target = request.extensions.get("target", url.raw_path)
+        signed = sign(request.method, target, present, length, digest, credential, self._clocks.now(url.host))
+        for name in _REMOVED:
+            if name.encode() in present:
+                del headers[name]
+        if b"transfer-encoding" in present:
+            signed.setdefault(b"content-length", b"%d" % length)
+        headers.update(signed)
+
+    def _check_transport(self, scheme: str, host: str) -> None:
+        if scheme == "https" or (
+            scheme == "http" and (self._allow_insecure_http or is_loopback(host) or is_link_local(host))
+        ):
+            return
+        raise SigningError(
+            f"A request to {scheme}://{host} is not signed: signatures travel over https only, except to loopback and "
+            "link-local hosts. Use https, or OCISigner(allow_insecure_http=True) on a network that you trust."
+        )
+
+    def _bare_request(self, method: str, url: str, headers: Mapping[str, str] | None, content: bytes) -> httpx.Request:
+        scheme, separator, rest = url.partition("://")
+        scheme = {"ws": "http", "wss": "https"}.get(scheme.lower(), scheme)
+        try:
+            request = httpx.Request(method, f"{scheme}{separator}{rest}", headers=dict(headers or {}), content=content)
+        except (httpx.InvalidURL, TypeError, ValueError) as error:
+            raise SigningError(f"This request cannot be signed: {error}") from error
+        self._check_transport(request.url.scheme, request.url.host)
+        return request
+
+    def _finish(
+        self, request: httpx.Request, acquired: Any, digest: bytes, headers: Mapping[str, str] | None
+    ) -> dict[str, str]:
+        credential = outcome(acquired, self._provider) if isinstance(acquired, Future) else acquired
+        self._sign(request, len(request.content), digest, credential)
+        result = dict(request.headers)
+        if not any(name.lower() == "host" for name in headers or ()):
+            del result["host"]
+        return result
+
+    def _explain_refusal(self, response: Any, credential: Credential, replaced: bool, problem: str | None) -> None:
+        """One line that says what is known of a 401 that stays, and never a secret."""
+        host = response.request.url.host
+        expiry, now = credential.expiry(self._clocks.offset(host)), self._clocks.clock()
+        if response.history:
+            reason = "the request was redirected, and a redirected signature is void; turn redirects off"
+        elif problem is not None:
+            reason = f"no newer credential could be had: {problem}"
+        elif expiry is not None and expiry <= now:
+            reason = "the credential has expired and its source has no newer one"
+        elif replaced:
+            reason = "OCI does not accept this identity; check that the key is still uploaded and the user active"
+        else:
+            reason = "the cause is not known"
+        log.warning(
+            "%s answered 401 to a signed %s request: %s. mode %s, %s, expires %s, clock offset %+.0f s, opc-request-id %s",
+            host,
+            response.request.method,
+            reason,
+            self.mode,
+            describe(self._provider),
+            "never" if expiry is None else f"in {expiry - now:.0f} s",
+            self._clocks.offset(host),
+            response.headers.get("opc-request-id", "none"),
+        )
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (self._recipe, self._options)
+
+    def __copy__(self) -> OCISigner:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> OCISigner:
+        return self  # frameworks copy their settings; a copy that shares nothing would fetch its own credential
+
+    def __repr__(self) -> str:
+        return f"<OCISigner mode={self.mode} source={describe(self._provider)!r}>"
+
+
+def _rebuild(recipe: Callable[..., OCISigner], options: dict[str, Any]) -> OCISigner:
+    return recipe(**options)
+
+
+async def _digest_async(body: bytes) -> bytes:
+    """`content_digest`, off the event loop for a large body."""
+    if len(body) <= _LARGE_BODY:
+        return content_digest(body)
+    hashing = in_thread(partial(content_digest, body), "oci-content-digest")
+    await wait_async(hashing)
+    return hashing.result()

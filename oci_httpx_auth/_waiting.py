@@ -1,0 +1,87 @@
+"""Work on a thread, and waiting for it from threads, asyncio tasks and trio tasks alike.
+
+A `Future` of the standard library is what all of them can share. Nobody who waits for one holds a lock, a worker
+thread or an event loop, and nobody who stops waiting disturbs the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def in_thread(work: Callable[[], T], name: str) -> Future[T]:
+    """Run `work` on a thread of its own and return its future.
+
+    The thread is a daemon: a pool's threads are joined when the interpreter exits, and a hanging call would hold it up.
+    """
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()  # from here on no waiter can cancel it for the others
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    try:
+        threading.Thread(target=run, name=name, daemon=True).start()
+    except RuntimeError:  # no more threads: the limit is reached, or the interpreter is shutting down
+        run()
+    return future
+
+
+def wait(future: Future[Any]) -> None:
+    """Return when the future is done, whatever its outcome. For threads."""
+    future.exception()
+
+
+async def wait_async(future: Future[Any]) -> None:
+    """Return when the future is done, whatever its outcome. For asyncio and trio tasks."""
+    if not future.done():
+        wake, woken = _waker()
+        future.add_done_callback(lambda _: wake())
+        await woken()
+
+
+def _waker() -> tuple[Callable[[], None], Callable[[], Awaitable[Any]]]:
+    """A function that any thread may call, and what the present task awaits until it is called.
+
+    The caller never waits for the loop, which may have stopped or been closed since.
+    """
+    trio = sys.modules.get("trio")
+    if trio is not None:
+        try:
+            token = trio.lowlevel.current_trio_token()
+            trio.lowlevel.current_task()
+        except RuntimeError:
+            pass  # trio is loaded, but this is not one of its tasks
+        else:
+            trio_event = trio.Event()
+
+            def wake_trio() -> None:
+                try:
+                    token.run_sync_soon(trio_event.set, idempotent=True)
+                except trio.RunFinishedError:
+                    pass
+
+            return wake_trio, trio_event.wait
+
+    loop = asyncio.get_running_loop()
+    event = asyncio.Event()
+
+    def wake_asyncio() -> None:
+        try:
+            loop.call_soon_threadsafe(event.set)
+        except RuntimeError:
+            pass  # the loop was closed
+
+    return wake_asyncio, event.wait

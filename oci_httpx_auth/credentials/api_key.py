@@ -1,0 +1,178 @@
+"""API keys: a user's long-lived RSA key, whose public half was uploaded to OCI."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from .._config import Profile, check_fingerprint, check_ocid, check_region, environment, join, load_profile
+from .._credential import Credential, Recipe, pickled_as
+from .._errors import ConfigError, InvalidKeyError
+from .._keys import fingerprint as fingerprint_of
+from .._keys import load_private_key, read_small_file
+
+# The names of each field in the environment: the CLI's, then Terraform's, then those of other OCI tools.
+_VARIABLES = {
+    "tenancy": ("OCI_CLI_TENANCY", "OCI_TENANCY_OCID", "OCI_TENANCY"),
+    "user": ("OCI_CLI_USER", "OCI_USER_OCID", "OCI_USER"),
+    "fingerprint": ("OCI_CLI_FINGERPRINT", "OCI_FINGERPRINT"),
+    "key_file": ("OCI_CLI_KEY_FILE", "OCI_PRIVATE_KEY_PATH", "OCI_KEY_FILE"),
+    "private_key": ("OCI_CLI_KEY_CONTENT", "OCI_PRIVATE_KEY"),
+    "passphrase": ("OCI_CLI_PASSPHRASE", "OCI_PRIVATE_KEY_PASSWORD"),
+    "region": ("OCI_CLI_REGION", "OCI_REGION"),
+}
+
+
+class APIKey:
+    """Signs as a user, with an API key.
+
+    Give the key as `key_file` (a path; `~` is expanded) or as `private_key` (PEM text, or a loaded RSA key).
+
+    Raises `ConfigError` for values that are missing or malformed, `InvalidKeyError` for a key that cannot be read or
+    whose fingerprint is not the given one.
+
+    A key file is read again when a server has rejected the key, so a rotated key is picked up.
+    """
+
+    mode = "api_key"
+
+    compartment: str | None = None
+    project: str | None = None
+    _profile: Profile | None = None
+    _recipe: Recipe | None = None
+
+    def __init__(
+        self,
+        *,
+        tenancy: str,
+        user: str,
+        fingerprint: str,
+        key_file: str | os.PathLike[str] | None = None,
+        private_key: str | bytes | RSAPrivateKey | None = None,
+        passphrase: str | bytes | None = None,
+        region: str | None = None,
+    ) -> None:
+        if (key_file is None) == (private_key is None):
+            raise ConfigError("An API key needs either key_file= or private_key=, and not both.")
+        self._set(
+            tenancy=tenancy,
+            user=user,
+            fingerprint=fingerprint,
+            key_file=key_file,
+            private_key=private_key,
+            passphrase=passphrase,
+            region=region,
+            labels={},
+            source="the APIKey arguments" if key_file is None else f"the API key in {os.fspath(key_file)}",
+        )
+        if private_key is None and passphrase is None:
+            self._recipe = partial(
+                type(self), tenancy=tenancy, user=user, fingerprint=fingerprint, key_file=key_file, region=region
+            )
+
+    @classmethod
+    def from_config(cls, profile: str | None = None, config_file: str | os.PathLike[str] | None = None) -> APIKey:
+        """The API key of a config profile. Without arguments: the profile and file that the CLI and the SDK would take.
+
+        Raises `ConfigError` (naming all missing fields at once) and `InvalidKeyError`.
+        """
+        self = cls.__new__(cls)
+        self._load(load_profile(profile, config_file))
+        return self
+
+    @classmethod
+    def from_env(cls) -> APIKey:
+        """The API key that the environment describes, by the CLI's variables (`OCI_CLI_USER`, …) or Terraform's.
+
+        Raises `ConfigError` (naming all missing variables at once) and `InvalidKeyError`.
+        """
+        values = {field: environment(names) for field, names in _VARIABLES.items()}
+        missing = [_VARIABLES[field][0] for field in ("tenancy", "user", "fingerprint") if not values[field]]
+        if not values["key_file"] and not values["private_key"]:
+            missing.append("OCI_CLI_KEY_FILE (or OCI_CLI_KEY_CONTENT)")
+        if missing:
+            raise ConfigError(f"The environment has no {join(missing)}. Set what is missing.")
+        if values["private_key"]:  # as in the CLI, the content wins over the file
+            values["key_file"] = None
+        self = cls.__new__(cls)
+        labels = {field: next((n for n in names if os.environ.get(n)), names[0]) for field, names in _VARIABLES.items()}
+        self._set(**values, labels=labels, source="the environment")  # type: ignore[arg-type]
+        self._recipe = cls.from_env
+        return self
+
+    def _load(self, loaded: Profile) -> None:
+        values = loaded.require("user", "tenancy", "fingerprint", "key_file")
+        names = {"passphrase": "pass_phrase"}
+        fields = ("tenancy", "user", "fingerprint", "key_file", "passphrase", "region")
+        self._set(
+            **values,
+            private_key=None,
+            passphrase=loaded.get("pass_phrase", "passphrase"),
+            region=loaded.get("region") or environment(("OCI_REGION",)),
+            labels={field: f"{names.get(field, field)} of {loaded.label}" for field in fields},
+            source=loaded.label,
+        )
+        self.compartment = loaded.get("compartment_id", "compartment-id", "compartment")
+        self.project = loaded.get("project_id", "project-id", "project")
+        self._profile = loaded
+        self._recipe = partial(type(self).from_config, loaded.name, loaded.path)
+
+    def _set(
+        self,
+        *,
+        tenancy: str,
+        user: str,
+        fingerprint: str,
+        key_file: str | os.PathLike[str] | None,
+        private_key: str | bytes | RSAPrivateKey | None,
+        passphrase: str | bytes | None,
+        region: str | None,
+        labels: dict[str, str],
+        source: str,
+    ) -> None:
+        def label(name: str) -> str:
+            return labels.get(name, name)
+
+        self.source = source
+        self.tenancy = check_ocid(tenancy, label("tenancy"))
+        self.user = check_ocid(user, label("user"))
+        self.fingerprint = check_fingerprint(fingerprint, label("fingerprint"))
+        self.region = check_region(region, label("region"))
+        self._key_file, self._label, self._passphrase = key_file, label("key_file"), passphrase
+        self._fixed: RSAPrivateKey | None = None
+        if isinstance(private_key, RSAPrivateKey):
+            self._fixed = private_key
+        elif private_key is not None:
+            self._fixed = load_private_key(private_key, passphrase, label("private_key"))
+        self._read()
+
+    def fetch(self) -> Credential:
+        """Read profile and key again, and check them. Raises `ConfigError` and `InvalidKeyError`."""
+        if self._profile is not None:
+            loaded = load_profile(self._profile.name, self._profile.path)
+            if loaded.values != self._profile.values:
+                self._load(loaded)
+        return self._read()
+
+    def _read(self) -> Credential:
+        key = self._fixed
+        if key is None:
+            assert self._key_file is not None
+            where = f"{self._label} ({os.path.expanduser(self._key_file)})"
+            key = load_private_key(read_small_file(self._key_file, self._label), self._passphrase, where)
+        actual = fingerprint_of(key)
+        if actual != self.fingerprint:
+            raise InvalidKeyError(
+                f"The private key of {self.source} has the fingerprint {actual}, but {self.fingerprint} is configured. "
+                "Use the key file that belongs to the fingerprint, or the fingerprint that the console shows for this key."
+            )
+        return Credential(key_id=f"{self.tenancy}/{self.user}/{self.fingerprint}", private_key=key)
+
+    def __reduce__(self) -> Any:
+        return pickled_as(self._recipe, self)
+
+    def __repr__(self) -> str:
+        return f"<APIKey of {self.source}>"

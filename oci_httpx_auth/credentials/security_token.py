@@ -1,0 +1,259 @@
+"""Session tokens: what `oci session authenticate` leaves in a profile, kept alive from there on."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from .._config import Profile, check_region, environment, load_profile
+from .._credential import Credential, Recipe, pickled_as, token_credential
+from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, SessionExpiredError
+from .._exchange import AuthService, ServiceRefused
+from .._keys import load_private_key, read_small_file
+from .._regions import auth_endpoint as regional_auth_endpoint
+
+try:
+    import fcntl
+except ImportError:  # Windows: two processes may then refresh at once, which costs a call and harms nobody
+    fcntl = None  # type: ignore[assignment]
+
+log = logging.getLogger("oci_httpx_auth")
+
+_FRESH = 0.25  # with more than this part of its life left, a token found in the file is used as it is
+_LOCK_WAIT = 15.0  # seconds that another process may take for its refresh
+
+
+class SecurityToken:
+    """Signs with a session token and its key, read from files, and renews the token before it ends.
+
+    token_file, key_file: as `oci session authenticate` wrote them; `~` is expanded.
+    region: whose auth service renews the token; or auth_endpoint, its base URL.
+    clock, sleep: for tests, seconds since the epoch, and how to pause.
+
+    A token that the CLI or another process has renewed is picked up from the file; otherwise the auth service is
+    asked for a new one, as `oci session refresh` does, and the file is replaced: atomically, mode 0600.
+
+    Raises `ConfigError`, `InvalidKeyError` and `InvalidTokenError` for files that are missing, malformed, or from two
+    different sessions. `fetch` raises `SessionExpiredError` once the session itself has ended.
+    """
+
+    mode = "security_token"
+
+    def __init__(
+        self,
+        *,
+        token_file: str | os.PathLike[str],
+        key_file: str | os.PathLike[str],
+        passphrase: str | bytes | None = None,
+        region: str | None = None,
+        tenancy: str | None = None,
+        auth_endpoint: str | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.source = f"the session token in {os.fspath(token_file)}"
+        self.region = check_region(region, "region")
+        self.tenancy = tenancy
+        self.compartment: str | None = None
+        self.project: str | None = None
+        self._token_file = os.path.expanduser(token_file)
+        self._key_file = os.path.expanduser(key_file)
+        self._passphrase = passphrase
+        self._endpoint = auth_endpoint
+        self._profile: Profile | None = None
+        self._service = AuthService(clock=clock, sleep=sleep)
+        self._clock = clock
+        self._last: str | None = None  # the token that was handed out last
+        self._recipe: Recipe | None = None
+        if passphrase is None:
+            self._recipe = partial(
+                type(self),
+                token_file=token_file,
+                key_file=key_file,
+                region=region,
+                tenancy=tenancy,
+                auth_endpoint=auth_endpoint,
+            )
+        self._read()
+
+    @classmethod
+    def from_config(
+        cls,
+        profile: str | None = None,
+        config_file: str | os.PathLike[str] | None = None,
+        *,
+        auth_endpoint: str | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> SecurityToken:
+        """The session of a config profile, as `oci session authenticate --profile-name …` made it.
+
+        Raises as the constructor does, and `ConfigError` naming all missing fields at once.
+        """
+        loaded = load_profile(profile, config_file)
+        loaded.require("security_token_file", "key_file")
+        self = cls(
+            token_file=loaded.file("security_token_file"),
+            key_file=loaded.file("key_file"),
+            passphrase=loaded.get("pass_phrase", "passphrase") or environment(("OCI_CLI_PASSPHRASE",)),
+            region=check_region(loaded.get("region") or environment(("OCI_REGION",)), f"region of {loaded.label}"),
+            tenancy=loaded.get("tenancy"),
+            auth_endpoint=auth_endpoint,
+            clock=clock,
+            sleep=sleep,
+        )
+        self.source = loaded.label
+        self.compartment = loaded.get("compartment_id", "compartment-id", "compartment")
+        self.project = loaded.get("project_id", "project-id", "project")
+        self._profile = loaded
+        self._recipe = partial(cls.from_config, loaded.name, loaded.path, auth_endpoint=auth_endpoint)
+        return self
+
+    def fetch(self) -> Credential:
+        """A token from the file if there is one with time left that was not handed out yet; else a renewed one.
+
+        Raises `SessionExpiredError` when only a person can go on, `ConfigError` for files that cannot be used, and
+        `CredentialsUnavailableError` when the auth service cannot be asked.
+        """
+        token, credential = self._read()
+        if not self._is_new(token, credential):
+            with _directory_lock(self._token_file):
+                # Whoever held the lock may have renewed it, or a person may have authenticated again.
+                token, credential = self._read()
+                if not self._is_new(token, credential):
+                    token, credential = self._renew(token, credential)
+        self._last = token
+        return credential
+
+    def _is_new(self, token: str, credential: Credential) -> bool:
+        if token == self._last or credential.expires_at is None:
+            return False
+        life = credential.expires_at - (credential.issued_at or self._clock())
+        return credential.expires_at - self._clock() > life * _FRESH
+
+    def _renew(self, token: str, credential: Credential) -> tuple[str, Credential]:
+        try:
+            answer = self._service.call(
+                "POST", f"{self._auth_endpoint()}/v1/authentication/refresh", credential, {"currentToken": token}
+            )
+            renewed, fetched = self._service.token(answer, credential.private_key, "the auth service")
+        except (CredentialsUnavailableError, InvalidTokenError, ConfigError) as error:
+            ended = isinstance(error, ServiceRefused) and error.status == 401
+            if token != self._last and credential.expires_at is not None and self._clock() < credential.expires_at:
+                log.warning(
+                    "The session token of %s could not be renewed and is used to its end: %s", self.source, error
+                )
+                return token, credential
+            if ended:
+                raise SessionExpiredError(
+                    f"The session of {self.source} has ended and cannot be renewed. Run `{self._command()}`, then go on: "
+                    "the new token is picked up by itself."
+                ) from error
+            raise
+        try:
+            _replace(self._token_file, renewed)
+        except OSError as error:
+            log.warning(
+                "The renewed session token of %s is used, but could not be written to %s (%s): other processes will not see it.",
+                self.source,
+                self._token_file,
+                error.strerror,
+            )
+        return renewed, fetched
+
+    def _read(self) -> tuple[str, Credential]:
+        """Token and key from the same session: whoever replaces both does so in two steps."""
+        label = self._profile.label if self._profile else None
+        token_label = f"security_token_file of {label}" if label else "token_file"
+        key_label = f"key_file of {label}" if label else "key_file"
+        attempts_left = 3
+        while True:
+            data = read_small_file(self._token_file, token_label)
+            key = load_private_key(
+                read_small_file(self._key_file, key_label), self._passphrase, f"{key_label} ({self._key_file})"
+            )
+            try:
+                token = data.decode("ascii").strip()
+            except UnicodeDecodeError:
+                raise InvalidTokenError(f"{token_label} ({self._token_file}) is not a security token.") from None
+            try:
+                return token, token_credential(token, key, f"{token_label} ({self._token_file})")
+            except InvalidTokenError as error:
+                if not attempts_left:
+                    raise InvalidTokenError(f"{error} Run `{self._command()}`.") from None
+            attempts_left -= 1
+            time.sleep(0.02)
+
+    def _auth_endpoint(self) -> str:
+        if self._endpoint is not None:
+            return self._endpoint.rstrip("/")
+        if self.region is None:
+            raise ConfigError(f"The region of {self.source} is not known, so its token cannot be renewed. Add region.")
+        return regional_auth_endpoint(self.region)
+
+    def _command(self) -> str:
+        name = f" --profile-name {self._profile.name}" if self._profile else ""
+        region = f" --region {self.region}" if self.region else ""
+        return f"oci session authenticate{name}{region}"
+
+    def __reduce__(self) -> Any:
+        return pickled_as(self._recipe, self)
+
+    def __repr__(self) -> str:
+        return f"<SecurityToken of {self.source}>"
+
+
+@contextlib.contextmanager
+def _directory_lock(path: str) -> Iterator[None]:
+    """Let one process at a time renew the token in this directory.
+
+    The directory itself is locked, so no lock file is left behind, and the lock ends with its process. A lock that
+    cannot be had, be it for another's hanging refresh or a file system without locks, is done without.
+    """
+    if fcntl is None:
+        yield
+        return
+    directory = None
+    try:
+        directory = os.open(os.path.dirname(os.path.realpath(path)), os.O_RDONLY)
+        deadline = time.monotonic() + _LOCK_WAIT
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.02)
+    except OSError:
+        pass
+    try:
+        yield
+    finally:
+        if directory is not None:
+            os.close(directory)  # and with it the lock
+
+
+def _replace(path: str, text: str) -> None:
+    """Write a secret file so that a reader sees the old or the new one, whole, and nobody else sees either.
+
+    The temporary file has one name: what a crash left behind is removed by the next process to come this way.
+    """
+    path = os.path.realpath(path)
+    temporary = f"{path}.renewed"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
