@@ -123,11 +123,12 @@ class CredentialCache:
     def _store(self, fetched: Credential, seconds: float) -> Credential:
         now = self._clock()
         self._last_error = None
-        if fetched == self._current:
+        current = self._current
+        if current is not None and fetched == current:
             # Nothing newer is to be had yet. The very object is kept, by which callers see just that.
             self._back_off(now)
             log.debug("OCI credential of %s is unchanged (%.3f s)", describe(self._provider), seconds)
-            return self._current
+            return current
         expiry = fetched.expiry()
         if expiry is not None:
             issued_at = fetched.issued_at
