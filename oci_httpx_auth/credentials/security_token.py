@@ -44,6 +44,11 @@ class SecurityToken:
 
     mode = "security_token"
 
+    compartment: str | None = None
+    project: str | None = None
+    _profile: Profile | None = None
+    _recipe: Recipe | None = None
+
     def __init__(
         self,
         *,
@@ -56,20 +61,7 @@ class SecurityToken:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.source = f"the session token in {os.fspath(token_file)}"
-        self.region = check_region(region, "region")
-        self.tenancy = tenancy
-        self.compartment: str | None = None
-        self.project: str | None = None
-        self._token_file = os.path.expanduser(token_file)
-        self._key_file = os.path.expanduser(key_file)
-        self._passphrase = passphrase
-        self._endpoint = auth_endpoint
-        self._profile: Profile | None = None
-        self._service = AuthService(clock=clock, sleep=sleep)
-        self._clock = clock
-        self._last: str | None = None  # the token that was handed out last
-        self._recipe: Recipe | None = None
+        self._set(token_file, key_file, passphrase, region, tenancy, auth_endpoint, clock, sleep)
         if passphrase is None:
             self._recipe = partial(
                 type(self),
@@ -79,7 +71,6 @@ class SecurityToken:
                 tenancy=tenancy,
                 auth_endpoint=auth_endpoint,
             )
-        self._read()
 
     @classmethod
     def from_config(
@@ -97,22 +88,49 @@ class SecurityToken:
         """
         loaded = load_profile(profile, config_file)
         loaded.require("security_token_file", "key_file")
-        self = cls(
-            token_file=loaded.file("security_token_file"),
-            key_file=loaded.file("key_file"),
-            passphrase=loaded.get("pass_phrase", "passphrase") or environment(("OCI_CLI_PASSPHRASE",)),
-            region=check_region(loaded.get("region") or environment(("OCI_REGION",)), f"region of {loaded.label}"),
-            tenancy=loaded.get("tenancy"),
-            auth_endpoint=auth_endpoint,
-            clock=clock,
-            sleep=sleep,
-        )
+        self = cls.__new__(cls)
         self.source = loaded.label
         self.compartment = loaded.get("compartment_id", "compartment-id", "compartment")
         self.project = loaded.get("project_id", "project-id", "project")
         self._profile = loaded
         self._recipe = partial(cls.from_config, loaded.name, loaded.path, auth_endpoint=auth_endpoint)
+        self._set(
+            loaded.file("security_token_file"),
+            loaded.file("key_file"),
+            loaded.get("pass_phrase", "passphrase") or environment(("OCI_CLI_PASSPHRASE",)),
+            loaded.get("region") or environment(("OCI_REGION",)),
+            loaded.get("tenancy"),
+            auth_endpoint,
+            clock,
+            sleep,
+        )
         return self
+
+    def _set(
+        self,
+        token_file: str | os.PathLike[str],
+        key_file: str | os.PathLike[str],
+        passphrase: str | bytes | None,
+        region: str | None,
+        tenancy: str | None,
+        auth_endpoint: str | None,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        of_profile = f" of {self._profile.label}" if self._profile else ""
+        if not self._profile:
+            self.source = f"the session token in {os.fspath(token_file)}"
+        self._token_file, self._key_file = os.path.expanduser(token_file), os.path.expanduser(key_file)
+        self._token_label = f"security_token_file{of_profile}" if of_profile else "token_file"
+        self._key_label = f"key_file{of_profile}"
+        self._passphrase = passphrase
+        self.region = check_region(region, f"region{of_profile}")
+        self.tenancy = tenancy
+        self._endpoint = auth_endpoint
+        self._service = AuthService(clock=clock, sleep=sleep)
+        self._clock = clock
+        self._last: str | None = None  # the token that was handed out last
+        self._read()
 
     def fetch(self) -> Credential:
         """A token from the file if there is one with time left that was not handed out yet; else a renewed one.
@@ -168,21 +186,20 @@ class SecurityToken:
 
     def _read(self) -> tuple[str, Credential]:
         """Token and key from the same session: whoever replaces both does so in two steps."""
-        label = self._profile.label if self._profile else None
-        token_label = f"security_token_file of {label}" if label else "token_file"
-        key_label = f"key_file of {label}" if label else "key_file"
         attempts_left = 3
         while True:
-            data = read_small_file(self._token_file, token_label)
+            data = read_small_file(self._token_file, self._token_label)
             key = load_private_key(
-                read_small_file(self._key_file, key_label), self._passphrase, f"{key_label} ({self._key_file})"
+                read_small_file(self._key_file, self._key_label),
+                self._passphrase,
+                f"{self._key_label} ({self._key_file})",
             )
             try:
                 token = data.decode("ascii").strip()
             except UnicodeDecodeError:
-                raise InvalidTokenError(f"{token_label} ({self._token_file}) is not a security token.") from None
+                raise InvalidTokenError(f"{self._token_label} ({self._token_file}) is not a security token.") from None
             try:
-                return token, token_credential(token, key, f"{token_label} ({self._token_file})")
+                return token, token_credential(token, key, f"{self._token_label} ({self._token_file})")
             except InvalidTokenError as error:
                 if not attempts_left:
                     raise InvalidTokenError(f"{error} Run `{self._command()}`.") from None
