@@ -157,7 +157,7 @@ class CredentialCache:
             describe(self._provider),
             seconds,
             self._last_error,
-            " The present one stays in use." if usable else "",
+            " - the present one stays in use" if usable else "",
         )
 
     def _back_off(self, now: float) -> None:

@@ -1,0 +1,427 @@
+"""The credential cache: one fetch at a time, ahead of the expiry, and nobody waits who need not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import queue
+import subprocess
+import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from oci_httpx_auth import Credential, CredentialsUnavailableError, SessionExpiredError
+from oci_httpx_auth._cache import CredentialCache, outcome
+from oci_httpx_auth._waiting import wait, wait_async
+
+from .conftest import Key
+
+
+class ControlledProvider:
+    """A provider whose every fetch waits until the test answers it."""
+
+    source = "the test"
+
+    def __init__(self) -> None:
+        self.answers: queue.SimpleQueue[Credential | BaseException] = queue.SimpleQueue()
+        self.started = threading.Semaphore(0)
+        self.fetches = 0
+
+    def fetch(self) -> Credential:
+        self.fetches += 1
+        self.started.release()
+        answer = self.answers.get(timeout=20)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+class Clock:
+    """Time that passes when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Setup:
+    """A cache with its provider and clock, and credentials to answer with."""
+
+    def __init__(self, key: Key) -> None:
+        self.key, self.clock, self.provider = key, Clock(), ControlledProvider()
+        self.cache = CredentialCache(self.provider, clock=self.clock)
+
+    def credential(self, name: str, *, lifetime: float | None = 3600.0) -> Credential:
+        now = self.clock.now
+        return Credential(
+            key_id=name,
+            private_key=self.key.private,
+            expires_at=None if lifetime is None else now + lifetime,
+            issued_at=None if lifetime is None else now,
+        )
+
+    def flight(self, **options: object) -> Future[Credential]:
+        acquired = self.cache.acquire(**options)  # type: ignore[arg-type]
+        assert isinstance(acquired, Future)
+        return acquired
+
+    def obtain(self, name: str, **options: float | None) -> Credential:
+        """Have the cache hold a credential of this name."""
+        credential = self.credential(name, **options)  # type: ignore[arg-type]
+        self.provider.answers.put(credential)
+        acquired = self.cache.acquire()
+        assert isinstance(acquired, Future)
+        wait(acquired)
+        return outcome(acquired, self.provider)
+
+    def settle(self) -> None:
+        """Wait for the refresh that is under way in the background."""
+        for thread in threading.enumerate():
+            if thread.name == "oci-credential-refresh":
+                thread.join(20)
+
+
+@pytest.fixture
+def setup(key: Key) -> Setup:
+    return Setup(key)
+
+
+def test_a_fresh_credential_is_handed_out_at_once(setup: Setup) -> None:
+    """The first caller waits for a fetch, all others get the very object, without one."""
+    first = setup.obtain("a")
+    assert all(setup.cache.acquire() is first for _ in range(100))
+    assert setup.provider.fetches == 1
+
+
+def test_a_credential_without_expiry_is_never_fetched_again(setup: Setup) -> None:
+    """An API key stays, however much time passes."""
+    first = setup.obtain("a", lifetime=None)
+    setup.clock.now += 1e9
+    assert setup.cache.acquire() is first
+    assert setup.cache.status().expires_at is None
+    assert setup.cache.status().next_refresh is None
+
+
+def test_any_number_of_threads_shares_one_fetch(setup: Setup) -> None:
+    """Fifty threads that find nothing wait for one fetch and get the same credential."""
+    barrier = threading.Barrier(50)
+
+    def caller() -> Credential:
+        barrier.wait(20)
+        acquired = setup.cache.acquire()
+        if isinstance(acquired, Future):
+            wait(acquired)
+            return outcome(acquired, setup.provider)
+        return acquired
+
+    with ThreadPoolExecutor(50) as pool:
+        callers = [pool.submit(caller) for _ in range(50)]
+        assert setup.provider.started.acquire(timeout=20)
+        expected = setup.credential("a")
+        setup.provider.answers.put(expected)
+        assert all(caller.result(20) is expected for caller in callers)
+    assert setup.provider.fetches == 1
+
+
+def test_a_due_credential_is_used_while_it_is_refreshed(setup: Setup) -> None:
+    """In the last tenth of its life a credential is handed out at once, and one refresh runs in the background."""
+    first = setup.obtain("a")
+    setup.clock.now += 3600 * 0.91
+    assert all(setup.cache.acquire() is first for _ in range(10))
+    assert setup.provider.started.acquire(timeout=20)
+    second = setup.credential("b")
+    setup.provider.answers.put(second)
+    setup.settle()
+    assert setup.cache.acquire() is second
+    assert setup.provider.fetches == 2
+
+
+def test_no_refresh_comes_before_the_last_quarter(setup: Setup) -> None:
+    """Until three quarters of its life have passed a credential is left alone."""
+    first = setup.obtain("a")
+    setup.clock.now += 3600 * 0.749
+    assert setup.cache.acquire() is first
+    assert setup.provider.fetches == 1
+
+
+def test_refreshes_of_a_fleet_are_spread(key: Key) -> None:
+    """Caches that were filled together do not refresh together: their windows open at different moments."""
+    due = set()
+    for _ in range(50):
+        setup = Setup(key)
+        setup.obtain("a")
+        next_refresh = setup.cache.status().next_refresh
+        assert next_refresh is not None
+        due.add(round(next_refresh - setup.clock.now))
+    assert len(due) > 25
+    assert min(due) >= 3600 * 0.75
+    assert max(due) <= 3600 * 0.90
+
+
+def test_an_expired_credential_is_waited_for(setup: Setup) -> None:
+    """Past its end a credential is never handed out."""
+    setup.obtain("a")
+    setup.clock.now += 3600
+    flight = setup.flight()
+    second = setup.credential("b")
+    setup.provider.answers.put(second)
+    wait(flight)
+    assert outcome(flight, setup.provider) is second
+
+
+def test_the_expiry_is_judged_in_the_servers_time(setup: Setup) -> None:
+    """A token from a file, on a machine whose clock is a day behind, ends when its issuer says so."""
+    setup.obtain("a")
+    assert isinstance(setup.cache.acquire(), Credential)
+    flight = setup.flight(offset=86400.0)
+    setup.provider.answers.put(setup.credential("b", lifetime=900_000))
+    wait(flight)
+    assert isinstance(setup.cache.acquire(offset=86400.0), Credential)
+
+
+def test_what_the_issuer_said_at_hand_over_beats_a_servers_clock(setup: Setup) -> None:
+    """A token fetched now was issued now, whatever any other server's clock says."""
+    now = setup.clock.now
+    credential = Credential(
+        key_id="a",
+        private_key=setup.key.private,
+        issued_at=now - 86400,
+        expires_at=now - 86400 + 3600,
+        clock_offset=-86400.0,
+    )
+    setup.provider.answers.put(credential)
+    wait(setup.flight())
+    assert setup.cache.acquire() is credential
+    assert setup.cache.acquire(offset=86400.0) is credential
+
+
+def test_a_failed_refresh_keeps_a_valid_credential(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+    """Callers do not notice an outage while the credential lives, and the log and the status tell of it."""
+    first = setup.obtain("a")
+    setup.clock.now += 3600 * 0.91
+    setup.cache.acquire()
+    setup.provider.answers.put(CredentialsUnavailableError("the auth service is down"))
+    setup.settle()
+    assert setup.cache.acquire() is first
+    assert setup.cache.status().last_error == "the auth service is down"
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "the auth service is down" in warning.getMessage()
+    assert "stays in use" in warning.getMessage()
+
+
+def test_failed_refreshes_back_off(setup: Setup) -> None:
+    """After a failure no request starts another refresh until a pause is over; the pauses grow up to 30 seconds."""
+    first = setup.obtain("a", lifetime=100_000)
+    setup.clock.now += 90_001
+    pauses = []
+    for _ in range(12):
+        assert setup.cache.acquire() is first
+        setup.provider.answers.put(CredentialsUnavailableError("down"))
+        setup.settle()
+        fetches = setup.provider.fetches
+        assert setup.cache.acquire() is first
+        assert setup.provider.fetches == fetches
+        retry_at = setup.cache.status().next_refresh
+        assert retry_at is not None
+        pauses.append(retry_at - setup.clock.now)
+        setup.clock.now = retry_at
+    assert all(15 <= pause <= 30 for pause in pauses[-4:])
+    assert 0.5 <= pauses[0] <= 1
+
+
+def test_the_back_off_leaves_time_before_the_end(setup: Setup) -> None:
+    """With four seconds to live, a credential is not left alone for thirty."""
+    setup.obtain("a", lifetime=40)
+    setup.clock.now += 36.5
+    setup.cache.acquire()
+    setup.provider.answers.put(CredentialsUnavailableError("down"))
+    setup.settle()
+    retry_at = setup.cache.status().next_refresh
+    assert retry_at is not None
+    assert retry_at < setup.clock.now + 1
+
+
+def test_without_a_valid_credential_all_waiting_callers_fail_at_once(setup: Setup) -> None:
+    """Each of them gets an error of its own with the cause, and the next caller tries anew."""
+    flights = [setup.flight() for _ in range(20)]
+    cause = SessionExpiredError("Run `oci session authenticate`.")
+    setup.provider.answers.put(cause)
+    errors = []
+    for flight in flights:
+        wait(flight)
+        with pytest.raises(SessionExpiredError, match="Run `oci session authenticate`") as caught:
+            outcome(flight, setup.provider)
+        assert caught.value.__cause__ is cause
+        errors.append(caught.value)
+    assert len(set(map(id, errors))) == 20
+    assert setup.provider.fetches == 1
+    setup.obtain("a")
+
+
+def test_a_foreign_exception_is_named_and_chained_but_not_quoted(setup: Setup) -> None:
+    """What a third party's exception says may be a secret: the message has its type, the chain has the rest."""
+    flight = setup.flight()
+    setup.provider.answers.put(RuntimeError("token=very-secret"))
+    wait(flight)
+    with pytest.raises(CredentialsUnavailableError, match=r"the test: RuntimeError") as caught:
+        outcome(flight, setup.provider)
+    assert "very-secret" not in str(caught.value)
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+def test_many_rejections_of_one_credential_cause_one_fetch(setup: Setup) -> None:
+    """A rejected credential is replaced once; whoever comes later with the same complaint gets its replacement."""
+    first = setup.obtain("a")
+    flights = [setup.flight(rejected=first) for _ in range(50)]
+    second = setup.credential("b")
+    setup.provider.answers.put(second)
+    for flight in flights:
+        wait(flight)
+        assert outcome(flight, setup.provider) is second
+    assert setup.cache.acquire(rejected=first) is second
+    assert setup.provider.fetches == 2
+
+
+def test_the_same_credential_fetched_again_is_the_same_object(setup: Setup) -> None:
+    """By identity a caller sees that its source has nothing newer."""
+    first = setup.obtain("a", lifetime=None)
+    flight = setup.flight(rejected=first)
+    setup.provider.answers.put(setup.credential("a", lifetime=None))
+    wait(flight)
+    assert outcome(flight, setup.provider) is first
+
+
+def test_each_refresh_is_one_info_record(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+    """It says where the credential came from and how long it took."""
+    caplog.set_level(logging.INFO, "oci_httpx_auth")
+    setup.obtain("a")
+    (record,) = caplog.records
+    assert record.levelno == logging.INFO
+    assert "the test" in record.getMessage()
+    assert " s," in record.getMessage()
+
+
+def test_a_cancelled_task_harms_no_other(setup: Setup, run) -> None:
+    """Of ten tasks that wait for one fetch nine are cancelled, and the tenth gets its credential."""
+
+    async def main() -> None:
+        flight = setup.flight()
+        done: list[Credential] = []
+
+        async def caller() -> None:
+            await wait_async(flight)
+            done.append(outcome(flight, setup.provider))
+
+        if run.__module__.startswith("trio"):
+            import trio
+            import trio.testing
+
+            async with trio.open_nursery() as nursery:
+                scopes = []
+
+                async def cancellable() -> None:
+                    with trio.CancelScope() as scope:
+                        scopes.append(scope)
+                        await caller()
+
+                for _ in range(9):
+                    nursery.start_soon(cancellable)
+                nursery.start_soon(caller)
+                await trio.testing.wait_all_tasks_blocked()
+                for scope in scopes:
+                    scope.cancel()
+                setup.provider.answers.put(setup.credential("a"))
+        else:
+            tasks = [asyncio.create_task(caller()) for _ in range(10)]
+            await asyncio.sleep(0)
+            for task in tasks[:9]:
+                task.cancel()
+            setup.provider.answers.put(setup.credential("a"))
+            await tasks[9]
+        assert len(done) == 1
+
+    run(main)
+    assert setup.provider.fetches == 1
+
+
+def test_a_closed_loop_does_not_stop_the_refresh(setup: Setup) -> None:
+    """A loop that goes away while one of its tasks waits leaves refresh and other waiters alone."""
+    flight = setup.flight()
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(wait_async(flight))
+    loop.run_until_complete(asyncio.sleep(0))
+    task.cancel()
+    loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+    loop.close()
+    setup.provider.answers.put(setup.credential("a"))
+    wait(flight)
+    assert outcome(flight, setup.provider).key_id == "a"
+
+
+def test_tasks_of_many_loops_share_one_fetch(setup: Setup) -> None:
+    """Event loops in several threads wait for the same refresh."""
+
+    async def caller() -> str:
+        acquired = setup.cache.acquire()
+        if isinstance(acquired, Future):
+            await wait_async(acquired)
+            return outcome(acquired, setup.provider).key_id
+        return acquired.key_id
+
+    with ThreadPoolExecutor(4) as pool:
+        callers = [pool.submit(lambda: asyncio.run(caller())) for _ in range(4)]
+        assert setup.provider.started.acquire(timeout=20)
+        setup.provider.answers.put(setup.credential("a"))
+        assert [caller.result(20) for caller in callers] == ["a"] * 4
+    assert setup.provider.fetches == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_during_a_refresh_starts_with_none_in_flight(setup: Setup) -> None:
+    """The child, which has neither the thread nor the lock's owner, fetches for itself; the parent is undisturbed."""
+    flight = setup.flight()
+    assert setup.provider.started.acquire(timeout=20)
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+
+    def child() -> None:
+        setup.provider.answers = queue.SimpleQueue()
+        setup.provider.answers.put(setup.credential("child"))
+        mine = setup.cache.acquire()
+        assert isinstance(mine, Future)
+        assert mine is not flight
+        wait(mine)
+        sender.send(mine.result().key_id)
+
+    process = context.Process(target=child)
+    process.start()
+    assert receiver.poll(20)
+    assert receiver.recv() == "child"
+    process.join(20)
+    setup.provider.answers.put(setup.credential("parent"))
+    wait(flight)
+    assert flight.result().key_id == "parent"
+
+
+def test_the_interpreter_exits_during_a_refresh() -> None:
+    """A hanging fetch neither holds up the exit nor prints anything."""
+    program = """
+import threading
+from oci_httpx_auth._cache import CredentialCache
+started = threading.Event()
+class Hanging:
+    def fetch(self):
+        started.set()
+        threading.Event().wait()
+CredentialCache(Hanging(), clock=lambda: 0.0).acquire()
+assert started.wait(20)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
