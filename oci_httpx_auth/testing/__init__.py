@@ -1,0 +1,23 @@
+"""A stand-in for Oracle Cloud Infrastructure, for tests and for trying things out.
+
+```python
+from oci_httpx_auth.testing import FakeOCI
+
+with FakeOCI() as oci:
+    config_file = oci.write_config(tmp_path)
+    ...  # point the program under test at oci.url and config_file
+    assert oci.records[-1].signed
+```
+
+It verifies signatures, tokens, digests and dates by its own code, not by that of the signer.
+`python -m oci_httpx_auth.testing` serves it from the command line.
+"""
+
+from __future__ import annotations
+
+from ._fake import SERVICES, FakeOCI
+from ._identity import FakeAPIKey, FakeSession
+from ._model import ToolCall
+from ._wire import Fault, Record, Reply
+
+__all__ = ["SERVICES", "FakeAPIKey", "FakeOCI", "FakeSession", "Fault", "Record", "Reply", "ToolCall"]

@@ -1,0 +1,55 @@
+"""`python -m oci_httpx_auth.testing`: serve the stand-in, and say of each request what it thinks of it."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+
+from ._fake import FakeOCI
+from ._wire import Record
+
+
+def describe(record: Record) -> str:
+    """One line about a request, without anything secret."""
+    verdict = "verified" if record.signed else "accepted unsigned"
+    if record.reason:
+        verdict = f"refused: {record.reason}"
+    # Everything behind the question mark may hold a credential that a client put there.
+    target = record.target.partition("?")[0] + ("?…" if "?" in record.target else "")
+    line = f"{record.status} {record.method} {target}  {record.principal or 'nobody known'}  {verdict}"
+    return "".join(character if character.isprintable() else "?" for character in line)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m oci_httpx_auth.testing", description="Serve a stand-in for OCI.")
+    parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1 (default: any free one)")
+    parser.add_argument("--directory", help="where to write a config file (default: a new temporary directory)")
+    options = parser.parse_args(arguments)
+    oci = FakeOCI(port=options.port)
+    oci.on_record = lambda record: print(describe(record), flush=True)
+    try:
+        oci.start()
+    except OSError as error:
+        print(f"cannot serve on port {options.port}: {error.strerror}", file=sys.stderr)
+        return 1
+    directory = options.directory or tempfile.mkdtemp(prefix="fake-oci-")
+    print(f"url:            {oci.url}")
+    print(f"OpenAI:         {oci.openai_url}")
+    print(f"metadata:       {oci.metadata_url}")
+    print(f"config file:    {oci.write_config(directory)}")
+    print(f"compartment:    {oci.compartment}")
+    print("Stop with Ctrl-C.", flush=True)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()
+    oci.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""Security tokens: JSON web tokens that are signed and verified for real (RS256)."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import itertools
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+    load_pem_public_key,
+)
+
+from ._wire import Refused
+
+
+def new_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@functools.cache
+def issuer_key() -> rsa.RSAPrivateKey:
+    """The key that signs tokens, one for the process: generating one for each stand-in would cost their tests
+    more than all the rest. Tokens name the stand-in that issued them, and no other accepts them."""
+    return new_key()
+
+
+@functools.cache
+def strangers_key() -> rsa.RSAPublicKey:
+    """A public key whose private half nobody has, for tokens that are bound to the wrong key."""
+    return new_key().public_key()
+
+
+def fingerprint_of(key: rsa.RSAPublicKey) -> str:
+    """MD5 of the SubjectPublicKeyInfo, as the console shows it for an API key."""
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    digest = hashlib.md5(der, usedforsecurity=False).hexdigest()
+    return ":".join(digest[i : i + 2] for i in range(0, 32, 2))
+
+
+def read_public_key(text: object, *, field_name: str, pem_allowed: bool = False) -> rsa.RSAPublicKey:
+    """The RSA key of a request field: SubjectPublicKeyInfo in base64 without lines, or PEM where that is allowed."""
+    if not isinstance(text, str) or not text:
+        raise Refused(f"{field_name} is missing", status=400)
+    try:
+        if pem_allowed and text.startswith("-----BEGIN"):
+            key = load_pem_public_key(text.encode())
+        else:
+            key = load_der_public_key(base64.b64decode(text, validate=True))
+    except ValueError:
+        raise Refused(f"{field_name} is not a public key", status=400) from None
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size < 2048:
+        raise Refused(f"{field_name} is not an RSA key of at least 2048 bits", status=400)
+    return key
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that was verified: its claims, and the key it is bound to (`None` for service account tokens)."""
+
+    text: str = field(repr=False)
+    claims: dict[str, Any] = field(repr=False)
+    public_key: rsa.RSAPublicKey | None = field(repr=False)
+
+    @property
+    def kind(self) -> str:
+        return str(self.claims.get("kind", ""))
+
+
+class TokenIssuer:
+    """Issues the tokens of one stand-in, and verifies that a token is one of them."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._name = f"fake-oci-{secrets.token_hex(8)}"
+        self._serials = itertools.count(1)
+        self._last_serial = 0
+        self._revoked_up_to = 0
+        self._revoked: set[str] = set()
+        self._verified: dict[str, Token] = {}
+
+    def issue(self, kind: str, public_key: rsa.RSAPublicKey | None, lifetime: float, claims: dict[str, Any]) -> str:
+        """A new token that expires `lifetime` seconds from now. A claim of `None` is left out."""
+        issued_at = int(self._now())
+        expires_at = issued_at + lifetime
+        self._last_serial = next(self._serials)
+        merged: dict[str, Any] = {
+            "iss": self._name,
+            "jti": str(self._last_serial),
+            "kind": kind,
+            "iat": issued_at,
+            "exp": int(expires_at) if float(expires_at).is_integer() else expires_at,
+        }
+        if public_key is not None:
+            merged["jwk"] = json.dumps(jwk_of(public_key))
+        merged.update(claims)
+        payload = {name: value for name, value in merged.items() if value is not None}
+        signing_input = f"{_encode({'alg': 'RS256', 'kid': 'asw', 'typ': 'JWT'})}.{_encode(payload)}"
+        signature = issuer_key().sign(signing_input.encode(), padding.PKCS1v15(), hashes.SHA256())
+        return f"{signing_input}.{_base64url(signature)}"
+
+    def verify(self, text: str, *, allow_expired: bool = False) -> Token:
+        """The token, or `Refused` with the reason why it is none of this stand-in's valid tokens."""
+        token = self._verified.get(text)
+        if token is None:
+            token = self._parse(text)
+            if len(self._verified) >= 4096:
+                self._verified.clear()
+            self._verified[text] = token
+        if text in self._revoked or self._serial_is_revoked(token):
+            raise Refused("the token was revoked")
+        if not allow_expired:
+            expires_at = token.claims.get("exp")
+            if not isinstance(expires_at, (int, float)):
+                raise Refused("the token has no exp")
+            if self._now() >= expires_at:
+                raise Refused(f"the token expired {self._now() - expires_at:.0f} s ago")
+        return token
+
+    def revoke(self, text: str) -> None:
+        self._revoked.add(text)
+
+    def revoke_all(self) -> None:
+        self._revoked_up_to = self._last_serial
+
+    def _serial_is_revoked(self, token: Token) -> bool:
+        # Service account tokens are Kubernetes' own: revoking OCI's tokens leaves them alone.
+        serial = str(token.claims.get("jti", "0"))
+        return token.kind != "service_account" and serial.isdigit() and int(serial) <= self._revoked_up_to
+
+    def _parse(self, text: str) -> Token:
+        parts = text.split(".")
+        if len(parts) != 3:
+            raise Refused("the token is not a JWT")
+        try:
+            header, claims = (json.loads(_decode(part)) for part in parts[:2])
+            signature = _decode(parts[2])
+        except ValueError:
+            raise Refused("the token is not a JWT") from None
+        if not isinstance(header, dict) or not isinstance(claims, dict) or header.get("alg") != "RS256":
+            raise Refused("the token is not an RS256 JWT")
+        try:
+            issuer_key().public_key().verify(
+                signature, f"{parts[0]}.{parts[1]}".encode(), padding.PKCS1v15(), hashes.SHA256()
+            )
+        except InvalidSignature:
+            raise Refused("the token's own signature is wrong") from None
+        if claims.get("iss") != self._name:
+            raise Refused("the token was issued by somebody else")
+        return Token(text, claims, _key_of(claims.get("jwk")))
+
+
+def jwk_of(key: rsa.RSAPublicKey) -> dict[str, str]:
+    numbers = key.public_numbers()
+    return {
+        "kty": "RSA",
+        "n": _base64url(numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8, "big")),
+        "e": _base64url(numbers.e.to_bytes((numbers.e.bit_length() + 7) // 8, "big")),
+        "kid": "Ignored",
+    }
+
+
+def _key_of(jwk: object) -> rsa.RSAPublicKey | None:
+    if not isinstance(jwk, str):
+        return None
+    try:
+        members = json.loads(jwk)
+        modulus = int.from_bytes(_decode(members["n"]), "big")
+        exponent = int.from_bytes(_decode(members["e"]), "big")
+        return rsa.RSAPublicNumbers(exponent, modulus).public_key()
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _encode(document: dict[str, Any]) -> str:
+    return _base64url(json.dumps(document, separators=(",", ":")).encode())
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,189 @@
+"""Signature version 1, from the server's side: strict, and written without a look at the signer.
+
+The rules are those of Oracle's "Request Signatures" and draft-cavage-http-signatures-08.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from calendar import timegm
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate, parsedate_tz
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from ._wire import Refused, Request
+
+BODY_METHODS = ("POST", "PUT", "PATCH")
+BODY_HEADERS = ("content-length", "content-type", "x-content-sha256")
+FOREIGN_CREDENTIALS = ("x-api-key", "x-goog-api-key", "api-key")
+
+_PARAMETER = re.compile(r'\s*([A-Za-z][A-Za-z0-9]*)="([^"]*)"\s*(,|$)')
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who signed: `name` for people to read, `mode` as the OCI CLI spells it, and the key that must verify."""
+
+    name: str
+    mode: str
+    tenancy: str
+    identifier: str
+    public_key: rsa.RSAPublicKey = field(repr=False)
+    token: str = field(default="", repr=False)
+    kind: str = ""
+
+
+@dataclass
+class Findings:
+    """What was learned on the way, kept also when the request is refused in the end."""
+
+    key_id: str = field(default="", repr=False)
+    signed_headers: tuple[str, ...] = ()
+    date: str = ""
+    principal: Principal | None = None
+    signed: bool = False
+
+
+def check_framing(request: Request) -> None:
+    """Refuse what no HTTP server may accept, whoever sent it."""
+    if request.values("transfer-encoding") and request.values("content-length"):
+        raise Refused("both transfer-encoding and content-length are sent", status=400, code="CannotParseRequest")
+    lengths = request.values("content-length")
+    if len(lengths) > 1:
+        raise Refused("content-length is sent more than once", status=400, code="CannotParseRequest")
+    if lengths and lengths[0] != str(len(request.body)):
+        reason = f"content-length is {lengths[0]}, but the body has {len(request.body)} bytes"
+        raise Refused(reason, status=400, code="CannotParseRequest")
+    if len(request.values("host")) != 1:
+        raise Refused("host must be sent exactly once", status=400, code="CannotParseRequest")
+
+
+def check_signature(
+    request: Request,
+    findings: Findings,
+    find_principal: Callable[[str], Principal],
+    *,
+    now: float,
+    allowed_skew: float,
+    host_required: bool = True,
+    body_exempt: bool = False,
+) -> Principal:
+    """The principal whose key made the request's signature; `Refused` says why there is none.
+
+    `body_exempt` is for the few operations whose body need not be covered (Object Storage's PutObject).
+    """
+    parameters = _authorization(request)
+    key_id = findings.key_id = parameters["keyId"]
+    names = findings.signed_headers = tuple(parameters["headers"].split(" "))
+    _check_names(request, names, host_required=host_required, body_exempt=body_exempt)
+    signing_string = "\n".join(_line(request, name) for name in names)
+    date_name = "x-date" if "x-date" in names else "date"
+    findings.date = request.header(date_name)
+    _check_date(findings.date, date_name, now, allowed_skew)
+    principal = find_principal(key_id)
+    try:
+        signature = base64.b64decode(parameters["signature"], validate=True)
+    except binascii.Error:
+        raise Refused("the signature is not base64") from None
+    try:
+        principal.public_key.verify(signature, signing_string.encode("latin-1"), padding.PKCS1v15(), hashes.SHA256())
+    except InvalidSignature:
+        raise Refused("the signature does not fit the request and the key") from None
+    if "x-content-sha256" in names and request.header("x-content-sha256") != request.digest:
+        raise Refused("x-content-sha256 is not the digest of the body")
+    findings.principal = principal
+    findings.signed = True
+    return principal
+
+
+def _authorization(request: Request) -> dict[str, str]:
+    for name in FOREIGN_CREDENTIALS:
+        if request.values(name):
+            raise Refused(f"another credential was left on the request: {name}")
+    values = request.values("authorization")
+    if not values:
+        raise Refused("there is no authorization header")
+    if len(values) > 1:
+        raise Refused("authorization is sent more than once")
+    scheme, _, rest = values[0].partition(" ")
+    if scheme != "Signature":
+        raise Refused(f"the authorization scheme is {scheme[:20]!r}, not Signature")
+    parameters: dict[str, str] = {}
+    position = 0
+    while position < len(rest):
+        match = _PARAMETER.match(rest, position)
+        if match is None:
+            raise Refused("the authorization header is malformed")
+        if match[1] in parameters:
+            raise Refused(f"the authorization parameter {match[1]} is given twice")
+        parameters[match[1]] = match[2]
+        position = match.end()
+    if rest.rstrip().endswith(","):
+        raise Refused("the authorization header is malformed")
+    for name in ("version", "algorithm", "headers", "keyId", "signature"):
+        if not parameters.get(name):
+            raise Refused(f"the authorization parameter {name} is missing")
+    if parameters["version"] != "1":
+        raise Refused(f"the signature version is {parameters['version']!r}, not 1")
+    if parameters["algorithm"] != "rsa-sha256":
+        raise Refused(f"the algorithm is {parameters['algorithm']!r}, not rsa-sha256")
+    return parameters
+
+
+def _check_names(request: Request, names: tuple[str, ...], *, host_required: bool, body_exempt: bool) -> None:
+    if len(set(names)) != len(names):
+        raise Refused("a header is listed twice in the signature's headers")
+    for name in names:
+        if not name or name != name.lower():
+            raise Refused(f"{name!r} in the signature's headers is not a lower-case header name")
+    if "date" not in names and "x-date" not in names:
+        raise Refused("neither date nor x-date is signed")
+    required = ["(request-target)"]
+    if host_required:
+        required.append("host")
+    if request.method in BODY_METHODS and not body_exempt:
+        if request.values("transfer-encoding"):
+            raise Refused("the body is chunked, so its content-length cannot be signed")
+        required.extend(BODY_HEADERS)
+    for name in required:
+        if name not in names:
+            raise Refused(f"{name} is not signed")
+
+
+def _line(request: Request, name: str) -> str:
+    if name == "(request-target)":
+        return f"(request-target): {request.method.lower()} {request.target}"
+    values = request.values(name)
+    if not values:
+        raise Refused(f"{name} is signed but was not sent")
+    if len(values) > 1:
+        raise Refused(f"{name} is signed but was sent {len(values)} times")
+    return f"{name}: {values[0]}"
+
+
+def _check_date(value: str, name: str, now: float, allowed_skew: float) -> None:
+    parsed = parsedate_tz(value)
+    try:
+        when = timegm((*parsed[:6], 0, 0, 0)) if parsed else None
+        canonical = when is not None and formatdate(when, usegmt=True) == value
+    except (ValueError, OverflowError):
+        when, canonical = None, False
+    if when is None or not canonical:
+        raise Refused(f"{name} is not an RFC 1123 date in GMT")
+    if abs(now - when) > allowed_skew:
+        low, high = _utc(now - allowed_skew), _utc(now + allowed_skew)
+        message = (
+            f"Date '{_utc(when)}' is not within allowed clock skew. Current '{_utc(now)}', "
+            f"valid datetime range: ['{low}', '{high}']"
+        )
+        raise Refused(f"{name} is {now - when:.0f} s behind the server's time", message=message)
+
+
+def _utc(when: float) -> str:
+    return formatdate(when, usegmt=True).replace("GMT", "UTC")

@@ -1,0 +1,188 @@
+"""The plain values that pass between the stand-in's parts: a request, a reply, a fault, a record."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+NOT_AUTHENTICATED = "The required information to complete authentication was not provided or was incorrect."
+
+CODES = {
+    400: "InvalidParameter",
+    401: "NotAuthenticated",
+    403: "NotAuthorized",
+    404: "NotAuthorizedOrNotFound",
+    405: "MethodNotAllowed",
+    409: "IncorrectState",
+    412: "NoEtagMatch",
+    413: "RequestEntityTooLarge",
+    429: "TooManyRequests",
+    500: "InternalServerError",
+    501: "MethodNotImplemented",
+    502: "ExternalServerUnreachable",
+    503: "ServiceUnavailable",
+    504: "GatewayTimeout",
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it arrived: nothing normalised, header names in the case the client used."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    secure: bool = False
+
+    def values(self, name: str) -> list[str]:
+        """Every value of the header `name`, which is given in lower case."""
+        return [value for key, value in self.headers if key.lower() == name]
+
+    def header(self, name: str, default: str = "") -> str:
+        """The first value of the header `name` (lower case), or `default`."""
+        found = self.values(name)
+        return found[0] if found else default
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The body's SHA-256 in base64."""
+        return base64.b64encode(hashlib.sha256(self.body).digest()).decode()
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object. Raises `Refused` (400) when it is not one."""
+        try:
+            document = json.loads(self.body)
+        except ValueError:
+            raise Refused("the body is not JSON", status=400, code="CannotParseRequest") from None
+        if not isinstance(document, dict):
+            raise Refused("the body is not a JSON object", status=400, code="CannotParseRequest")
+        return document
+
+
+@dataclass
+class Reply:
+    """One answer. `chunks` are the pieces of the body; a mount sends each as soon as it has it.
+
+    `wait` is the time in seconds before the status line, `delay` the time between two chunks.
+    `streamed` replies carry no content-length. `cut` is "" or how the answer goes wrong:
+    "reset" and "hang" (nothing is sent) or "truncate" (half of the body is).
+    """
+
+    status: int = 200
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    chunks: Iterable[bytes] = ()
+    delay: float = 0.0
+    wait: float = 0.0
+    streamed: bool = False
+    cut: str = ""
+
+
+@dataclass
+class Fault:
+    """What goes wrong with one request.
+
+    With `status` the request is answered by that status, without being acted on: an OCI error of `code`
+    and `message` (both have defaults), or `body` as it stands. `headers` are added to the answer.
+    `delay` is seconds of waiting before the answer. `reset` breaks the connection and `hang` leaves it open, both
+    without an answer. `truncate` promises more of the body than is sent, then closes.
+    `token` is for services that issue tokens, which then answer 200 with a bad one: "expired", "missing",
+    "wrong_key" (bound to a key nobody holds) or "garbage".
+    A fault of `delay` alone slows one request down and leaves its answer alone.
+    """
+
+    status: int | None = None
+    code: str = ""
+    message: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    delay: float = 0.0
+    reset: bool = False
+    truncate: bool = False
+    hang: bool = False
+    token: str = ""
+
+    def __post_init__(self) -> None:
+        if self.token not in ("", "expired", "missing", "wrong_key", "garbage"):
+            raise ValueError(f"no such token fault: {self.token!r}")
+
+
+@dataclass
+class Record:
+    """What the stand-in saw of one request and made of it.
+
+    `reason` says precisely why a request was refused, and is "" for one that was served; clients are only told
+    what OCI would tell them. `signed` is true when a signature was verified. `principal` says who signed, `mode` in
+    which way ("api_key", "security_token", "instance_principal", "resource_principal", "oke_workload_identity").
+    `date` is the date that was signed, `time` the stand-in's own time in seconds since the epoch.
+    Headers, body and key id stay out of the `repr`: they may hold tokens.
+    """
+
+    service: str
+    method: str
+    target: str
+    headers: list[tuple[str, str]] = field(repr=False)
+    body: bytes = field(repr=False)
+    status: int = 0
+    reason: str = ""
+    principal: str = ""
+    mode: str = ""
+    key_id: str = field(default="", repr=False)
+    signed_headers: tuple[str, ...] = ()
+    date: str = ""
+    time: float = 0.0
+    signed: bool = False
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, whatever the case of its name; `None` when it was not sent."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+
+class Refused(Exception):
+    """A request that is not served. `reason` is for the record, `message` for the client."""
+
+    def __init__(self, reason: str, *, status: int = 401, code: str = "", message: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.code = code or CODES.get(status, "")
+        self.message = message or (NOT_AUTHENTICATED if status == 401 else reason)
+
+    def reply(self) -> Reply:
+        return error_reply(self.status, self.code, self.message)
+
+
+def error_reply(status: int, code: str = "", message: str = "") -> Reply:
+    """OCI's error shape: a JSON object of `code` and `message`."""
+    if not message:
+        message = NOT_AUTHENTICATED if status == 401 else f"The stand-in was told to answer {status}."
+    return json_reply({"code": code or CODES.get(status, "InternalServerError"), "message": message}, status)
+
+
+def json_reply(document: object, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Reply:
+    return bytes_reply(json.dumps(document).encode(), "application/json", status, headers)
+
+
+def text_reply(text: str, status: int = 200, content_type: str = "text/plain") -> Reply:
+    return bytes_reply(text.encode(), content_type, status)
+
+
+def bytes_reply(body: bytes, content_type: str, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Reply:
+    length = ("content-length", str(len(body)))
+    return Reply(status, [("content-type", content_type), length, *headers], [body] if body else [])
+
+
+def events_reply(chunks: Iterable[bytes], delay: float = 0.0) -> Reply:
+    """Server-sent events, each chunk sent by itself."""
+    headers = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache")]
+    return Reply(200, headers, chunks, delay=delay, streamed=True)
