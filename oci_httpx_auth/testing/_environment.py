@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from secrets import token_hex
 from typing import Protocol
 
 from ._identity import Identities, made_up_ocid
@@ -87,18 +88,20 @@ def _resource(
         return {**endpoints, **instance}
     region = {f"{PREFIX}REGION{suffix}": identities.region}
     key = new_key()
-    secrets = key_and_passphrase(key, passphrase)
+    key_values = key_and_passphrase(key, passphrase)
     if version == "2.2":
         token = identities.issue("resource", key.public_key(), lifetime, {})
-        return {**literals_or_files({"RPST": token, **secrets}, directory, suffix), **region}
+        return {**literals_or_files({"RPST": token, **key_values}, directory, suffix), **region}
     if version not in ("2.1", "2.1.1", "2.1.2"):
         raise ValueError(f"no such version of resource principals: {version!r}")
     resource = made_up_ocid("resource", identities.region)
-    context = security_context if version == "2.1.2" else None
+    context = None
+    if version == "2.1.2":
+        context = token_hex(16) if security_context is None else security_context or None
     identities.add_key_pair(version, identities.tenancy, resource, key.public_key(), context)
     variables = {f"{PREFIX}RESOURCE_ID{suffix}": resource}
     if version != "2.1":
         variables[f"{PREFIX}TENANCY_ID{suffix}"] = identities.tenancy
     if context is not None:
         variables[f"{PREFIX}SECURITY_CONTEXT{suffix}"] = context
-    return {**endpoints, **variables, **literals_or_files(secrets, directory, suffix), **region}
+    return {**endpoints, **variables, **literals_or_files(key_values, directory, suffix), **region}

@@ -257,8 +257,8 @@ class FakeOCI:
         "instance_principal": where the metadata service is.
         "resource_principal": of `version` "1.1", "2.1", "2.1.1", "2.1.2", "2.2" or "3.0"; for 3.0 with a `leaf` of one
         of the others and `depth` parents (`cycle`: a parent that names itself as its parent). With `directory`, token
-        and key are files in it, otherwise literals. `passphrase` encrypts the key. With `security_context` a 2.1.2
-        resource has to send it.
+        and key are files in it, otherwise literals. `passphrase` encrypts the key. A 2.1.2 resource has
+        to send its `security_context`: a random one by default, and none if that is "".
         "oke_workload_identity": needs `directory` for the service account's token and CA files.
         `lifetime` is that of the token in seconds, where the variables hold one.
 

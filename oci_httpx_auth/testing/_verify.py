@@ -21,7 +21,7 @@ from ._wire import Refused, Request
 
 BODY_METHODS = ("POST", "PUT", "PATCH")
 BODY_HEADERS = ("content-length", "content-type", "x-content-sha256")
-FOREIGN_CREDENTIALS = ("x-api-key", "x-goog-api-key", "api-key")
+FOREIGN_CREDENTIALS = ("x-api-key", "x-goog-api-key")
 
 _PARAMETER = re.compile(r'\s*([A-Za-z][A-Za-z0-9]*)="([^"]*)"\s*(,|$)')
 

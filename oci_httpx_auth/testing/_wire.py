@@ -184,5 +184,5 @@ def bytes_reply(body: bytes, content_type: str, status: int = 200, headers: Iter
 
 def events_reply(chunks: Iterable[bytes], delay: float = 0.0) -> Reply:
     """Server-sent events, each chunk sent by itself."""
-    headers = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache")]
+    headers = [("content-type", "text/event-stream"), ("cache-control", "no-cache")]
     return Reply(200, headers, chunks, delay=delay, streamed=True)
