@@ -44,9 +44,7 @@ async def talk(client: AsyncOpenAI, model: str) -> None:
         if event.type == "response.output_text.delta":
             print(event.delta, end="", flush=True)
 
-    agent = Agent(
-        name="Weather", tools=[celsius], model=OpenAIChatCompletionsModel(model=model, openai_client=client)
-    )
+    agent = Agent(name="Weather", tools=[celsius], model=OpenAIChatCompletionsModel(model=model, openai_client=client))
     result = await Runner.run(agent, "How warm is it in Lisbon?")
     print(f"\nagent with a tool  {result.final_output}")
 

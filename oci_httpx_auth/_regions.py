@@ -76,11 +76,6 @@ def region_domain(region: str) -> str:
     return os.environ.get("OCI_DEFAULT_REALM", "").strip() or DEFAULT_DOMAIN
 
 
-def is_known_region(region: str) -> bool:
-    """Whether the realm of this region is known, or only assumed."""
-    return region in _DOMAINS or any(extra["regionIdentifier"] == region for extra in _extra_regions())
-
-
 def auth_endpoint(region: str) -> str:
     """Where sessions are refreshed and tokens are issued. Raises `ValueError` as `region_id` does."""
     return "https://auth." + _suffix(region, "")

@@ -130,6 +130,7 @@ class SecurityToken:
         self._service = AuthService(clock=clock, sleep=sleep)
         self._clock = clock
         self._last: str | None = None  # the token that was handed out last
+        self._unwritten: tuple[str, Credential] | None = None  # a renewed token that its file could not take
         self._read()
 
     def fetch(self) -> Credential:
@@ -138,15 +139,22 @@ class SecurityToken:
         Raises `SessionExpiredError` when only a person can go on, `ConfigError` for files that cannot be used, and
         `CredentialsUnavailableError` when the auth service cannot be asked.
         """
-        token, credential = self._read()
+        token, credential = self._newest()
         if not self._is_new(token, credential):
             with _directory_lock(self._token_file):
                 # Whoever held the lock may have renewed it, or a person may have authenticated again.
-                token, credential = self._read()
+                token, credential = self._newest()
                 if not self._is_new(token, credential):
                     token, credential = self._renew(token, credential)
         self._last = token
         return credential
+
+    def _newest(self) -> tuple[str, Credential]:
+        """What the files hold, unless they could not be written and nobody has renewed them since."""
+        token, credential = self._read()
+        if self._unwritten and (self._unwritten[1].expires_at or 0) > (credential.expires_at or 0):
+            return self._unwritten
+        return token, credential
 
     def _is_new(self, token: str, credential: Credential) -> bool:
         if token == self._last or credential.expires_at is None:
@@ -173,9 +181,11 @@ class SecurityToken:
                     "the new token is picked up by itself."
                 ) from error
             raise
+        self._unwritten = None
         try:
             _replace(self._token_file, renewed)
         except OSError as error:
+            self._unwritten = renewed, fetched
             log.warning(
                 "The renewed session token of %s is used, but could not be written to %s (%s): other processes will not see it.",
                 self.source,

@@ -1,0 +1,117 @@
+"""The package's shape: imports point down, the door is short, and nothing heavy comes along."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import oci_httpx_auth
+
+ROOT = Path(oci_httpx_auth.__file__).parent
+
+# Each floor may import from lower ones only. `testing` stands apart: it verifies with its own code.
+FLOORS: list[list[str]] = [
+    ["_errors", "_regions"],
+    ["_clock", "_keys", "_waiting"],
+    ["_config", "_credential", "_http"],
+    ["_cache", "_signature"],
+    ["_exchange"],
+    ["credentials.api_key", "credentials.sdk", "credentials.security_token", "credentials.workload_identity"],
+    ["credentials.instance_principal"],
+    ["credentials.resource_principal"],
+    ["_chain"],
+    ["_signer"],
+    ["__main__", "openai"],
+    ["agents"],
+]
+FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+
+
+def modules() -> dict[str, Path]:
+    """The package's modules by their dotted name below it, without the doors and the stand-in."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for path in ROOT.rglob("*.py")
+        if path.name != "__init__.py" and path.relative_to(ROOT).parts[0] != "testing"
+    }
+
+
+def imported(path: Path) -> tuple[set[str], set[str]]:
+    """What a module imports: our own modules, by dotted name, and the top-level names of others."""
+    own, foreign = set(), set()
+    depth = len(path.relative_to(ROOT).parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            foreign |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            foreign.add((node.module or "").split(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            package = path.relative_to(ROOT).parts[: depth - node.level]
+            own.add(".".join([*package, *(node.module or "").split(".")]).strip("."))
+    return own, foreign
+
+
+def test_every_module_has_its_floor() -> None:
+    """A new module is put into the table on purpose."""
+    assert set(modules()) <= set(FLOOR)
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_imports_point_down(name: str) -> None:
+    """No module knows of one on its own floor or above."""
+    own, _ = imported(modules()[name])
+    for other in own:
+        assert other in FLOOR, f"{name} imports {other}"
+        assert FLOOR[other] < FLOOR[name], f"{name} imports {other}"
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_heavy_packages_are_imported_where_they_belong(name: str) -> None:
+    """openai and agents in the modules named after them, the oci SDK at most in the bridge to it."""
+    _, foreign = imported(modules()[name])
+    assert "openai" not in foreign or name in ("openai", "agents")
+    assert "agents" not in foreign or name == "agents"
+    assert "oci" not in foreign or name == "credentials.sdk"
+
+
+def test_the_stand_in_shares_nothing_with_the_signer() -> None:
+    """A mistake that both sides share would agree with itself."""
+    for path in (ROOT / "testing").rglob("*.py"):
+        own, foreign = imported(path)
+        assert all(other.split(".")[0] == "testing" for other in own), path
+        assert "oci_httpx_auth" not in foreign or path.name == "__main__.py", path
+
+
+def test_public_names_are_listed_sorted_and_there() -> None:
+    """`__all__` is the sorted list of what the package offers."""
+    assert oci_httpx_auth.__all__ == sorted(oci_httpx_auth.__all__)
+    public = {
+        name
+        for name, value in vars(oci_httpx_auth).items()
+        if not name.startswith("_") and getattr(value, "__module__", "").startswith("oci_httpx_auth.")
+    }
+    assert public == set(oci_httpx_auth.__all__)
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    """Neither the SDK nor openai, agents, or an event loop's library."""
+    program = (
+        "import sys, oci_httpx_auth; print(sorted({'oci', 'openai', 'agents', 'trio', 'requests'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_it_works_without_httpx2_and_with_the_alias() -> None:
+    """httpx2 is used where it is installed, never required; and where it stands in for httpx, once."""
+    without = "import sys; sys.modules['httpx2'] = None\nimport httpx, oci_httpx_auth as o; print(issubclass(o.OCISigner, httpx.Auth))"
+    done = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+    pytest.importorskip("httpx2")
+    aliased = "import httpx2; httpx2.alias_httpx()\nimport httpx, oci_httpx_auth as o; print(issubclass(o.OCISigner, httpx.Auth), httpx is httpx2)"
+    done = subprocess.run([sys.executable, "-c", aliased], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True True"

@@ -1,0 +1,359 @@
+"""Session tokens: read from the profile, renewed before they end, and written back so that nobody is harmed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from oci_httpx_auth import InvalidTokenError, OCISigner, SecurityToken, SessionExpiredError, default_credentials
+from oci_httpx_auth.testing import FakeOCI, Fault
+
+
+class Clock:
+    """The time of both sides, which passes when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Laptop:
+    """A machine with a session profile, and OCI to talk to, in one time."""
+
+    def __init__(self, directory: Path) -> None:
+        self.clock = Clock()
+        self.oci = FakeOCI(clock=self.clock)
+        self.directory = directory
+
+    def authenticate(self, profile: str = "DEFAULT", **options: object) -> Path:
+        """What `oci session authenticate` does."""
+        self.config = self.oci.write_config(self.directory, profile=profile, session=True, **options)  # type: ignore[arg-type]
+        return self.config
+
+    def provider(self, profile: str | None = None) -> SecurityToken:
+        return SecurityToken.from_config(
+            profile, self.config, auth_endpoint=self.oci.auth_endpoint, clock=self.clock, sleep=lambda _: None
+        )
+
+    def signer(self) -> OCISigner:
+        return OCISigner(self.provider(), clock=self.clock)
+
+    @property
+    def token_file(self) -> Path:
+        (path,) = self.directory.rglob("token")
+        return path
+
+    def services(self) -> list[str]:
+        return [record.service for record in self.oci.records]
+
+
+@pytest.fixture
+def laptop(tmp_path: Path) -> Iterator[Laptop]:
+    laptop = Laptop(tmp_path)
+    with laptop.oci:
+        laptop.authenticate()
+        yield laptop
+
+
+def settle() -> None:
+    """Wait for the refresh in the background."""
+    for thread in threading.enumerate():
+        if thread.name == "oci-credential-refresh":
+            thread.join(20)
+
+
+def test_the_profile_says_that_it_is_a_session(laptop: Laptop) -> None:
+    """Nobody has to name the mode."""
+    assert isinstance(default_credentials(config_file=laptop.config), SecurityToken)
+    assert OCISigner(config_file=laptop.config).mode == "security_token"
+
+
+@pytest.mark.parametrize("passphrase", [None, "of the session"])
+def test_requests_are_signed_with_the_token(tmp_path: Path, passphrase: str | None) -> None:
+    """Also with an encrypted session key."""
+    with FakeOCI() as oci:
+        signer = OCISigner(config_file=oci.write_config(tmp_path, session=True, passphrase=passphrase))
+        with httpx.Client(auth=signer) as client:
+            assert client.get(f"{oci.url}/x").status_code == 200
+        assert oci.records[-1].mode == "security_token"
+        assert oci.records[-1].key_id.startswith("ST$")
+
+
+def test_a_day_of_requests_outlives_the_first_hour(laptop: Laptop, caplog: pytest.LogCaptureFixture) -> None:
+    """A request every five minutes for 23 hours: all answered, the token renewed in the background, none refused."""
+    with httpx.Client(auth=laptop.signer()) as client:
+        for _ in range(23 * 12):
+            assert client.get(f"{laptop.oci.url}/x").status_code == 200
+            settle()
+            laptop.clock.now += 300
+    renewals = laptop.services().count("session_refresh")
+    assert 23 < renewals <= 31  # each after three quarters to nine tenths of an hour, on the grid of five minutes
+    assert all(record.status == 200 for record in laptop.oci.records)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_the_renewed_token_is_written_back(laptop: Laptop) -> None:
+    """Mode 0600, under the same name, readable by the next process, and nothing else is left in the directory."""
+    before = laptop.token_file.read_text()
+    beside = sorted(path.name for path in laptop.token_file.parent.iterdir())
+    with httpx.Client(auth=laptop.signer()) as client:
+        client.get(f"{laptop.oci.url}/x")
+        laptop.clock.now += 3590
+        assert client.get(f"{laptop.oci.url}/x").status_code == 200
+        settle()
+    assert laptop.token_file.read_text() != before
+    assert stat.S_IMODE(laptop.token_file.stat().st_mode) == 0o600
+    assert sorted(path.name for path in laptop.token_file.parent.iterdir()) == beside
+    laptop.oci.records.clear()
+    with httpx.Client(auth=laptop.signer()) as client:
+        assert client.get(f"{laptop.oci.url}/x").status_code == 200
+    assert laptop.services() == ["echo"]
+
+
+def test_the_token_file_keeps_its_place_behind_a_symbolic_link(laptop: Laptop) -> None:
+    """The file is replaced where it lies; the link stays a link."""
+    real = laptop.directory / "elsewhere"
+    laptop.token_file.rename(real)
+    link = next(laptop.directory.rglob("sessions")) / "DEFAULT" / "token"
+    link.symlink_to(real)
+    before = real.read_text()
+    laptop.clock.now += 3500
+    laptop.provider().fetch()
+    assert link.is_symlink()
+    assert real.read_text() != before
+
+
+def test_what_a_crash_left_behind_is_cleared_away(laptop: Laptop) -> None:
+    """The temporary file has one name, and the next renewal removes it."""
+    leftover = laptop.token_file.with_name("token.renewed")
+    leftover.write_text("half a tok")
+    laptop.clock.now += 3500
+    laptop.provider().fetch()
+    assert not leftover.exists()
+
+
+def test_a_token_that_the_cli_renewed_is_picked_up(laptop: Laptop) -> None:
+    """The file is looked at before the auth service is asked."""
+    with httpx.Client(auth=laptop.signer()) as client:
+        client.get(f"{laptop.oci.url}/x")
+        laptop.clock.now += 3590
+        laptop.authenticate()
+        client.get(f"{laptop.oci.url}/x")
+        settle()
+        assert client.get(f"{laptop.oci.url}/x").status_code == 200
+    assert "session_refresh" not in laptop.services()
+    assert laptop.oci.records[-1].key_id == f"ST${laptop.token_file.read_text().strip()}"
+
+
+def test_a_revoked_token_is_replaced_by_the_files_newer_one(laptop: Laptop) -> None:
+    """A 401 makes the signer look at the files again, key and token together."""
+    with httpx.Client(auth=laptop.signer()) as client:
+        client.get(f"{laptop.oci.url}/x")
+        laptop.oci.revoke_tokens()
+        laptop.authenticate()
+        assert client.get(f"{laptop.oci.url}/x").status_code == 200
+    assert [record.status for record in laptop.oci.records] == [200, 401, 200]
+
+
+def test_a_token_that_is_refused_is_renewed(laptop: Laptop) -> None:
+    """Where the file has nothing newer, the auth service has."""
+    with httpx.Client(auth=laptop.signer()) as client:
+        client.get(f"{laptop.oci.url}/x")
+        laptop.oci.fail("echo", Fault(status=401))
+        assert client.get(f"{laptop.oci.url}/x").status_code == 200
+    assert laptop.services() == ["echo", "echo", "session_refresh", "echo"]
+
+
+def test_the_end_of_the_session_is_told_with_the_command(laptop: Laptop) -> None:
+    """The token is used to its end; then the error says what to run, and running it is all that is needed."""
+    laptop.authenticate("WORK", lifetime=3600)
+    laptop.oci.session_limit = 5000.0
+    provider = laptop.provider("WORK")
+    signer = OCISigner(provider, clock=laptop.clock)
+    with httpx.Client(auth=signer) as client:
+        ends = 0.0
+        while laptop.clock.now < ends or not ends:
+            assert client.get(f"{laptop.oci.url}/x").status_code == 200
+            settle()
+            laptop.clock.now += 300
+            ends = signer.status().expires_at or 0.0
+        assert laptop.clock.now > 1_790_000_000 + 5000 - 300
+        with pytest.raises(SessionExpiredError) as caught:
+            client.get(f"{laptop.oci.url}/x")
+        command = f"oci session authenticate --profile-name WORK --region {laptop.oci.region}"
+        assert command in str(caught.value)
+        assert "SessionExpiredError" not in (signer.status().last_error or "")
+        laptop.authenticate("WORK")
+        assert client.get(f"{laptop.oci.url}/x").status_code == 200
+
+
+@pytest.mark.parametrize("offset", [86400.0, -86400.0, 600.0, -600.0])
+def test_a_wrong_clock_does_not_end_a_session(laptop: Laptop, offset: float) -> None:
+    """A token that seems to have expired yesterday, or tomorrow, is renewed in its issuer's time."""
+    laptop.oci.clock_offset = offset
+    laptop.authenticate()
+    signer = laptop.signer()
+    with httpx.Client(auth=signer) as client:
+        for _ in range(30):
+            assert client.get(f"{laptop.oci.url}/x").status_code == 200
+            settle()
+            laptop.clock.now += 300
+    refused = [record for record in laptop.oci.records if record.status == 401]
+    assert len(refused) <= 3  # each host refuses once until its clock is known, and the token may be renewed once more
+    assert 2 <= laptop.services().count("session_refresh") <= 6
+
+
+def test_a_failing_auth_service_goes_unnoticed_while_the_token_lives(laptop: Laptop) -> None:
+    """500, 429, half a body, a reset, not JSON, no token: the request is answered with what there is."""
+    with httpx.Client(auth=laptop.signer()) as client:
+        client.get(f"{laptop.oci.url}/x")
+        laptop.clock.now += 3500
+        faults = [
+            Fault(status=400),
+            Fault(status=200, body=b"{}"),
+            Fault(status=200, body=b"not json"),
+            Fault(token="garbage"),
+        ]
+        for fault in faults:
+            laptop.oci.fail("session_refresh", fault)
+            assert client.get(f"{laptop.oci.url}/x").status_code == 200
+            settle()
+            laptop.clock.now += 10
+        assert client.get(f"{laptop.oci.url}/x").status_code == 200
+        settle()
+    assert laptop.services().count("session_refresh") >= 4
+
+
+def test_passing_faults_are_retried_within_one_refresh(laptop: Laptop) -> None:
+    """What an auth service that is overloaded answers is not the end."""
+    faults = [Fault(status=500), Fault(status=429), Fault(status=503), Fault(reset=True), Fault(truncate=True)]
+    laptop.oci.fail("session_refresh", *faults)
+    laptop.clock.now += 3590
+    laptop.provider().fetch()
+    assert laptop.services() == ["session_refresh"] * 6
+
+
+def test_a_service_that_says_no_is_not_asked_again(laptop: Laptop) -> None:
+    """A 400 is explained, with the service's own code."""
+    laptop.oci.fail("session_refresh", Fault(status=400, code="InvalidParameter", message="no such thing"))
+    laptop.clock.now += 3700
+    with (
+        httpx.Client(auth=laptop.signer()) as client,
+        pytest.raises(Exception, match="answered 400 InvalidParameter: no such thing"),
+    ):
+        client.get(f"{laptop.oci.url}/x")
+    assert laptop.services() == ["session_refresh"]
+
+
+def test_a_directory_that_cannot_be_written_costs_nothing_but_a_warning(
+    laptop: Laptop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The renewed token is used all the same, from memory."""
+    obstacle = laptop.token_file.with_name("token.renewed")
+    obstacle.mkdir()
+    provider = laptop.provider()
+    before = laptop.token_file.read_text()
+    laptop.clock.now += 3500
+    renewed = provider.fetch()
+    assert renewed.key_id != f"ST${before}"
+    assert laptop.token_file.read_text() == before
+    assert "could not be written" in caplog.text
+    laptop.clock.now += 3500  # the token in the file has expired since
+    with httpx.Client(auth=OCISigner(provider, clock=laptop.clock)) as client:
+        assert client.get(f"{laptop.oci.url}/x").status_code == 200
+        obstacle.rmdir()
+        laptop.clock.now += 3500
+        assert client.get(f"{laptop.oci.url}/x").status_code == 200
+        settle()
+    assert laptop.token_file.read_text() != before
+
+
+def test_token_and_key_of_two_sessions_are_told_apart(laptop: Laptop, tmp_path: Path) -> None:
+    """A pair that does not belong together is refused when the signer is made."""
+    (key_file,) = tmp_path.rglob("oci_api_key.pem")
+    key_file.write_bytes(laptop.oci.add_session().private_key_pem())
+    with pytest.raises(InvalidTokenError, match=r"different sessions.*oci session authenticate --profile-name DEFAULT"):
+        laptop.provider()
+
+
+def test_threads_that_share_a_profile_renew_it_once(laptop: Laptop) -> None:
+    """Ten signers with the same file: one asks the auth service, nine find what it wrote."""
+    providers = [laptop.provider() for _ in range(10)]
+    laptop.clock.now += 3500
+    laptop.oci.latency["session_refresh"] = 0.05
+    with ThreadPoolExecutor(10) as pool:
+        credentials = list(pool.map(lambda provider: provider.fetch(), providers))
+    assert len({credential.key_id for credential in credentials}) == 1
+    assert laptop.services().count("session_refresh") == 1
+
+
+def test_processes_that_share_a_profile_do_not_harm_each_other(tmp_path: Path) -> None:
+    """Four processes renew one token of two seconds over and over, each with requests of its own: all are answered."""
+    program = """
+import sys, time, httpx
+from oci_httpx_auth import OCISigner, SecurityToken
+config, url, auth = sys.argv[1:]
+with httpx.Client(auth=OCISigner(SecurityToken.from_config(config_file=config, auth_endpoint=auth))) as client:
+    end = time.monotonic() + 6
+    while time.monotonic() < end:
+        response = client.get(url)
+        assert response.status_code == 200, response.text
+"""
+    with FakeOCI(token_lifetime=3) as oci:
+        config = oci.write_config(tmp_path, session=True)
+        arguments = [sys.executable, "-c", program, os.fspath(config), f"{oci.url}/x", oci.auth_endpoint]
+        processes = [subprocess.Popen(arguments, stderr=subprocess.PIPE) for _ in range(4)]
+        outcomes = [(process.communicate()[1].decode(), process.returncode) for process in processes]
+        assert outcomes == [("", 0)] * 4
+        assert sum(record.service == "session_refresh" for record in oci.records) >= 2
+        (token_file,) = tmp_path.rglob("token")
+        assert token_file.read_text().count(".") == 2
+
+
+def test_it_pickles_as_its_recipe(oci: FakeOCI, tmp_path: Path) -> None:
+    """No token and no key travels; the worker reads its own files."""
+    config = oci.write_config(tmp_path, session=True)
+    (token_file,), (key_file,) = tmp_path.rglob("token"), tmp_path.rglob("oci_api_key.pem")
+    token = token_file.read_text().strip()
+    for provider in (
+        SecurityToken.from_config(config_file=config),
+        SecurityToken(token_file=token_file, key_file=key_file, region="ORD"),
+    ):
+        pickled = pickle.dumps(provider)
+        assert token.encode() not in pickled
+        worker = pickle.loads(pickled)
+        assert worker.fetch().key_id == f"ST${token}"
+        assert worker.region == "us-chicago-1"
+
+
+def test_nothing_secret_is_shown(laptop: Laptop, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither in reprs nor in the log, at any level, through a renewal and a failure."""
+    caplog.set_level(logging.DEBUG)
+    signer = laptop.signer()
+    with httpx.Client(auth=signer) as client:
+        first = laptop.token_file.read_text().strip()
+        client.get(f"{laptop.oci.url}/x")
+        laptop.clock.now += 3590
+        laptop.oci.fail("session_refresh", Fault(status=400))
+        client.get(f"{laptop.oci.url}/x")
+        settle()
+        laptop.clock.now += 9
+        client.get(f"{laptop.oci.url}/x")
+        settle()
+    shown = f"{signer!r} {signer._provider!r} {signer._provider.fetch()!r} {signer.status()!r} {caplog.text}"
+    for token in (first, laptop.token_file.read_text().strip()):
+        assert token not in shown
+        assert token.split(".")[2] not in shown

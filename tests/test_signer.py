@@ -1,0 +1,600 @@
+"""`OCISigner` on real clients and real sockets, against a server that verifies for real."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import copy
+import hashlib
+import json
+import logging
+import multiprocessing
+import pickle
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from oci_httpx_auth import (
+    APIKey,
+    Credential,
+    CredentialsUnavailableError,
+    OCISigner,
+    SignerStatus,
+    SigningError,
+)
+from oci_httpx_auth.testing import FakeOCI, Fault
+
+try:
+    import httpx2
+except ImportError:
+    LIBRARIES: list[ModuleType] = [httpx]
+else:
+    LIBRARIES = [httpx, httpx2]
+
+
+@pytest.fixture(params=LIBRARIES, ids=lambda library: library.__name__)
+def library(request: pytest.FixtureRequest) -> Any:
+    """httpx, and httpx2 where it is installed."""
+    return request.param
+
+
+@pytest.fixture
+def signer(oci: FakeOCI, tmp_path: Path) -> OCISigner:
+    """Signs with an API key that the stand-in knows."""
+    return OCISigner(config_file=oci.write_config(tmp_path))
+
+
+class Sessions:
+    """A provider whose every fetch is a session of its own, and takes as long as the test wants."""
+
+    mode, source = "security_token", "the test"
+
+    def __init__(self, oci: FakeOCI) -> None:
+        self.oci, self.fetches = oci, 0
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def fetch(self) -> Credential:
+        assert self.gate.wait(30)
+        self.fetches += 1
+        session = self.oci.add_session()
+        return Credential(f"ST${session.token}", session.private_key, expires_at=session.expires_at)
+
+
+def last_target(oci: FakeOCI) -> str:
+    return oci.records[-1].target
+
+
+# What is signed is what is sent
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE", "POST", "PUT", "PATCH", "PROPFIND", "QUERY"])
+@pytest.mark.parametrize(
+    "body", [None, b"", b"\x00\xff binary", "ünïcode".encode()], ids=["none", "empty", "binary", "text"]
+)
+def test_every_method_verifies(oci: FakeOCI, signer: OCISigner, library: Any, method: str, body: bytes | None) -> None:
+    """With a body, with an empty one, and without."""
+    with library.Client(auth=signer) as client:
+        response = client.request(method, f"{oci.url}/20160918/things/1", content=body)
+    assert response.status_code == 200, oci.records[-1].reason
+    record = oci.records[-1]
+    assert record.signed
+    assert record.body == (body or b"")
+    assert ("x-content-sha256" in record.signed_headers) is (method in ("POST", "PUT", "PATCH"))
+
+
+BODIES: dict[str, Callable[[], dict[str, Any]]] = {
+    "json": lambda: {"json": {"a": "é", "b": [1, 2]}},
+    "form": lambda: {"data": {"a": "1 2", "b": "é"}},
+    "multipart": lambda: {
+        "files": {"file": ("näme.bin", b"\x00\x01" * 500, "application/x-thing")},
+        "data": {"p": "q"},
+    },
+    "generator": lambda: {"content": (b"part %d" % i for i in range(5))},
+    "generator with a type": lambda: {"content": iter([b"{}"]), "headers": {"content-type": "application/json"}},
+    "empty generator": lambda: {"content": iter([])},
+    "three megabytes": lambda: {"content": b"x" * 3_000_000},
+    "nothing": dict,
+}
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_every_kind_of_body_verifies(oci: FakeOCI, signer: OCISigner, library: Any, body: str) -> None:
+    """Its length is really on the wire, and no `transfer-encoding`."""
+    with library.Client(auth=signer) as client:
+        response = client.post(f"{oci.url}/echo", **BODIES[body]())
+    record = oci.records[-1]
+    assert response.status_code == 200, record.reason
+    assert record.header("content-length") == str(len(record.body))
+    assert record.header("transfer-encoding") is None
+    assert record.header("x-content-sha256") == base64.b64encode(hashlib.sha256(record.body).digest()).decode()
+
+
+async def parts() -> AsyncIterator[bytes]:
+    for number in range(5):
+        yield b"part %d" % number
+
+
+@pytest.mark.parametrize("size", [0, 3_000_000], ids=["generator", "three megabytes"])
+def test_bodies_of_async_clients_verify(oci: FakeOCI, signer: OCISigner, library: Any, size: int, run: Any) -> None:
+    """An async generator is read; a large body is hashed on a thread."""
+
+    async def main() -> Any:
+        async with library.AsyncClient(auth=signer) as client:
+            return await client.put(f"{oci.url}/echo", content=b"x" * size if size else parts())
+
+    response = run(main)
+    record = oci.records[-1]
+    assert response.status_code == 200, record.reason
+    assert record.header("content-length") == str(len(record.body)) == str(size or 30)
+    assert record.header("transfer-encoding") is None
+
+
+TARGETS = [
+    "/", "", "?", "/x?", "/x??", "//x//y", "/a;b=c;d", "/a%2Fb", "/a%2fb", "/~u/%7Eu/%7e", "/x?a=[1]&b=%5B1%5D", "/x?a=1&a=2&a=",
+    "/x?a&b=&=c", "/x?q=a+b%20c", "/x?q=|^`{}\\", "/ä/é?ü=ö", "/a b?c d", "/x?a=/b?c", "/%E4", "/x#fragment", "/x?q='\"<>", "/a/../b/./c",
+    "/%00", "/x?key=kept&Key=too", "/:@!$&'()*+,=", "/%25%32%46",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_targets_are_signed_as_the_bytes_that_are_sent(
+    oci: FakeOCI, signer: OCISigner, library: Any, target: str
+) -> None:
+    """Percent-encoding, double slashes, brackets, empty values, trailing question marks: all untouched."""
+    with library.Client(auth=signer) as client:
+        request = client.build_request("GET", oci.url + target)
+        response = client.send(request)
+    assert response.status_code == 200, oci.records[-1].reason
+    assert last_target(oci) == request.url.raw_path.decode()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bücher.example/straße?q=ü",
+        "https://[2001:db8::1]:8443/x",
+        "https://[::1]/x",
+        "https://EXAMPLE.com:443/x",
+        "https://example.com:8443/x",
+        "http://localhost:8080/x",
+        "http://127.1.2.3/x",
+        "http://169.254.169.254/opc/v3/x",
+    ],
+)
+def test_hosts_are_signed_as_the_header_that_is_sent(oci: FakeOCI, signer: OCISigner, library: Any, url: str) -> None:
+    """IDNA, IPv6 brackets, ports that are the default and ports that are not."""
+    with library.Client(auth=signer, transport=getattr(oci, f"{library.__name__}_transport")()) as client:
+        response = client.get(url)
+    assert response.status_code == 200, oci.records[-1].reason
+    assert "host" in oci.records[-1].signed_headers
+
+
+def test_a_host_header_of_the_callers_own_is_what_is_signed(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
+    """A gateway may know the service by another name than the URL's."""
+    with library.Client(auth=signer) as client:
+        response = client.get(f"{oci.url}/x", headers={"host": "objectstorage.example"})
+    assert response.status_code == 200, oci.records[-1].reason
+    assert oci.records[-1].header("host") == "objectstorage.example"
+
+
+def test_a_target_of_the_callers_own_is_what_is_signed(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
+    """httpx can send another target than the URL's."""
+    with library.Client(auth=signer) as client:
+        response = client.get(f"{oci.url}/x", extensions={"target": b"/raw|target?[]"})
+    assert response.status_code == 200, oci.records[-1].reason
+    assert last_target(oci) == "/raw|target?[]"
+
+
+def test_foreign_credentials_leave_and_the_url_stays(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
+    """What other SDKs authenticate with is replaced or removed; the URL is never altered."""
+    foreign = {
+        "Authorization": "Bearer stolen",
+        "X-Api-Key": "stolen",
+        "x-goog-api-key": "stolen",
+        "Date": "Mon, 01 Jan 2001 00:00:00 GMT",
+        "x-date": "Mon, 01 Jan 2001 00:00:00 GMT",
+        "x-content-sha256": "bogus",
+    }
+    with library.Client(auth=signer) as client:
+        response = client.post(f"{oci.url}/x?key=kept", headers=foreign, json={})
+    record = oci.records[-1]
+    assert response.status_code == 200, record.reason
+    assert "stolen" not in str(record.headers)
+    assert record.header("x-date") is None
+    assert record.target == "/x?key=kept"
+    assert sum(name.lower() == "authorization" for name, _ in record.headers) == 1
+
+
+def test_extra_headers_of_a_credential_are_sent_and_signed(oci: FakeOCI, library: Any) -> None:
+    """A delegation token travels on every request, under the signature."""
+
+    class Delegated(Sessions):
+        def fetch(self) -> Credential:
+            base = super().fetch()
+            return Credential(base.key_id, base.private_key, headers={"opc-obo-token": "on-behalf"})
+
+    with library.Client(auth=OCISigner(Delegated(oci))) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+    assert oci.records[-1].header("opc-obo-token") == "on-behalf"
+    assert "opc-obo-token" in oci.records[-1].signed_headers
+
+
+ODD = st.text(
+    st.sampled_from(list("aZ9-._~!$&'()*+,;=:@/?%[]|^`{}\\<>\"# \u00e9\u4e2d\U0001f600"))
+    | st.characters(codec="utf-8"),
+    max_size=20,
+)
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeOCI, httpx.Client]]:
+    """One stand-in and one client for many examples."""
+    with FakeOCI() as oci:
+        signer = OCISigner(config_file=oci.write_config(tmp_path_factory.mktemp("config")))
+        with httpx.Client(auth=signer) as client:
+            yield oci, client
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    method=st.sampled_from(["GET", "HEAD", "DELETE", "OPTIONS", "POST", "PUT", "PATCH"]),
+    path=ODD,
+    query=st.none() | ODD,
+    params=st.none() | st.dictionaries(ODD, ODD, max_size=3),
+    body=st.none() | st.binary(max_size=200) | st.lists(st.binary(max_size=50), max_size=4),
+    content_type=st.none()
+    | st.sampled_from(["application/json", 'text/plain; x="y"', "multipart/form-data; boundary=x"]),
+)
+def test_every_request_that_httpx_can_send_verifies(
+    standing: tuple[FakeOCI, httpx.Client],
+    method: str,
+    path: str,
+    query: str | None,
+    params: dict[str, str] | None,
+    body: Any,
+    content_type: str | None,
+) -> None:
+    """Over URLs where other libraries would quote differently, and bodies whole and in parts."""
+    oci, client = standing
+    try:
+        request = client.build_request(
+            method,
+            f"{oci.url}/{path}" + ("" if query is None else f"?{query}"),
+            params=params,
+            content=iter(body) if isinstance(body, list) else body,
+            headers={"content-type": content_type} if content_type else None,
+        )
+    except (httpx.InvalidURL, UnicodeEncodeError):
+        assume(False)
+    assume(not request.url.raw_path.startswith((b"/opc", b"/v1", b"/openai", b"/2018", b"/2023", b"/n", b"/google")))
+    oci.records.clear()
+    response = client.send(request)
+    (record,) = oci.records
+    assert response.status_code == 200, record.reason
+    assert record.signed
+    assert record.target.encode("latin-1") == request.url.raw_path
+    assert record.body == (b"".join(body) if isinstance(body, list) else body or b"")
+
+
+# Clients of all kinds
+
+
+def test_one_signer_serves_all_clients(oci: FakeOCI, signer: OCISigner, run: Any) -> None:
+    """Sync and async clients of both libraries share it."""
+
+    async def main() -> list[int]:
+        statuses = []
+        for library in LIBRARIES:
+            with library.Client(auth=signer) as client:
+                statuses.append(client.get(f"{oci.url}/x").status_code)
+            async with library.AsyncClient(auth=signer) as client:
+                statuses.append((await client.get(f"{oci.url}/x")).status_code)
+        return statuses
+
+    assert set(run(main)) == {200}
+    assert all(isinstance(signer, library.Auth) for library in LIBRARIES)
+
+
+def test_the_plain_auth_flow_signs_too(signer: OCISigner) -> None:
+    """Wrappers of other people drive `auth_flow` itself."""
+    request = httpx.Request("GET", "https://example.com/x")
+    next(signer.auth_flow(request))
+    assert request.headers["authorization"].startswith("Signature ")
+
+
+def test_signed_headers_are_accepted_from_another_stack(oci: FakeOCI, signer: OCISigner) -> None:
+    """The standard library's client sends what `signed_headers` returns."""
+    import urllib.request
+
+    headers = signer.signed_headers("POST", f"{oci.url}/x?y=1", {"content-type": "text/plain"}, b"body")
+    request = urllib.request.Request(f"{oci.url}/x?y=1", b"body", headers, method="POST")
+    with urllib.request.urlopen(request) as response:
+        assert response.status == 200
+    assert oci.records[-1].signed
+    assert "host" not in headers
+    assert "host" in signer.signed_headers("GET", oci.url, {"Host": "other.example"})
+
+
+def test_async_signed_headers_are_the_same(oci: FakeOCI, tmp_path: Path, run: Any) -> None:
+    """Same request, same second, same headers; also for a large content, hashed on a thread."""
+    signer = OCISigner(config_file=oci.write_config(tmp_path), clock=lambda: 1_790_000_000.0)
+    for content in (b"", b"x" * 2_000_000):
+        arguments = ("PUT", "wss://realtime.example/x", {"a": "b"}, content)
+        assert run(signer.asigned_headers, *arguments) == signer.signed_headers(*arguments)
+
+
+def test_copies_share_the_signer_and_pickles_carry_its_recipe(oci: FakeOCI, signer: OCISigner) -> None:
+    """Frameworks copy their settings; workers make a signer of their own from the same profile."""
+    assert copy.copy(signer) is signer
+    assert copy.deepcopy({"auth": [signer]})["auth"][0] is signer
+    worker = pickle.loads(pickle.dumps(signer))
+    with httpx.Client(auth=worker) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+
+
+def send_one(signer: OCISigner, url: str) -> int:
+    with httpx.Client(auth=signer) as client:
+        return client.get(url).status_code
+
+
+def test_a_signer_travels_to_spawned_processes(oci: FakeOCI, signer: OCISigner) -> None:
+    """multiprocessing pickles it to workers that share nothing."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(send_one, (signer, f"{oci.url}/x")) == 200
+        pool.close()
+        pool.join()
+
+
+# 401
+
+
+@pytest.mark.parametrize("count", [1000])
+def test_a_thousand_async_requests_that_meet_a_401_cause_one_refresh(
+    oci: FakeOCI, library: Any, run: Any, count: int
+) -> None:
+    """All are answered 200."""
+    provider = Sessions(oci)
+    signer = OCISigner(provider)
+
+    async def main() -> list[int]:
+        timeout = library.Timeout(60)
+        async with library.AsyncClient(
+            auth=signer, timeout=timeout, limits=library.Limits(max_connections=200)
+        ) as client:
+            assert (await client.get(f"{oci.url}/x")).status_code == 200
+            oci.revoke_tokens()
+            oci.records.clear()
+            statuses: list[int] = []
+
+            async def one() -> None:
+                statuses.append((await client.get(f"{oci.url}/x")).status_code)
+
+            if run_is_trio(run):
+                import trio
+
+                async with trio.open_nursery() as nursery:
+                    for _ in range(count):
+                        nursery.start_soon(one)
+            else:
+                await asyncio.gather(*(one() for _ in range(count)))
+            return statuses
+
+    assert run(main) == [200] * count
+    assert provider.fetches == 2
+    refused = sum(record.status == 401 for record in oci.records)
+    assert refused > count // 2  # all that were signed before the replacement was there
+
+
+def run_is_trio(run: Any) -> bool:
+    return getattr(run, "__module__", "").startswith("trio")
+
+
+def test_threads_that_meet_a_401_cause_one_refresh(oci: FakeOCI, library: Any) -> None:
+    """A thousand requests of fifty threads, all signed with the revoked token."""
+    provider = Sessions(oci)
+    signer = OCISigner(provider)
+    with library.Client(auth=signer, limits=library.Limits(max_connections=50), timeout=60) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+        oci.revoke_tokens()
+        with ThreadPoolExecutor(50) as pool:
+            responses = list(pool.map(lambda _: client.get(f"{oci.url}/x").status_code, range(1000)))
+    assert responses == [200] * 1000
+    assert provider.fetches == 2
+
+
+def test_cancelled_requests_harm_no_other(oci: FakeOCI, run: Any) -> None:
+    """Half of the requests that wait for a refresh are cancelled; the others are answered."""
+    provider = Sessions(oci)
+    signer = OCISigner(provider)
+    provider.gate.clear()
+
+    async def main() -> list[int]:
+        statuses: list[int] = []
+        async with httpx.AsyncClient(auth=signer, timeout=60) as client:
+
+            async def one() -> None:
+                statuses.append((await client.get(f"{oci.url}/x")).status_code)
+
+            if run_is_trio(run):
+                import trio
+                import trio.testing
+
+                async with trio.open_nursery() as nursery, trio.open_nursery() as doomed:
+                    for _ in range(20):
+                        nursery.start_soon(one)
+                        doomed.start_soon(one)
+                    await trio.testing.wait_all_tasks_blocked()
+                    doomed.cancel_scope.cancel()
+                    provider.gate.set()
+            else:
+                tasks = [asyncio.create_task(one()) for _ in range(40)]
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                for task in tasks[::2]:
+                    task.cancel()
+                provider.gate.set()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        return statuses
+
+    assert run(main) == [200] * 20
+    assert provider.fetches == 1
+
+
+def test_a_key_that_was_rotated_on_disk_heals_a_401(oci: FakeOCI, tmp_path: Path) -> None:
+    """The profile is read again when OCI has refused its key."""
+    config = oci.write_config(tmp_path)
+    signer = OCISigner(config_file=config)
+    with httpx.Client(auth=signer) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+        with FakeOCI() as stranger:
+            config.write_bytes(stranger.write_config(tmp_path / "other").read_bytes())
+        assert OCISigner(config_file=config)._provider.fetch() is not None
+        signer_of_unknown_key = OCISigner(config_file=config)
+        client.auth = signer_of_unknown_key
+        assert client.get(f"{oci.url}/x").status_code == 401
+        config.unlink()
+        oci.write_config(tmp_path)
+        assert client.get(f"{oci.url}/x").status_code == 200
+
+
+@pytest.mark.parametrize("offset", [600.0, -600.0, 86400.0, -86400.0])
+def test_a_wrong_clock_simply_works(
+    oci: FakeOCI, signer: OCISigner, library: Any, offset: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ten minutes or a day off: the first request is refused once and healed, the others never notice."""
+    caplog.set_level(logging.INFO, "oci_httpx_auth")
+    oci.clock_offset = offset
+    with library.Client(auth=signer) as client:
+        statuses = [client.post(f"{oci.url}/x", json={"n": n}).status_code for n in range(5)]
+    assert statuses == [200] * 5
+    assert [record.status for record in oci.records] == [401] + [200] * 5
+    assert sum("The clock of" in record.getMessage() for record in caplog.records) == 1
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_a_clock_that_is_put_right_works_again(oci: FakeOCI, signer: OCISigner) -> None:
+    """The offset is learned anew as often as it takes."""
+    with httpx.Client(auth=signer) as client:
+        for oci.clock_offset in (3600.0, 0.0, -3600.0):
+            assert client.get(f"{oci.url}/x").status_code == 200
+
+
+def test_the_offset_is_kept_per_host(oci: FakeOCI, signer: OCISigner) -> None:
+    """One server with a wrong clock does not spoil the others."""
+    with FakeOCI() as wrong, httpx.Client(auth=signer) as client:
+        wrong.clock_offset = 7200.0
+        assert client.get(wrong.url.replace("127.0.0.1", "localhost") + "/x").status_code == 401  # knows no such key
+        assert signer._clocks.offset("localhost") == pytest.approx(7200, abs=5)
+        assert client.get(f"{oci.url}/x").status_code == 200
+    assert len(oci.records) == 1
+
+
+def test_no_offset_is_learned_over_plain_http(oci: FakeOCI, tmp_path: Path) -> None:
+    """Whoever can alter an answer on the network could otherwise have us date a signature in the future."""
+    signer = OCISigner(config_file=oci.write_config(tmp_path), allow_insecure_http=True)
+    oci.clock_offset = 7200.0
+    with httpx.Client(auth=signer, transport=oci.httpx_transport()) as client:
+        assert client.get("http://intranet.example/x").status_code == 401
+        assert client.get("https://intranet.example/x").status_code == 200
+
+
+def test_a_401_that_stays_reaches_the_caller_untouched_with_one_warning(
+    oci: FakeOCI, signer: OCISigner, library: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The warning says who, how, and which request id; and nothing secret."""
+    with FakeOCI() as stranger, library.Client(auth=signer) as client:
+        response = client.post(f"{stranger.url}/x", json={})
+        assert [record.status for record in stranger.records] == [401]
+    assert response.json()["code"] == "NotAuthenticated"
+    (warning,) = [record for record in caplog.records if record.name == "oci_httpx_auth"]
+    message = warning.getMessage()
+    assert warning.levelno == logging.WARNING
+    for word in ("401", "POST", "api_key", "profile DEFAULT", response.headers["opc-request-id"], "check that the key"):
+        assert word in message
+    for name, value in response.request.headers.items():
+        assert name != "authorization" or value not in message
+
+
+def test_other_failures_are_none_of_ours(oci: FakeOCI, signer: OCISigner) -> None:
+    """429 and 5xx come back at once; retrying them is the client's business."""
+    with httpx.Client(auth=signer) as client:
+        for status in (400, 403, 404, 429, 500, 503):
+            oci.fail("echo", Fault(status=status))
+            assert client.get(f"{oci.url}/x").status_code == status
+    assert len(oci.records) == 6
+
+
+def test_a_redirected_401_is_not_answered_with_another_signature(oci: FakeOCI, signer: OCISigner, caplog: Any) -> None:
+    """The client followed a redirect with the first signature: the log says what to do."""
+    oci.fail("echo", Fault(status=307, headers={"location": "/elsewhere"}))
+    with httpx.Client(auth=signer, follow_redirects=True) as client:
+        assert client.get(f"{oci.url}/x").status_code == 401
+    assert [record.status for record in oci.records] == [307, 401]
+    assert "turn redirects off" in caplog.text
+
+
+def test_plain_http_is_refused_before_anything_is_sent(oci: FakeOCI, signer: OCISigner, tmp_path: Path) -> None:
+    """Only loopback and link-local hosts get a signature over plain http, unless told otherwise."""
+    transport = oci.httpx_transport()
+    with httpx.Client(auth=signer, transport=transport) as client, pytest.raises(SigningError, match="https only"):
+        client.get("http://api.example.com/x")
+    assert not oci.records
+    trusting = OCISigner(config_file=oci.write_config(tmp_path), allow_insecure_http=True)
+    with httpx.Client(auth=trusting, transport=transport) as client:
+        assert client.get("http://api.example.com/x").status_code == 200
+
+
+def test_without_credentials_the_request_fails_with_the_cause(oci: FakeOCI, run: Any) -> None:
+    """And the next one tries anew."""
+
+    class Flaky(Sessions):
+        def fetch(self) -> Credential:
+            if not self.fetches:
+                self.fetches += 1
+                raise CredentialsUnavailableError("the auth service is down")
+            return super().fetch()
+
+    async def main() -> int:
+        async with httpx.AsyncClient(auth=OCISigner(Flaky(oci))) as client:
+            with pytest.raises(CredentialsUnavailableError, match="the test: the auth service is down"):
+                await client.get(f"{oci.url}/x")
+            return (await client.get(f"{oci.url}/x")).status_code
+
+    assert run(main) == 200
+
+
+def test_the_status_is_a_snapshot(oci: FakeOCI, signer: OCISigner) -> None:
+    """Mode and source at once, times after the first request."""
+    assert signer.status() == SignerStatus("api_key", signer._provider.source, None, None, None, None)  # type: ignore[attr-defined]
+    session = OCISigner(Sessions(oci))
+    with httpx.Client(auth=session) as client:
+        client.get(f"{oci.url}/x")
+    status = session.status()
+    assert status.last_refresh is not None
+    assert status.next_refresh is not None
+    assert status.expires_at is not None
+    assert status.last_refresh < status.next_refresh < status.expires_at
+    assert json.dumps(status.__dict__)
+
+
+def test_what_is_known_without_io_is_told(signer: OCISigner, oci: FakeOCI) -> None:
+    """Region and tenancy come from the profile; a provider of one's own need not know them."""
+    assert (signer.mode, signer.region, signer.tenancy) == ("api_key", oci.region, oci.tenancy)
+
+    class Bare:
+        def fetch(self) -> Credential:
+            raise AssertionError("no I/O")
+
+    bare = OCISigner(Bare())
+    assert (bare.mode, bare.region, bare.tenancy, bare.compartment, bare.project) == ("custom", None, None, None, None)
+    assert "Bare" in repr(bare)
+    assert isinstance(signer._provider, APIKey)
