@@ -11,12 +11,13 @@ import os
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from ._credential import Credential, CredentialProvider
-from ._errors import CredentialsUnavailableError, OCIAuthError
+from ._errors import CredentialsUnavailableError, OCIAuthError, SessionExpiredError
 from ._waiting import in_thread
 
 log = logging.getLogger("oci_httpx_auth")
@@ -60,6 +61,7 @@ class CredentialCache:
         self._lock = threading.RLock()
         self._flight: Future[Credential] | None = None
         self._retry_at = float("-inf")
+        self._alarm: threading.Timer | None = None
 
     def acquire(self, *, rejected: Credential | None = None, offset: float = 0.0) -> Credential | Future[Credential]:
         """The credential to sign with, or the future of the refresh that will bring it.
@@ -115,10 +117,40 @@ class CredentialCache:
             with lock:
                 self._flight = None
                 self._failed(error, time.perf_counter() - started)
+                if not isinstance(error, SessionExpiredError):
+                    self._set_alarm()
             raise
         with lock:
             self._flight = None
-            return self._store(fetched, time.perf_counter() - started)
+            stored = self._store(fetched, time.perf_counter() - started)
+            self._set_alarm()
+            return stored
+
+    def _set_alarm(self) -> None:
+        """Have a credential that cannot be renewed once it has ended renewed in time, request or no request.
+
+        All others wait for a request: a process that sends none should not call the auth service either.
+        """
+        status, now = self.status(), self._clock()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        if status.next_refresh is None or not getattr(self._provider, "ends_when_idle", False):
+            return
+        if status.expires_at is None or status.expires_at <= now:
+            return  # too late: what there is to be said, the next request's error says
+        delay = max(status.next_refresh - now, 0.1)
+        # A timer that kept the cache alive would keep every signer that anybody ever made.
+        self._alarm = threading.Timer(delay, _ring, [weakref.ref(self)])
+        self._alarm.daemon = True
+        try:
+            self._alarm.start()
+        except RuntimeError:  # no thread to be had: the next request will do it
+            self._alarm = None
+
+    def __del__(self) -> None:
+        alarm = getattr(self, "_alarm", None)
+        if alarm is not None:
+            alarm.cancel()
 
     def _store(self, fetched: Credential, seconds: float) -> Credential:
         now = self._clock()
@@ -166,9 +198,16 @@ class CredentialCache:
         delay = min(first * 2.0 ** min(self._failures, 10), longest)
         self._failures += 1
         expiry = None if self._current is None else self._current.expiry()
-        if expiry is not None:
-            delay = min(delay, max(expiry - now, 0.0) / 4)
+        if expiry is not None and expiry > now:
+            delay = min(delay, (expiry - now) / 4)
         self._retry_at = now + delay * random.uniform(0.5, 1.0)
+
+
+def _ring(cache_reference: weakref.ref[CredentialCache]) -> None:
+    cache = cache_reference()
+    if cache is not None:
+        with cache._lock:
+            cache._launch()
 
 
 def outcome(flight: Future[Credential], provider: CredentialProvider) -> Credential:

@@ -78,7 +78,8 @@ class CredentialProvider(Protocol):
     an end within finite time, and raise an `OCIAuthError` when it fails.
 
     Optional attributes, read without calling `fetch`: `mode`, `source` (a short text for logs), `region`,
-    `tenancy`, `compartment`, `project`.
+    `tenancy`, `compartment`, `project`; `ends_when_idle`, true if a credential must be renewed before it ends, also
+    while no request is sent.
     """
 
     def fetch(self) -> Credential: ...

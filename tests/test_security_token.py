@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pickle
@@ -103,6 +104,42 @@ def test_a_day_of_requests_outlives_the_first_hour(laptop: Laptop, caplog: pytes
     assert 23 < renewals <= 31  # each after three quarters to nine tenths of an hour, on the grid of five minutes
     assert all(record.status == 200 for record in laptop.oci.records)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_an_idle_program_keeps_its_session(tmp_path: Path) -> None:
+    """An expired token could not be renewed any more, so it is renewed in time although nobody sends a request."""
+    renewed = threading.Semaphore(0)
+
+    def watch(service: str, record: object) -> None:
+        if service == "session_refresh":
+            renewed.release()
+
+    with FakeOCI(token_lifetime=3) as oci:
+        oci.fault_source = watch
+        config = oci.write_config(tmp_path, session=True)
+        provider = SecurityToken.from_config(config_file=config, auth_endpoint=oci.auth_endpoint)
+        with httpx.Client(auth=OCISigner(provider)) as client:
+            assert client.get(f"{oci.url}/x").status_code == 200
+            for _ in range(2):
+                assert renewed.acquire(timeout=20)
+            settle()
+            assert client.get(f"{oci.url}/x").status_code == 200
+    assert [record.service for record in oci.records] == ["echo", "session_refresh", "session_refresh", "echo"]
+
+
+def test_a_signer_that_is_gone_renews_nothing(laptop: Laptop) -> None:
+    """Its timer goes with it."""
+    signer = laptop.signer()
+    with httpx.Client(auth=signer) as client:
+        client.get(f"{laptop.oci.url}/x")
+    settle()
+    alarm = signer._cache._alarm
+    assert alarm is not None
+    assert alarm.is_alive()
+    del signer, client
+    gc.collect()
+    alarm.join(20)
+    assert not alarm.is_alive()
 
 
 def test_the_renewed_token_is_written_back(laptop: Laptop) -> None:

@@ -43,6 +43,7 @@ class SecurityToken:
     """
 
     mode = "security_token"
+    ends_when_idle = True  # an expired session token cannot be renewed, so its renewal does not wait for a request
 
     compartment: str | None = None
     project: str | None = None
