@@ -700,6 +700,14 @@ def test_a_function_can_say_which_requests_fail(oci: FakeOCI, key: FakeAPIKey) -
     assert seen == [("echo", "PUT"), ("echo", "POST")]
 
 
+def test_a_mistake_in_that_function_is_seen(oci: FakeOCI, key: FakeAPIKey, capfd: pytest.CaptureFixture[str]) -> None:
+    """In the record, as a 500 for the client, and not as a traceback."""
+    oci.fault_source = lambda service, record: {}[service]
+    assert Draft(key).sign().send(oci.url).status == 500
+    assert oci.records[-1].reason == "the stand-in failed: KeyError('echo')"
+    assert capfd.readouterr().err == ""
+
+
 # Inside the process.
 
 

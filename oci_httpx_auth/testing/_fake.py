@@ -356,13 +356,18 @@ class FakeOCI:
         with self._lock:
             exchange = Exchange(request, self._identities, self.now(), self.allowed_skew)
             record.time = exchange.now
-            exchange.fault = fault = self._next_fault(service, record)
+            fault = None
             try:
+                exchange.fault = fault = self._next_fault(service, record)
                 check_framing(request)
                 reply = act(exchange) if fault is None or not _answers(fault) else _refusal(exchange, fault, record)
             except Refused as refused:
                 record.reason = refused.reason
                 reply = refused.reply()
+            except Exception as error:
+                # A mistake here, or in a fault_source, must be seen by whoever reads the records.
+                record.reason = f"the stand-in failed: {error!r}"
+                reply = error_reply(500)
             self._finish(record, exchange.findings, reply)
         reply.wait = self.latency.get("*", 0.0) + self.latency.get(service, 0.0)
         if fault is not None:

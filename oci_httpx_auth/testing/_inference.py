@@ -48,6 +48,14 @@ class Inference:
         """Serve one request; `Refused` unless it is signed and names a compartment or a project."""
         request = exchange.request
         exchange.verify()
+        try:
+            return self._answer(exchange, request)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            # Documents are read without a schema: what does not have the expected form shows as one of these.
+            reason = f"the body does not have the expected form: {error!r}"
+            raise Refused(reason, status=400) from error
+
+    def _answer(self, exchange: Exchange, request: Request) -> Reply:
         if request.path == NATIVE_PATH:
             exchange.require_method("POST")
             return native_chat(request.json(), self._model, exchange.now, self.stream_delay)
