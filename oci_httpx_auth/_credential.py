@@ -158,7 +158,8 @@ def token_credential(
     if received_at is not None:
         now = issuer_time if issuer_time is not None else claims.issued_at
         if now is not None:
-            clock_offset = now - received_at
+            # Both tell whole seconds, rounded down: with the rest of the second, no token is thought to live longer.
+            clock_offset = now + 1.0 - received_at
             if claims.expires_at <= now:
                 raise InvalidTokenError(f"{source} had expired already when it was handed over.")
     return Credential(

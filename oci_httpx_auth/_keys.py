@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -12,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 from ._errors import ConfigError, InvalidKeyError
+
+_PEM = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
 
 MIN_KEY_BITS = 2048  # OCI takes nothing below: "Required Keys and OCIDs" in Oracle's documentation
 
@@ -87,6 +90,9 @@ def public_key_der(key: RSAPrivateKey | RSAPublicKey) -> bytes:
 
 
 def _load(data: bytes, secret: bytes | None) -> object:
+    # Just the key: older versions of the library trip over a label that is glued to the end line.
+    block = _PEM.search(data)
+    data = data if block is None else block[0]
     try:
         return serialization.load_pem_private_key(data, secret or None)
     except TypeError:
