@@ -6,20 +6,23 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ._clock import ClockOffsets, is_loopback, parse_http_date
 from ._credential import Credential, token_credential
-from ._errors import CredentialsUnavailableError, SigningError
+from ._errors import CredentialsUnavailableError, InvalidTokenError, SigningError
 from ._http import Answer, ServiceUnreachable, exchange
 from ._signature import content_digest, sign
 
 DEADLINE = 30.0  # seconds for one exchange with all its attempts
 _ATTEMPT = 10.0  # seconds for one attempt
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between attempts
+
+
+T = TypeVar("T")
 
 
 class ServiceRefused(CredentialsUnavailableError):
@@ -48,18 +51,23 @@ class AuthService:
         credential: Credential | None,
         payload: Mapping[str, Any] | None = None,
         *,
+        parse: Callable[[Answer, float], T],
         headers: Mapping[str, str] | None = None,
         sign_host: bool = True,
+        retried: frozenset[int] = frozenset(),
         direct: bool = False,
         ca_file: str | None = None,
         deadline: float = DEADLINE,
-    ) -> tuple[Answer, float]:
-        """Send until there is an answer that stands; return it and our clock's reading when it came.
+    ) -> T:
+        """Send until there is an answer that can be used; return what `parse` makes of it.
 
-        Retried, with a growing random pause, until `deadline` seconds have passed: no answer, 429, 5xx except 501.
-        A 401 whose `Date` shows that this machine's clock is off is answered by signing again, once.
+        parse: given the answer and our clock's reading when it came; raises `ServiceRefused` or `InvalidTokenError` for
+        one that is of no use.
+        Retried, with a growing random pause, until `deadline` seconds have passed: no answer, one of no use, 429, 5xx
+        except 501, and the statuses in `retried`. A 401 whose `Date` shows that this machine's clock is off is answered
+        by signing again, once.
 
-        Raises `ServiceRefused` for any other answer but 200, `ServiceUnreachable` when time is up.
+        Raises `ServiceRefused` for any other answer but 200, and the last failure when time is up.
         """
         target = httpx.URL(url)
         if credential is not None and target.scheme != "https" and not is_loopback(target.host):
@@ -68,23 +76,23 @@ class AuthService:
         until = time.monotonic() + deadline
         pause, corrected = _FIRST_PAUSE, False
         while True:
-            left = until - time.monotonic()
-            failure: ServiceRefused | ServiceUnreachable
+            failure: CredentialsUnavailableError | ServiceUnreachable | InvalidTokenError
             try:
                 answer = exchange(
                     method,
                     url,
                     headers=self._headers(method, target, content, credential, headers or {}, sign_host),
                     content=content,
-                    timeout=max(min(left, _ATTEMPT), 0.1),
+                    timeout=max(min(until - time.monotonic(), _ATTEMPT), 0.1),
                     direct=direct,
                     ca_file=ca_file,
                 )
-            except ServiceUnreachable as error:
+                received_at = self.clock()
+                if answer.status == 200:
+                    return parse(answer, received_at)
+            except (ServiceUnreachable, ServiceRefused, InvalidTokenError) as error:
                 failure = error
             else:
-                if answer.status == 200:
-                    return answer, self.clock()
                 failure = ServiceRefused(_refusal(url, answer), answer.status)
                 date = answer.headers.get("date")
                 if (
@@ -94,7 +102,8 @@ class AuthService:
                 ):
                     corrected = True
                     continue
-                if answer.status != 429 and (answer.status < 500 or answer.status == 501):
+                passing = answer.status == 429 or (answer.status >= 500 and answer.status != 501)
+                if not passing and answer.status not in retried:
                     raise failure
             wait = min(pause, _LONGEST_PAUSE) * random.uniform(0.5, 1.5)
             if time.monotonic() + wait >= until:
@@ -102,25 +111,25 @@ class AuthService:
             self._sleep(wait)
             pause *= 2
 
-    def token(self, answer: tuple[Answer, float], private_key: RSAPrivateKey, source: str) -> tuple[str, Credential]:
-        """The `token` of an answer, and the credential made of it.
+    def token(
+        self,
+        url: str,
+        credential: Credential | None,
+        payload: Mapping[str, Any],
+        private_key: RSAPrivateKey,
+        source: str,
+        **options: Any,
+    ) -> tuple[str, Credential]:
+        """POST for a token of this private key: the `token` of the answer, and the credential made of it.
 
-        Raises `ServiceRefused` for an answer without a token, `InvalidTokenError` for one that cannot be used.
+        Raises as `call` does.
         """
-        response, received_at = answer
-        fields = json_object(response, source)
-        token = fields.get("token")
-        if not isinstance(token, str) or not token:
-            raise ServiceRefused(f"{source} answered without a token.")
-        # The answer's Date is what the issuer's clock said when it handed the token over.
-        credential = token_credential(
-            token,
-            private_key,
-            f"the token from {source}",
-            received_at=received_at,
-            issuer_time=parse_http_date(response.headers.get("date")),
-        )
-        return token, credential
+
+        def parse(answer: Answer, received_at: float) -> tuple[str, Credential]:
+            token = text_field(json_object(answer, source), "token", source)
+            return token, issued_credential(token, private_key, source, answer, received_at)
+
+        return self.call("POST", url, credential, payload, parse=parse, **options)
 
     def _headers(
         self,
@@ -153,6 +162,24 @@ def json_object(answer: Answer, source: str) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise ServiceRefused(f"{source} answered with something else than a JSON object.")
     return fields
+
+
+def text_field(fields: Mapping[str, Any], name: str, source: str) -> str:
+    """A field of an answer that is a text. Raises `ServiceRefused` if it is missing."""
+    value = fields.get(name)
+    if not isinstance(value, str) or not value:
+        raise ServiceRefused(f"{source} answered without a {name}.")
+    return value
+
+
+def issued_credential(
+    token: str, private_key: RSAPrivateKey, source: str, answer: Answer, received_at: float
+) -> Credential:
+    """The credential of a token that its issuer has just handed over. Raises `InvalidTokenError`."""
+    # The answer's Date is what the issuer's clock said when it handed the token over.
+    issuer_time = parse_http_date(answer.headers.get("date"))
+    label = f"The token from {source}"
+    return token_credential(token, private_key, label, received_at=received_at, issuer_time=issuer_time)
 
 
 def _refusal(url: str, answer: Answer) -> str:

@@ -165,10 +165,13 @@ class SecurityToken:
 
     def _renew(self, token: str, credential: Credential) -> tuple[str, Credential]:
         try:
-            answer = self._service.call(
-                "POST", f"{self._auth_endpoint()}/v1/authentication/refresh", credential, {"currentToken": token}
+            renewed, fetched = self._service.token(
+                f"{self._auth_endpoint()}/v1/authentication/refresh",
+                credential,
+                {"currentToken": token},
+                credential.private_key,
+                "the auth service",
             )
-            renewed, fetched = self._service.token(answer, credential.private_key, "the auth service")
         except (CredentialsUnavailableError, InvalidTokenError, ConfigError) as error:
             ended = isinstance(error, ServiceRefused) and error.status == 401
             if token != self._last and credential.expires_at is not None and self._clock() < credential.expires_at:
