@@ -14,7 +14,11 @@ from ._errors import (
 )
 from ._signer import OCISigner, SignerStatus
 from .credentials.api_key import APIKey
+from .credentials.instance_principal import InstancePrincipal
+from .credentials.resource_principal import ResourcePrincipal
+from .credentials.sdk import SDKSigner
 from .credentials.security_token import SecurityToken
+from .credentials.workload_identity import OKEWorkloadIdentity
 
 __all__ = [
     "APIKey",
@@ -22,11 +26,15 @@ __all__ = [
     "Credential",
     "CredentialProvider",
     "CredentialsUnavailableError",
+    "InstancePrincipal",
     "InvalidKeyError",
     "InvalidTokenError",
     "OCIAuthError",
     "OCISigner",
+    "OKEWorkloadIdentity",
     "ProfileNotFoundError",
+    "ResourcePrincipal",
+    "SDKSigner",
     "SecurityToken",
     "SessionExpiredError",
     "SignerStatus",

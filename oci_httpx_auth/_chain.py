@@ -6,14 +6,23 @@ import os
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Union
 
 from ._config import DEFAULT_PROFILE, config_path, environment, join, load_profile, profile_name
-from ._credential import CredentialProvider
+from ._credential import Credential, CredentialProvider
 from ._errors import ConfigError, CredentialsUnavailableError, ProfileNotFoundError
 from .credentials.api_key import APIKey
+from .credentials.instance_principal import InstancePrincipal
+from .credentials.resource_principal import ResourcePrincipal
 from .credentials.security_token import SecurityToken
+from .credentials.workload_identity import OKEWorkloadIdentity
 
-MODES = ("api_key", "security_token")
+MODES = ("api_key", "security_token", "instance_principal", "resource_principal", "oke_workload_identity")
+
+_PROBE = 1.0  # seconds that the metadata service has to answer when it is only a guess that there is one
+
+Clock = Callable[[], float]
+ConfigFile = Union[str, "os.PathLike[str]", None]
 
 
 def default_credentials(
@@ -21,42 +30,63 @@ def default_credentials(
     profile: str | None = None,
     config_file: str | os.PathLike[str] | None = None,
     *,
-    clock: Callable[[], float] = time.time,
+    clock: Clock = time.time,
 ) -> CredentialProvider:
     """The first of these sources that serves:
 
     1. the arguments; 2. `OCI_CLI_AUTH`, which names a mode; 3. the config file's profile: a session token if it has a
-    `security_token_file`, else an API key; 4. an API key in the environment.
+    `security_token_file`, else an API key; 4. an API key in the environment; 5. a resource principal, if
+    `OCI_RESOURCE_PRINCIPAL_VERSION` is set; 6. OKE workload identity, in a pod with a service account;
+    7. the instance metadata service, asked with the first `fetch` and for a second only.
 
-    auth: `api_key` or `security_token`.
+    auth: `api_key`, `security_token`, `instance_principal`, `resource_principal` or `oke_workload_identity`.
     profile, config_file: as for the CLI; given explicitly, no other source is looked at.
 
     A source that is there but broken is an error, never passed over: another identity is not what was meant.
 
-    Raises `ConfigError`; `CredentialsUnavailableError`, with a list of what was tried, when no source serves.
+    Raises `ConfigError`. When no source serves, the provider that is returned says so with its first `fetch`: a
+    `CredentialsUnavailableError` with a list of what was tried.
     """
     mode = auth or environment(("OCI_CLI_AUTH",))
     if mode is not None:
         return _by_mode(mode, "auth" if auth else "OCI_CLI_AUTH", profile, config_file, clock)
     tried: list[str] = []
-    for look in (partial(_from_profile, profile, config_file, clock), _from_environment):
+    for look in (
+        partial(_from_profile, profile, config_file, clock),
+        _from_environment,
+        partial(_from_resource, clock),
+        partial(_from_cluster, clock),
+    ):
         found = look()
         if not isinstance(found, str):
             return found
         tried.append(found)
-    raise CredentialsUnavailableError(
-        "No OCI credentials were found. Looked at:\n"
-        + "".join(f"  - {reason}\n" for reason in tried)
-        + "Run `oci setup config` or `oci session authenticate`, or give credentials explicitly."
-    )
+    return _PerhapsInstance(tried, clock)
+
+
+class _PerhapsInstance(InstancePrincipal):
+    """The last resort: an instance principal, if this is an instance."""
+
+    def __init__(self, tried: list[str], clock: Clock) -> None:
+        super().__init__(clock=clock)
+        self._tried = tried
+        self._recipe = default_credentials
+
+    def fetch(self) -> Credential:
+        if self.region is None:
+            try:
+                self.metadata.read("/instance/region", deadline=_PROBE)
+            except CredentialsUnavailableError as error:
+                reasons = "".join(f"  - {reason}\n" for reason in [*self._tried, f"instance metadata: {error}"])
+                raise CredentialsUnavailableError(
+                    f"No OCI credentials were found. Looked at:\n{reasons}"
+                    "Run `oci setup config` or `oci session authenticate`, or give credentials explicitly."
+                ) from error
+        return super().fetch()
 
 
 def _by_mode(
-    mode: str,
-    named_by: str,
-    profile: str | None,
-    config_file: str | os.PathLike[str] | None,
-    clock: Callable[[], float],
+    mode: str, named_by: str, profile: str | None, config_file: ConfigFile, clock: Clock
 ) -> CredentialProvider:
     if mode == "api_key":
         if profile is None and config_file is None and not config_path().exists():
@@ -64,12 +94,16 @@ def _by_mode(
         return APIKey.from_config(profile, config_file)
     if mode == "security_token":
         return SecurityToken.from_config(profile, config_file, clock=clock)
-    raise ConfigError(f"{named_by} is {mode[:80]!r}, which is no way to authenticate. Use {join(MODES)}.")
+    if mode == "instance_principal":
+        return InstancePrincipal(clock=clock)
+    if mode == "resource_principal":
+        return ResourcePrincipal(clock=clock)
+    if mode == "oke_workload_identity":
+        return OKEWorkloadIdentity(clock=clock)
+    raise ConfigError(f"{named_by} is {mode[:80]!r}, which is no way to authenticate. Use one of {join(MODES)}.")
 
 
-def _from_profile(
-    profile: str | None, config_file: str | os.PathLike[str] | None, clock: Callable[[], float]
-) -> CredentialProvider | str:
+def _from_profile(profile: str | None, config_file: ConfigFile, clock: Clock) -> CredentialProvider | str:
     """The profile's credentials, or why there are none: a missing file, or one without the profile nobody asked for."""
     path, name = config_path(config_file), profile_name(profile)
     asked_for = config_file or profile or name != DEFAULT_PROFILE or environment(("OCI_CLI_CONFIG_FILE",))
@@ -93,3 +127,19 @@ def _from_environment() -> CredentialProvider | str:
         if environment(("OCI_CLI_KEY_FILE", "OCI_CLI_KEY_CONTENT", "OCI_CLI_USER", "OCI_CLI_FINGERPRINT")):
             raise
         return f"API key in the environment: {error}"
+
+
+def _from_resource(clock: Clock) -> CredentialProvider | str:
+    if environment(("OCI_RESOURCE_PRINCIPAL_VERSION",)):
+        return ResourcePrincipal(clock=clock)
+    return "resource principal: OCI_RESOURCE_PRINCIPAL_VERSION is not set"
+
+
+def _from_cluster(clock: Clock) -> CredentialProvider | str:
+    """Workload identity, in a pod that has a service account; other clusters than OKE's set the same variables."""
+    if not environment(("KUBERNETES_SERVICE_HOST",)):
+        return "OKE workload identity: KUBERNETES_SERVICE_HOST is not set"
+    try:
+        return OKEWorkloadIdentity(clock=clock)
+    except ConfigError as error:
+        return f"OKE workload identity: {error}"

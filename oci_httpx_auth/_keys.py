@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import re
@@ -87,6 +88,11 @@ def public_key_der(key: RSAPrivateKey | RSAPublicKey) -> bytes:
     """The public key as SubjectPublicKeyInfo, DER."""
     public = key.public_key() if isinstance(key, RSAPrivateKey) else key
     return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def public_key_text(key: RSAPrivateKey | RSAPublicKey) -> str:
+    """The public key as auth services want it: a PEM text's body, without its first and last line, on one line."""
+    return base64.b64encode(public_key_der(key)).decode()
 
 
 def _load(data: bytes, secret: bytes | None) -> object:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,14 +76,24 @@ def region_domain(region: str) -> str:
     return os.environ.get("OCI_DEFAULT_REALM", "").strip() or DEFAULT_DOMAIN
 
 
-def auth_endpoint(region: str) -> str:
-    """Where sessions are refreshed and tokens are issued. Raises `ValueError` as `region_id` does."""
+def auth_endpoint(region: str, *, realm_domain: Callable[[], str | None] = lambda: None) -> str:
+    """Where sessions are refreshed and tokens are issued. Raises `ValueError` as `region_id` does.
+
+    realm_domain: asked for the domain of a region that neither the tables nor this machine's owner knows.
+    """
+    name = region_id(region)
+    if "." not in name and not _is_known(name) and (domain := realm_domain()):
+        return "https://auth." + region_id(f"{name}.{domain}")
     return "https://auth." + _suffix(region, "")
 
 
 def inference_endpoint(region: str) -> str:
     """The Generative AI inference endpoint, without a path. Raises `ValueError` as `region_id` does."""
     return "https://inference.generativeai." + _suffix(region, "oci.")
+
+
+def _is_known(region: str) -> bool:
+    return region in _DOMAINS or any(extra["regionIdentifier"] == region for extra in _extra_regions())
 
 
 def _suffix(region: str, label: str) -> str:

@@ -149,21 +149,21 @@ class OCISigner(_Auth):
         `ws` and `wss` count as `http` and `https`. `Host` is signed as the URL has it, and left to the caller's stack
         unless it stands in `headers`. May wait for a credential; raises as a request would.
         """
-        request, digest = self._bare_request(method, url, headers, content), content_digest(content)
-        acquired = self._cache.acquire(offset=self._clocks.offset(request.url.host))
-        if isinstance(acquired, Future):
-            wait(acquired)
-        return self._finish(request, acquired, digest, headers)
+        request = self._bare_request(method, url, headers, content)
+        flow = self.sync_auth_flow(request)
+        next(flow)
+        flow.close()
+        return _without_host(request, headers)
 
     async def asigned_headers(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, content: bytes = b""
     ) -> dict[str, str]:
         """As `signed_headers`, waiting without blocking the event loop."""
-        request, digest = self._bare_request(method, url, headers, content), await _digest_async(content)
-        acquired = self._cache.acquire(offset=self._clocks.offset(request.url.host))
-        if isinstance(acquired, Future):
-            await wait_async(acquired)
-        return self._finish(request, acquired, digest, headers)
+        request = self._bare_request(method, url, headers, content)
+        flow = self.async_auth_flow(request)
+        await flow.__anext__()
+        await flow.aclose()
+        return _without_host(request, headers)
 
     def auth_flow(self, request: Any) -> Generator[Any, Any, None]:
         return self.sync_auth_flow(request)
@@ -210,7 +210,7 @@ class OCISigner(_Auth):
             yield acquired
             acquired = outcome(acquired, self._provider)
         credential = acquired
-        self._sign(request, length, digest, credential)
+        yield from self._sign(request, length, digest, credential)
         response = yield request
         if response.status_code != 401:
             return
@@ -232,7 +232,7 @@ class OCISigner(_Auth):
                 credential = newer
             else:
                 break
-            self._sign(request, length, digest, credential)
+            yield from self._sign(request, length, digest, credential)
             response = yield request
         if response.status_code == 401:
             self._explain_refusal(response, credential, replaced, problem)
@@ -248,14 +248,22 @@ class OCISigner(_Auth):
         except OCIAuthError as error:
             return rejected, str(error)
 
-    def _sign(self, request: Any, length: int, digest: bytes | None, credential: Credential) -> None:
+    def _sign(
+        self, request: Any, length: int, digest: bytes | None, credential: Credential
+    ) -> Generator[Any, Any, None]:
         """Compute all headers, then set them all at once."""
         url, raw = request.url, request.headers.raw
         present = {name.lower(): value for name, value in raw}
         present.setdefault(b"host", url.netloc)
         # A client may put another target on the wire than the URL's, such as the `*` of OPTIONS.
         target = request.extensions.get("target", url.raw_path)
-        signed = sign(request.method, target, present, length, digest, credential, self._clocks.now(url.host))
+        arguments = request.method, target, present, length, digest, credential, self._clocks.now(url.host)
+        if getattr(credential.private_key, "blocking", False):
+            work = in_thread(partial(sign, *arguments), "oci-signature")
+            yield work
+            signed = work.result()
+        else:
+            signed = sign(*arguments)
         signed.setdefault(b"host", present[b"host"])
         if b"transfer-encoding" in present:
             signed[b"content-length"] = b"%d" % length
@@ -280,18 +288,7 @@ class OCISigner(_Auth):
             request = httpx.Request(method, f"{scheme}{separator}{rest}", headers=dict(headers or {}), content=content)
         except (httpx.InvalidURL, TypeError, ValueError) as error:
             raise SigningError(f"This request cannot be signed: {error}") from error
-        self._check_transport(request.url.scheme, request.url.host)
         return request
-
-    def _finish(
-        self, request: httpx.Request, acquired: Any, digest: bytes, headers: Mapping[str, str] | None
-    ) -> dict[str, str]:
-        credential = outcome(acquired, self._provider) if isinstance(acquired, Future) else acquired
-        self._sign(request, len(request.content), digest, credential)
-        result = dict(request.headers)
-        if not any(name.lower() == "host" for name in headers or ()):
-            del result["host"]
-        return result
 
     def _explain_refusal(self, response: Any, credential: Credential, replaced: bool, problem: str | None) -> None:
         """One line that says what is known of a 401 that stays, and never a secret."""
@@ -330,6 +327,13 @@ class OCISigner(_Auth):
 
     def __repr__(self) -> str:
         return f"<OCISigner mode={self.mode} source={describe(self._provider)!r}>"
+
+
+def _without_host(request: httpx.Request, given: Mapping[str, str] | None) -> dict[str, str]:
+    headers = dict(request.headers)
+    if not any(name.lower() == "host" for name in given or ()):
+        del headers["host"]
+    return headers
 
 
 def _rebuild(recipe: Callable[..., OCISigner], options: dict[str, Any]) -> OCISigner:

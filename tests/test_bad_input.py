@@ -205,7 +205,7 @@ CASES: list[Case] = [
     ("session key that was never written", lambda w: w.session(key_file="Update_private_key_path"), ConfigError, ("key_file of profile DEFAULT", "Update_private_key_path")),
     # The chain and the signer
     ("unknown way to authenticate", lambda w: default_credentials(auth="magic"), ConfigError, ("auth", "'magic'", "api_key")),
-    ("no credentials anywhere", lambda w: default_credentials(), CredentialsUnavailableError, ("config file", "does not exist", "environment", "oci setup config")),
+    ("no credentials anywhere", lambda w: default_credentials().fetch(), CredentialsUnavailableError, ("config file", "does not exist", "environment", "oci setup config")),
     ("credentials and a profile", lambda w: OCISigner(w.api_key(), profile="X"), ConfigError, ("either credentials", "not both")),
     ("a class instead of a provider", lambda w: OCISigner(APIKey), ConfigError, ("fetch()", "type")),  # type: ignore[arg-type]
     ("a string instead of a provider", lambda w: OCISigner("DEFAULT"), ConfigError, ("fetch()", "str")),  # type: ignore[arg-type]

@@ -1,0 +1,241 @@
+"""Instance principals: a compute instance signs with the identity that its certificate gives it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from .._credential import Credential, Recipe, pickled_as
+from .._errors import CredentialsUnavailableError, InvalidKeyError
+from .._exchange import AuthService, ServiceRefused
+from .._http import Answer, ServiceUnreachable
+from .._keys import generate_private_key, load_private_key, public_key_text
+from .._regions import auth_endpoint, region_id
+
+_IPV4 = "http://169.254.169.254/opc/v2"
+_IPV6 = "http://[fd00:c1::a9fe:a9fe]/opc/v2"
+
+# While an instance boots, its metadata may not be there yet.
+_BOOTING = frozenset({404})
+
+_OCID = re.compile(r"[!-~]+")
+
+
+class Metadata:
+    """The instance metadata service, version 2.
+
+    url: its base URL; else `OCI_METADATA_BASE_URL`; else the link-local address, over IPv4 or, on a machine without
+    IPv4 routes, IPv6.
+    """
+
+    def __init__(self, url: str | None, service: AuthService) -> None:
+        self._given = url
+        self._service = service
+
+    def read(self, path: str, **options: Any) -> str:
+        """The text at this path, stripped.
+
+        Raises `CredentialsUnavailableError`, with a hint that this only works on OCI.
+        """
+        failure: CredentialsUnavailableError | ServiceUnreachable | None = None
+        for base in self._candidates():
+            try:
+                return self._service.call(
+                    "GET",
+                    f"{base}{path}",
+                    None,
+                    parse=_text,
+                    headers={"authorization": "Bearer Oracle"},
+                    retried=_BOOTING,
+                    direct=True,
+                    **options,
+                )
+            except ServiceUnreachable as error:  # only then the next address is tried
+                failure = error
+            except ServiceRefused as error:
+                failure = error
+                break
+        raise CredentialsUnavailableError(
+            f"The instance metadata service did not serve: {failure} Instance principals work on OCI compute instances only."
+        ) from failure
+
+    def _candidates(self) -> list[str]:
+        given = (self._given or os.environ.get("OCI_METADATA_BASE_URL", "")).strip()
+        if given:
+            return [given.rstrip("/")]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("169.254.169.254", 80))  # sends nothing: it asks for a route
+            except OSError:
+                return [_IPV6, _IPV4]
+        return [_IPV4]
+
+
+class InstancePrincipal:
+    """Signs as the compute instance that this program runs on.
+
+    metadata_url: base URL of the metadata service, e.g. `http://169.254.169.254/opc/v2`; found out if not given.
+    federation_endpoint: where a certificate is exchanged for a token, with its path `/v1/x509`; else the auth service of
+        the instance's region.
+    clock, sleep: for tests, seconds since the epoch, and how to pause.
+
+    Each `fetch` reads the certificates anew, for they are rotated, makes a new session key, and raises
+    `CredentialsUnavailableError` when metadata or federation do not serve. `region` and `tenancy` are known after the
+    first.
+    """
+
+    mode = "instance_principal"
+    source = "the instance metadata service"
+
+    def __init__(
+        self,
+        *,
+        metadata_url: str | None = None,
+        federation_endpoint: str | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.region: str | None = None
+        self.tenancy: str | None = None
+        self._service = AuthService(clock=clock, sleep=sleep)
+        self.metadata = Metadata(metadata_url, self._service)
+        self._endpoint = federation_endpoint
+        self._recipe: Recipe = partial(type(self), metadata_url=metadata_url, federation_endpoint=federation_endpoint)
+
+    def fetch(self) -> Credential:
+        """Exchange the instance's certificate for a token. Raises `CredentialsUnavailableError` and its children."""
+        endpoint = self._federation_endpoint()
+        certificate, private_key = self._leaf()
+        tenancy = _tenancy(certificate)
+        if self.tenancy is not None and tenancy != self.tenancy:
+            raise CredentialsUnavailableError(
+                f"The instance's certificate names tenancy {tenancy}, and before it named {self.tenancy}. "
+                "An instance does not change its tenancy; restart the program if this is meant."
+            )
+        intermediate = self.metadata.read("/identity/intermediate.pem")
+        session_key = generate_private_key()
+        # SHA-256 as the Go and Java SDKs have it; the Python SDK's SHA-1 form is older, and accepted as well.
+        digest = hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest().hex(":")
+        _, credential = self._explained(
+            endpoint,
+            Credential(key_id=f"{tenancy}/fed-x509-sha256/{digest}", private_key=private_key),
+            {
+                "certificate": _pem_body(certificate.public_bytes(Encoding.PEM).decode()),
+                "publicKey": public_key_text(session_key),
+                "intermediateCertificates": [_pem_body(intermediate)],
+                "fingerprintAlgorithm": "SHA256",
+            },
+            session_key,
+        )
+        self.tenancy = tenancy
+        return credential
+
+    def known_region(self) -> str:
+        """The instance's region, asked for once. Raises `CredentialsUnavailableError`."""
+        if self.region is None:
+            text = self.metadata.read("/instance/region")
+            try:
+                self.region = region_id(text)
+            except ValueError as error:
+                raise CredentialsUnavailableError(f"The instance metadata service names no region: {error}") from None
+        return self.region
+
+    def regional_auth_endpoint(self) -> str:
+        """The auth service of the instance's region and realm. Raises `CredentialsUnavailableError`."""
+        region = self.known_region()
+        try:
+            return auth_endpoint(region, realm_domain=self._realm_domain)
+        except ValueError as error:
+            raise CredentialsUnavailableError(f"The instance's region has no auth service: {error}") from None
+
+    def _realm_domain(self) -> str | None:
+        """The realm of a region that is newer than our tables, from the instance itself."""
+        try:
+            described = json.loads(self.metadata.read("/instance/regionInfo"))
+            domain = described["realmDomainComponent"]
+        except (CredentialsUnavailableError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+        return domain if isinstance(domain, str) else None
+
+    def _federation_endpoint(self) -> str:
+        self.known_region()  # asked for in any case: it is what `region` tells
+        return self._endpoint or f"{self.regional_auth_endpoint()}/v1/x509"
+
+    def _leaf(self) -> tuple[x509.Certificate, RSAPrivateKey]:
+        """Certificate and key as one: a rotation between the two requests would mix them."""
+        for last in (False, False, True):
+            certificate = _certificate(self.metadata.read("/identity/cert.pem"))
+            pem = self.metadata.read("/identity/key.pem")
+            try:
+                private_key = load_private_key(pem, None, "The instance's private key")
+            except InvalidKeyError as error:
+                raise CredentialsUnavailableError(str(error)) from None
+            if certificate.public_key() == private_key.public_key() or last:
+                break
+        return certificate, private_key
+
+    def _explained(
+        self, endpoint: str, credential: Credential, payload: dict[str, Any], session_key: RSAPrivateKey
+    ) -> tuple[str, Credential]:
+        try:
+            return self._service.token(
+                endpoint, credential, payload, session_key, "the federation endpoint", sign_host=False
+            )
+        except ServiceRefused as error:
+            if not 400 <= error.status < 500 or error.status == 429:
+                raise
+            raise CredentialsUnavailableError(
+                f"{error} The instance's certificate was refused. Check that the instance is in a dynamic group that a policy "
+                "names, and that its clock is right; a new instance, group or policy takes a few minutes to be known."
+            ) from error
+
+    def __reduce__(self) -> Any:
+        return pickled_as(self._recipe, self)
+
+    def __repr__(self) -> str:
+        return "<InstancePrincipal>"
+
+
+def _text(answer: Answer, _: float) -> str:
+    try:
+        text = answer.content.decode().strip()
+    except UnicodeDecodeError:
+        text = ""
+    if not text:
+        raise ServiceRefused("The instance metadata service answered without text.")
+    return text
+
+
+def _certificate(pem: str) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(pem.encode())
+    except ValueError:
+        raise CredentialsUnavailableError("The instance's certificate cannot be read; it is not PEM.") from None
+
+
+def _tenancy(certificate: x509.Certificate) -> str:
+    """The tenancy's OCID, from the first attribute of the subject that names one."""
+    for attribute in certificate.subject:
+        value = attribute.value if isinstance(attribute.value, str) else ""
+        for prefix in ("opc-tenant:", "opc-identity:"):
+            if value.startswith(prefix) and _OCID.fullmatch(value[len(prefix) :]):
+                return value[len(prefix) :]
+    raise CredentialsUnavailableError(
+        "The instance's certificate names no tenancy, so it is none that OCI has issued to an instance."
+    )
+
+
+def _pem_body(pem: str) -> str:
+    """A PEM text without its begin and end lines, on one line."""
+    return "".join(line.strip() for line in pem.strip().splitlines() if not line.startswith("-----"))

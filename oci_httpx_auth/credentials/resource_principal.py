@@ -1,0 +1,326 @@
+"""Resource principals: functions, container instances, notebooks and other resources sign as themselves.
+
+`OCI_RESOURCE_PRINCIPAL_VERSION`, which the platform sets, says how:
+
+- 2.2: token and key are injected, as texts or as files that the platform rotates;
+- 1.1: the instance's identity is exchanged for the resource's, in two steps;
+- 2.1, 2.1.1, 2.1.2: the same two steps with an injected key pair;
+- 3.0: a resource within a resource; the leaf's token, of any of the above, is exchanged for its parent's.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from .._config import check_region, environment, join
+from .._credential import Credential, Recipe, parse_security_token, pickled_as, token_credential
+from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError
+from .._exchange import AuthService, json_object, text_field
+from .._http import Answer
+from .._keys import generate_private_key, load_private_key, public_key_text, read_small_file
+from .instance_principal import InstancePrincipal
+
+_PREFIX = "OCI_RESOURCE_PRINCIPAL_"
+_LEAF = "_FOR_LEAF_RESOURCE"
+_PARENT = "_FOR_PARENT_RESOURCE"
+_KEY_PAIR_VERSIONS = ("2.1", "2.1.1", "2.1.2")
+_DEPTH = 10  # resources within resources; as in the Go SDK
+
+_RPT_PATHS = {
+    "1.1": "/20180711/resourcePrincipalToken/{id}",
+    "2.1": "/20180711/resourcePrincipalTokenV2/{id}",
+    "2.1.1": "/20180711/resourcePrincipalTokenV2/{id}",
+    "2.1.2": "/20180711/resourcePrincipalTokenV212/{id}",
+}
+
+
+class _Source(Protocol):
+    """One version's way to a credential."""
+
+    @property
+    def region(self) -> str | None: ...
+
+    def fetch(self) -> Credential: ...
+
+
+class ResourcePrincipal:
+    """Signs as the resource that this program runs in, as its environment describes it.
+
+    auth_endpoint: the identity service's base URL, where the environment does not name one.
+    metadata_url: base URL of the metadata service, which version 1.1 needs.
+    clock, sleep: for tests, seconds since the epoch, and how to pause.
+
+    `tenancy` and `compartment` are what the token says: known at once for version 2.2, after the first request for the
+    others, and again after each refresh, since a resource may be moved.
+
+    Raises `ConfigError` and its children for variables and files that are missing or malformed, all missing variables
+    at once. `fetch` raises `CredentialsUnavailableError` when a token cannot be exchanged.
+    """
+
+    mode = "resource_principal"
+
+    def __init__(
+        self,
+        *,
+        auth_endpoint: str | None = None,
+        metadata_url: str | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.tenancy: str | None = None
+        self.compartment: str | None = None
+        self._recipe: Recipe = partial(type(self), auth_endpoint=auth_endpoint, metadata_url=metadata_url)
+        service = AuthService(clock=clock, sleep=sleep)
+        make_instance = partial(InstancePrincipal, metadata_url=metadata_url, clock=clock, sleep=sleep)
+        version = environment((f"{_PREFIX}VERSION",))
+        if version is None:
+            raise ConfigError(
+                f"{_PREFIX}VERSION is not set, as it is where resource principals work: in functions, container instances, "
+                "data science notebooks and the like."
+            )
+        self.source = f"resource principal {version}"
+        if version == "3.0":
+            variable = f"{_PREFIX}VERSION{_LEAF}"
+            leaf = _by_version(_required(variable)[variable], _LEAF, variable, service, make_instance, auth_endpoint)
+            self._source: _Source = _Nested(leaf, service, auth_endpoint)
+        else:
+            self._source = _by_version(version, "", f"{_PREFIX}VERSION", service, make_instance, auth_endpoint)
+        if isinstance(self._source, _Injected):
+            self._remember(self._source.fetch())
+
+    @property
+    def region(self) -> str | None:
+        """The region that the environment names; `None` if it names none and no request was made yet."""
+        return self._source.region
+
+    def fetch(self) -> Credential:
+        """Read or exchange for a token. Raises `ConfigError` and `CredentialsUnavailableError`, and their children."""
+        credential = self._source.fetch()
+        self._remember(credential)
+        return credential
+
+    def claim(self, name: str) -> Any:
+        """A claim of the present token, `None` if there is none of this name, or no token yet."""
+        return self._claims.get(name)
+
+    def _remember(self, credential: Credential) -> None:
+        self._claims = dict(parse_security_token(credential.key_id.removeprefix("ST$"), self.source).other)
+        self.tenancy = _text(self._claims.get("res_tenant"))
+        self.compartment = _text(self._claims.get("res_compartment"))
+
+    _claims: dict[str, Any] = {}  # noqa: RUF012 - replaced, never changed
+
+    def __reduce__(self) -> Any:
+        return pickled_as(self._recipe, self)
+
+    def __repr__(self) -> str:
+        return f"<ResourcePrincipal, {self.source}>"
+
+
+def _by_version(
+    version: str,
+    suffix: str,
+    named_by: str,
+    service: AuthService,
+    make_instance: Callable[[], InstancePrincipal],
+    auth_endpoint: str | None,
+) -> _Source:
+    if version == "2.2":
+        return _Injected(suffix)
+    if version == "1.1":
+        return _OfInstance(suffix, service, make_instance(), auth_endpoint)
+    if version in _KEY_PAIR_VERSIONS:
+        return _OfKeyPair(version, suffix, service, auth_endpoint)
+    raise ConfigError(
+        f"{named_by} is {version[:40]!r}, which is unknown. Known are 1.1, {', '.join(_KEY_PAIR_VERSIONS)}, 2.2 and 3.0."
+    )
+
+
+class _Injected:
+    """Version 2.2: the platform hands over token and key, as texts or as files."""
+
+    def __init__(self, suffix: str) -> None:
+        self._names = {name: f"{_PREFIX}{name}{suffix}" for name in ("RPST", "PRIVATE_PEM", "PRIVATE_PEM_PASSPHRASE")}
+        values = _required(self._names["RPST"], self._names["PRIVATE_PEM"])
+        self._token, self._pem = values.values()
+        self._passphrase = environment((self._names["PRIVATE_PEM_PASSPHRASE"],))
+        if os.path.isabs(self._token) != os.path.isabs(self._pem):
+            raise ConfigError(
+                f"{join(values)} must both be texts or both be paths: a token and a key that are replaced "
+                "at different times do not go together."
+            )
+        self.region = _region(suffix)
+
+    def fetch(self) -> Credential:
+        """Token and key from the same rotation: whoever replaces both files does so in two steps."""
+        attempts_left = 5
+        while True:
+            key = _private_key(self._pem, self._passphrase, self._names)
+            token = _value(self._token, self._names["RPST"])
+            try:
+                return token_credential(token, key, self._names["RPST"])
+            except InvalidTokenError:
+                if not attempts_left:
+                    raise
+            attempts_left -= 1
+            time.sleep(0.02)
+
+
+class _OfInstance:
+    """Version 1.1: the instance's identity fetches the resource's."""
+
+    def __init__(
+        self, suffix: str, service: AuthService, instance: InstancePrincipal, auth_endpoint: str | None
+    ) -> None:
+        name = f"{_PREFIX}RPT_ENDPOINT{suffix}"
+        self._rpt_endpoint = _required(name)[name]
+        self._rpst_endpoint = environment((f"{_PREFIX}RPST_ENDPOINT{suffix}",)) or auth_endpoint
+        self._path = environment((f"{_PREFIX}RPT_PATH{suffix}",)) or _RPT_PATHS["1.1"]
+        self._id = environment((f"{_PREFIX}RPT_ID{suffix}",))
+        self._service = service
+        self._instance = instance
+        self._region = _region(suffix)
+
+    @property
+    def region(self) -> str | None:
+        return self._region or self._instance.region
+
+    def fetch(self) -> Credential:
+        signer = self._instance.fetch()
+        resource = self._id or self._instance.metadata.read("/instance/id")
+        endpoint = self._rpst_endpoint or self._instance.regional_auth_endpoint()
+        url = self._rpt_endpoint.rstrip("/") + self._path.replace("{id}", resource)
+        return _exchanged(self._service, signer, url, endpoint, generate_private_key())[0]
+
+
+class _OfKeyPair:
+    """Versions 2.1, 2.1.1 and 2.1.2: an injected key pair fetches the token, and signs with it."""
+
+    def __init__(self, version: str, suffix: str, service: AuthService, auth_endpoint: str | None) -> None:
+        tenancy = () if version == "2.1" else ("TENANCY_ID",)
+        endpoint = () if auth_endpoint else ("RPST_ENDPOINT",)
+        names = [
+            f"{_PREFIX}{name}{suffix}" for name in ("RPT_ENDPOINT", *endpoint, "RESOURCE_ID", "PRIVATE_PEM", *tenancy)
+        ]
+        values = {name.removeprefix(_PREFIX).removesuffix(suffix): value for name, value in _required(*names).items()}
+        resource = values["RESOURCE_ID"]
+        owner = f"{values['TENANCY_ID']}/" if tenancy else ""
+        self._key_id = f"resource/v{version}/{owner}{resource}"
+        path = environment((f"{_PREFIX}RPT_PATH{suffix}",)) if version == "2.1.2" else None
+        self._url = values["RPT_ENDPOINT"].rstrip("/") + _with_id(path or _RPT_PATHS[version], resource)
+        self._rpst_endpoint = environment((f"{_PREFIX}RPST_ENDPOINT{suffix}",)) or str(auth_endpoint)
+        context = environment((f"{_PREFIX}SECURITY_CONTEXT{suffix}",)) if version == "2.1.2" else None
+        # Whether it must be signed is unverified; the SDK does not sign it.
+        self._headers = {"security-context": context} if context else {}
+        self._names = {name: f"{_PREFIX}{name}{suffix}" for name in ("PRIVATE_PEM", "PRIVATE_PEM_PASSPHRASE")}
+        self._pem = values["PRIVATE_PEM"]
+        self._passphrase = environment((self._names["PRIVATE_PEM_PASSPHRASE"],))
+        self._service = service
+        self.region = _region(suffix)
+        _private_key(self._pem, self._passphrase, self._names)
+
+    def fetch(self) -> Credential:
+        key = _private_key(self._pem, self._passphrase, self._names)  # anew: it may have been rotated
+        signer = Credential(key_id=self._key_id, private_key=key)
+        return _exchanged(self._service, signer, self._url, self._rpst_endpoint, key, self._headers)[0]
+
+
+class _Nested:
+    """Version 3.0: from the leaf upwards, each resource's token fetches its parent's."""
+
+    def __init__(self, leaf: _Source, service: AuthService, auth_endpoint: str | None) -> None:
+        url_name, endpoint_name = f"{_PREFIX}RPT_URL{_PARENT}", f"{_PREFIX}RPST_ENDPOINT{_PARENT}"
+        values = _required(url_name) if auth_endpoint else _required(url_name, endpoint_name)
+        self._url = values[url_name]
+        self._rpst_endpoint = environment((endpoint_name,)) or str(auth_endpoint)
+        self._leaf = leaf
+        self._service = service
+
+    @property
+    def region(self) -> str | None:
+        return self._leaf.region
+
+    def fetch(self) -> Credential:
+        credential, url, seen = self._leaf.fetch(), self._url, set[str]()
+        while url:
+            if url in seen or len(seen) == _DEPTH:
+                raise CredentialsUnavailableError(
+                    f"The parents of this resource do not come to an end: {url.partition('?')[0]} is named again, or is the "
+                    f"{_DEPTH + 1}th. The platform's set-up of nested resources is at fault."
+                )
+            seen.add(url)
+            credential, url = _exchanged(self._service, credential, url, self._rpst_endpoint, generate_private_key())
+        return credential
+
+
+def _exchanged(
+    service: AuthService,
+    signer: Credential,
+    rpt_url: str,
+    rpst_endpoint: str,
+    session_key: RSAPrivateKey,
+    headers: dict[str, str] | None = None,
+) -> tuple[Credential, str]:
+    """The two exchanges: a resource principal token, and for it the session token. Also the parent's URL, if any."""
+    source = "the resource principal token endpoint"
+
+    def parse(answer: Answer, _: float) -> tuple[dict[str, str], str]:
+        fields = json_object(answer, source)
+        names = ("resourcePrincipalToken", "servicePrincipalSessionToken")
+        tokens = {name: text_field(fields, name, source) for name in names}
+        return tokens, answer.headers.get("opc-parent-rpt-url", "").strip()
+
+    tokens, parent = service.call("GET", rpt_url, signer, parse=parse, headers=headers)
+    payload = {**tokens, "sessionPublicKey": public_key_text(session_key)}
+    url = f"{rpst_endpoint.rstrip('/')}/v1/resourcePrincipalSessionToken"
+    _, credential = service.token(url, signer, payload, session_key, "the identity service")
+    return credential, parent
+
+
+def _required(*names: str) -> dict[str, str]:
+    values = {name: environment((name,)) or "" for name in names}
+    missing = [name for name, value in values.items() if not value]
+    if missing:
+        raise ConfigError(
+            f"{join(missing)} {'is' if len(missing) == 1 else 'are'} not set. The platform sets such variables where resource "
+            "principals work; elsewhere use another way to authenticate."
+        )
+    return values
+
+
+def _region(suffix: str) -> str | None:
+    name = f"{_PREFIX}REGION{suffix}"
+    return check_region(environment((name,)), name)
+
+
+def _value(value: str, name: str) -> str:
+    """A variable's value, or the text of the file that it names."""
+    if not os.path.isabs(value):
+        return value
+    try:
+        return read_small_file(value, f"The file that {name} names").decode().strip()
+    except UnicodeDecodeError:
+        raise ConfigError(f"The file that {name} names is not text: {value}.") from None
+
+
+def _private_key(pem: str, passphrase: str | None, names: dict[str, str]) -> RSAPrivateKey:
+    secret = _value(passphrase, names["PRIVATE_PEM_PASSPHRASE"]) if passphrase else None
+    return load_private_key(_value(pem, names["PRIVATE_PEM"]), secret, names["PRIVATE_PEM"])
+
+
+def _with_id(template: str, resource: str) -> str:
+    if "{id}" in template:
+        return template.replace("{id}", resource)
+    if template.endswith("{}"):
+        return template.replace("{}", resource)
+    return f"{template.rstrip('/')}/{resource}"
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

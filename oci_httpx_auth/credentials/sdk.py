@@ -1,0 +1,148 @@
+"""The bridge to the `oci` package: any signer of Oracle's SDK, made usable from httpx."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .._credential import Credential, parse_security_token, pickled_as, token_credential
+from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError
+
+# What the SDK signs in any case, which the signature of each request brings itself.
+_GENERIC = frozenset({"date", "(request-target)", "host", "content-length", "content-type", "x-content-sha256"})
+
+
+class SDKSigner:
+    """Signs as any signer of the `oci` package does: delegation tokens, token exchange, PKCS#11 keys, and the rest.
+
+    signer: the SDK's object, made by you; `oci` itself is not imported here.
+
+    The SDK refreshes its tokens on a worker thread, ahead of their expiry, and headers that it signs in addition, such
+    as `opc-obo-token`, are sent and signed. It is used for one thing at a time; do not share it with other threads.
+
+    Raises `ConfigError` for an object that does not sign as the SDK's signers do. `fetch` raises
+    `CredentialsUnavailableError`, the SDK's own exception chained.
+    """
+
+    mode = "sdk"
+
+    def __init__(self, signer: Any) -> None:
+        if isinstance(signer, type) or not (callable(signer) and (hasattr(signer, "private_key") or _hardware(signer))):
+            raise ConfigError(
+                f"SDKSigner needs a signer object of the oci package, such as oci.signer.Signer, not {type(signer).__name__}."
+            )
+        self._signer = signer
+        self._last: str | None = None
+        self.source = f"the SDK's {type(signer).__name__}"
+        region = getattr(signer, "region", None)
+        self.region: str | None = region if isinstance(region, str) else None
+        tenancy = getattr(signer, "tenancy_id", None)
+        self.tenancy: str | None = tenancy if isinstance(tenancy, str) else None
+
+    def fetch(self) -> Credential:
+        """What the SDK signs with now; refreshed, where it can be, if that was handed out before.
+
+        Raises `CredentialsUnavailableError`.
+        """
+        hardware = _hardware(self._signer)
+        if hardware is not None:
+            return Credential(key_id=str(self._signer.keyid), private_key=_HardwareKey(hardware))  # type: ignore[arg-type]
+        credential = self._probe()
+        if credential.key_id == self._last and callable(getattr(self._signer, "refresh_security_token", None)):
+            try:
+                self._signer.refresh_security_token()
+            except Exception as error:
+                raise self._unavailable(error) from error
+            credential = self._probe()
+        self._last = credential.key_id
+        return credential
+
+    def _probe(self) -> Credential:
+        """Have the SDK sign a request that is never sent, with all that it does on that occasion, and see with what."""
+        probe = _Probe()
+        try:
+            self._signer(probe)
+            private_key: Any = getattr(self._signer, "private_key")  # noqa: B009 - foreign to type checkers
+        except Exception as error:
+            raise self._unavailable(error) from error
+        parameters = dict(re.findall(r'(\w+)="([^"]*)"', str(probe.headers.get("authorization", ""))))
+        if "keyId" not in parameters or "headers" not in parameters:
+            raise CredentialsUnavailableError(f"{self.source} put no signature of version 1 on a request.")
+        extra = {name: str(probe.headers[name]) for name in parameters["headers"].split() if name not in _GENERIC}
+        key_id = parameters["keyId"]
+        if key_id.startswith("ST$"):
+            token = key_id[3:]
+            try:
+                parse_security_token(token, f"The token of {self.source}")
+            except InvalidTokenError:
+                pass  # a token of a kind that says nothing to us: it is used until a server rejects it
+            else:
+                plain = token_credential(token, private_key, f"The token of {self.source}")
+                return Credential(key_id, private_key, plain.expires_at, extra, plain.issued_at)
+        return Credential(key_id, private_key, headers=extra)
+
+    def _unavailable(self, error: Exception) -> CredentialsUnavailableError:
+        # The SDK's own words may quote anything, so they are not repeated; the exception stays chained.
+        return CredentialsUnavailableError(f"{self.source} raised {type(error).__name__}.")
+
+    def __reduce__(self) -> Any:
+        return pickled_as(None, self)
+
+    def __repr__(self) -> str:
+        return f"<SDKSigner of {self.source}>"
+
+
+class _Probe:
+    """As much of a `requests.PreparedRequest` as the SDK's signers look at."""
+
+    def __init__(self) -> None:
+        self.method, self.url, self.path_url, self.body = "GET", "https://probe.invalid/", "/", None
+        self.headers = _Headers()
+
+
+class _Headers(dict[str, Any]):
+    """A dictionary whose names are lower-case, whoever asks."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name.lower(), value)
+
+    def __getitem__(self, name: str) -> Any:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(str(name).lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.lower(), default)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        return super().pop(name.lower(), *default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        return super().setdefault(name.lower(), default)
+
+    def update(self, *others: Any, **values: Any) -> None:
+        for name, value in dict(*others, **values).items():
+            self[name] = value
+
+
+def _hardware(signer: Any) -> Any:
+    """The PKCS#11 key behind a signer, if that is what it has."""
+    device = getattr(signer, "pkcs11_signer", None)
+    return device if callable(getattr(device, "sign", None)) and hasattr(signer, "keyid") else None
+
+
+class _HardwareKey:
+    """A key that never leaves its device, with the one method that signing needs."""
+
+    blocking = True  # a device takes its time, and may wait for a touch
+
+    def __init__(self, device: Any) -> None:
+        self._device = device
+
+    def sign(self, data: bytes, _padding: object, _algorithm: object) -> bytes:
+        # The device's own default is what OCI wants: PKCS#1 v1.5 over SHA-256.
+        try:
+            return bytes(self._device.sign(data))
+        except Exception as error:
+            raise CredentialsUnavailableError(f"The PKCS#11 device did not sign: {type(error).__name__}.") from error

@@ -1,0 +1,161 @@
+"""OKE workload identity: a Kubernetes service account signs as the workload that it belongs to."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import ssl
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from .._config import check_region, environment
+from .._credential import Credential, Recipe, parse_security_token, pickled_as
+from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError
+from .._exchange import AuthService, ServiceRefused, issued_credential, text_field
+from .._http import Answer
+from .._keys import generate_private_key, public_key_text, read_small_file
+
+_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+_SOURCE = "the workload identity proxy"
+
+
+class OKEWorkloadIdentity:
+    """Signs as the workload that a Kubernetes service account stands for, on an enhanced OKE cluster.
+
+    host: the API server's host; else `KUBERNETES_SERVICE_HOST`. port: where the cluster's identity proxy listens.
+    ca_file: the cluster's certificate authority, which alone the proxy is verified against; else
+        `OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH`, else the mounted one.
+    token_file: the service account's token; else `OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH`, else the mounted one. It is
+        read anew for each `fetch`, for Kubernetes rotates it.
+    region: else `OCI_RESOURCE_PRINCIPAL_REGION`.
+    clock, sleep: for tests, seconds since the epoch, and how to pause.
+
+    Raises `ConfigError` if there is no host, or a file is missing. `fetch` raises `CredentialsUnavailableError`.
+    """
+
+    mode = "oke_workload_identity"
+    tenancy: str | None = None
+    compartment: str | None = None
+
+    def __init__(
+        self,
+        *,
+        host: str | None = None,
+        port: int = 12250,
+        ca_file: str | os.PathLike[str] | None = None,
+        token_file: str | os.PathLike[str] | None = None,
+        region: str | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        address = host or environment(("KUBERNETES_SERVICE_HOST",))
+        if not address:
+            raise ConfigError(
+                "KUBERNETES_SERVICE_HOST is not set, as it is in every pod. Workload identity works in OKE clusters only."
+            )
+        self._url = f"https://{_bracketed(address)}:{port}/resourcePrincipalSessionTokens"
+        self._ca_file = os.path.expanduser(
+            ca_file or environment(("OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH",)) or f"{_ACCOUNT}/ca.crt"
+        )
+        self._token_file = os.path.expanduser(
+            token_file or environment(("OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH",)) or f"{_ACCOUNT}/token"
+        )
+        self.source = f"the service account of this pod, at {address}"
+        self.region = check_region(
+            region or environment(("OCI_RESOURCE_PRINCIPAL_REGION",)), "OCI_RESOURCE_PRINCIPAL_REGION"
+        )
+        self._service = AuthService(clock=clock, sleep=sleep)
+        self._recipe: Recipe = partial(
+            type(self), host=host, port=port, ca_file=ca_file, token_file=token_file, region=region
+        )
+        self._check_authorities()
+        self._account_token()
+
+    def fetch(self) -> Credential:
+        """Have the proxy exchange the service account's token. Raises `CredentialsUnavailableError` and `ConfigError`."""
+        self._check_authorities()
+        account_token = self._account_token()
+        claims = parse_security_token(account_token, f"the service account token ({self._token_file})")
+        if claims.expires_at <= self._service.clock():
+            raise CredentialsUnavailableError(
+                f"The service account token in {self._token_file} has expired. Kubernetes rotates it: check the pod's "
+                "projected volume, and this machine's clock."
+            )
+        session_key = generate_private_key()
+
+        def parse(answer: Answer, received_at: float) -> Credential:
+            token = text_field(_decoded(answer), "token", _SOURCE).removeprefix("ST$")
+            self._remember(token)
+            return issued_credential(token, session_key, _SOURCE, answer, received_at)
+
+        try:
+            return self._service.call(
+                "POST",
+                self._url,
+                None,
+                {"podKey": public_key_text(session_key)},
+                parse=parse,
+                headers={
+                    "authorization": f"Bearer {account_token}",
+                    "opc-request-id": "/".join(secrets.token_hex(16) for _ in range(3)),
+                },
+                direct=True,
+                ca_file=self._ca_file,
+            )
+        except ServiceRefused as error:
+            if error.status != 403:
+                raise
+            raise CredentialsUnavailableError(
+                f"{error} Workload identity needs an enhanced cluster: check the cluster's type."
+            ) from error
+
+    def _remember(self, token: str) -> None:
+        claims = parse_security_token(token, f"The token from {_SOURCE}").other
+        self.tenancy = _claim(claims.get("res_tenant"))
+        self.compartment = _claim(claims.get("res_compartment"))
+
+    def _account_token(self) -> str:
+        data = read_small_file(self._token_file, "The service account token")
+        try:
+            token = data.decode("ascii").strip()
+        except UnicodeDecodeError:
+            token = ""
+        if not token or any(character.isspace() or not character.isprintable() for character in token):
+            raise InvalidTokenError(f"The service account token in {self._token_file} is not a token.")
+        return token
+
+    def _check_authorities(self) -> None:
+        read_small_file(self._ca_file, "The cluster's CA file")
+        try:
+            ssl.create_default_context(cafile=self._ca_file)
+        except (ssl.SSLError, OSError):
+            raise ConfigError(f"The cluster's CA file holds no certificate: {self._ca_file}.") from None
+
+    def __reduce__(self) -> Any:
+        return pickled_as(self._recipe, self)
+
+    def __repr__(self) -> str:
+        return f"<OKEWorkloadIdentity of {self.source}>"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def _claim(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _decoded(answer: Answer) -> dict[str, Any]:
+    """The proxy's answer: a JSON object in base64, in double quotes or bare. Raises `ServiceRefused`."""
+    try:
+        fields = json.loads(base64.b64decode(answer.content.strip().strip(b'"'), validate=True))
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise ServiceRefused(f"{_SOURCE} answered with something else than a JSON object in base64.")
+    return fields
