@@ -452,3 +452,61 @@ def test_old_clients_of_http_1_0_get_a_stream_that_ends_with_the_connection(oci:
     answer = exchange(oci.url, data)
     assert "transfer-encoding" not in answer.headers
     assert answer.headers["connection"] == "close"
+
+
+# Other dialects.
+
+
+def ask(oci: FakeOCI, target: str, document: dict[str, Any]) -> Any:
+    headers = [["opc-compartment-id", oci.compartment]]
+    body = json.dumps(document).encode()
+    return Draft(oci.add_api_key(), target=target, body=body, headers=headers).sign().send(oci.url)
+
+
+def events_of(body: bytes) -> list[dict[str, Any]]:
+    lines = body.decode().splitlines()
+    return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+
+
+def test_messages_are_answered_in_anthropics_form(oci: FakeOCI) -> None:
+    """A text, a tool call, its result, and the same as events."""
+    document: dict[str, Any] = {"model": "m", "max_tokens": 9, "messages": say("good morning")}
+    assert ask(oci, "/v1/messages", document).json()["content"] == [{"type": "text", "text": "You said: good morning"}]
+    events = events_of(ask(oci, "/v1/messages", {**document, "stream": True}).body)
+    deltas = [event["delta"]["text"] for event in events if event["type"] == "content_block_delta"]
+    assert "".join(deltas) == "You said: good morning"
+    assert (events[0]["type"], events[-1]["type"]) == ("message_start", "message_stop")
+    document["tools"] = [{"name": "add", "input_schema": {"type": "object", "properties": {"a": {"type": "integer"}}}}]
+    called = ask(oci, "/v1/messages", document).json()
+    assert (called["stop_reason"], called["content"][0]["input"]) == ("tool_use", {"a": 1})
+    result = {"type": "tool_result", "tool_use_id": called["content"][0]["id"], "content": "7"}
+    document["messages"] += [
+        {"role": "assistant", "content": called["content"]},
+        {"role": "user", "content": [result]},
+    ]
+    assert ask(oci, "/v1/messages", document).json()["content"][0]["text"] == "The tool answered: 7"
+
+
+def test_content_is_generated_in_googles_form(oci: FakeOCI) -> None:
+    """Plain and streamed. A key in the query is a credential left behind."""
+    base = "/google/v1beta/models/google.gemini-2.5-pro"
+    document: dict[str, Any] = {"contents": [{"role": "user", "parts": [{"text": "good morning"}]}]}
+    plain = ask(oci, f"{base}:generateContent", document).json()
+    assert plain["candidates"][0]["content"]["parts"] == [{"text": "You said: good morning"}]
+    steps = events_of(ask(oci, f"{base}:streamGenerateContent?alt=sse", document).body)
+    texts = [step["candidates"][0]["content"]["parts"][0]["text"] for step in steps]
+    assert "".join(texts) == "You said: good morning"
+    assert len(texts) > 1
+    parameters = {"type": "OBJECT", "properties": {"a": {"type": "INTEGER"}}}
+    document["tools"] = [{"functionDeclarations": [{"name": "add", "parameters": parameters}]}]
+    called = ask(oci, f"{base}:generateContent", document).json()
+    call = called["candidates"][0]["content"]["parts"][0]["functionCall"]
+    assert call == {"name": "add", "args": {"a": 1}}
+    document["contents"].append(
+        {"role": "user", "parts": [{"functionResponse": {"name": "add", "response": {"sum": 7}}}]}
+    )
+    answered = ask(oci, f"{base}:generateContent", document).json()
+    assert answered["candidates"][0]["content"]["parts"][0]["text"] == 'The tool answered: {"sum": 7}'
+    assert ask(oci, f"{base}:generateContent?key=secret", document).status == 401
+    assert oci.records[-1].reason.endswith("the query parameter key")
+    assert ask(oci, f"{base}:somethingElse", document).status == 404

@@ -19,7 +19,7 @@ from ._certificates import server_certificate
 from ._environment import environment
 from ._exchange import Exchange
 from ._identity import FakeAPIKey, FakeSession, Identities, made_up_ocid
-from ._inference import NATIVE_PATH, OPENAI_PATH, Inference
+from ._inference import Inference, is_inference
 from ._model import ToolCall
 from ._profiles import write_profile
 from ._server import Server
@@ -410,7 +410,7 @@ class FakeOCI:
             return "rpst", self._auth.resource_principal_session_token
         if path == "/resourcePrincipalSessionTokens":
             return "workload_identity", self._auth.workload_identity
-        if path == NATIVE_PATH or OPENAI_PATH.fullmatch(path):
+        if is_inference(path):
             return "inference", self._inference.answer
         if path.rstrip("/") == "/20160918/regions":
             return "identity", regions

@@ -13,13 +13,14 @@ from email.message import Message
 from typing import Any
 
 from ._chat import chat_completion
+from ._dialects import GOOGLE_PATH, MESSAGES_PATH, generate_content, messages
 from ._exchange import Exchange
 from ._model import Model, ToolCall
 from ._native import native_chat
 from ._responses import Responses
 from ._wire import Refused, Reply, Request, bytes_reply, json_reply
 
-OPENAI_PATH = re.compile(
+_OPENAI_PATH = re.compile(
     r"(?P<base>/openai/v1|/20231130/actions/v1|/20231130/openai/v1"
     r"|/(?P<deployment>ocid1\.datasciencemodeldeployment[^/]*)/predict(?:WithResponseStream)?/v1)(?P<rest>/.*)?"
 )
@@ -30,6 +31,17 @@ MODELS = (
     "xai.grok-4-1-fast-reasoning",
     "meta.llama-3.3-70b-instruct",
 )
+
+
+def is_inference(path: str) -> bool:
+    """Whether a path belongs to the inference service."""
+    return (
+        path == NATIVE_PATH or path.startswith("/google/") or bool(_OPENAI_PATH.fullmatch(path)) or _is_messages(path)
+    )
+
+
+def _is_messages(path: str) -> bool:
+    return MESSAGES_PATH.fullmatch(path) is not None
 
 
 class Inference:
@@ -59,16 +71,36 @@ class Inference:
         if request.path == NATIVE_PATH:
             exchange.require_method("POST")
             return native_chat(request.json(), self._model, exchange.now, self.stream_delay)
-        match = OPENAI_PATH.fullmatch(request.path)
-        if match is None:
-            raise Refused("there is no such path", status=404)
-        if match["deployment"] is None and not _has_scope(request):
+        match = _OPENAI_PATH.fullmatch(request.path)
+        if (match is None or match["deployment"] is None) and not _has_scope(request):
             message = "Missing opc-compartment-id or OpenAI-Project header."
             raise Refused("neither compartment nor project is named", status=400, message=message)
+        if match is None:
+            return self._other_dialect(exchange, request)
         parts = (match["rest"] or "").strip("/").split("/")
         if request.values("upgrade"):
             return _websocket(request, parts[0])
         return self._route(exchange, request.method, parts)
+
+    def _other_dialect(self, exchange: Exchange, request: Request) -> Reply:
+        exchange.require_method("POST")
+        if _is_messages(request.path):
+            return messages(request.json(), self._model, self.stream_delay)
+        match = GOOGLE_PATH.fullmatch(request.path)
+        if match is None:
+            raise Refused("there is no such path", status=404)
+        query = request.target.partition("?")[2].split("&")
+        if any(item.partition("=")[0] == "key" for item in query):
+            raise Refused("another credential was left on the request: the query parameter key")
+        streamed = match["verb"] == "streamGenerateContent"
+        return generate_content(
+            match["model"],
+            request.json(),
+            self._model,
+            self.stream_delay,
+            streamed=streamed,
+            events="alt=sse" in query,
+        )
 
     def _route(self, exchange: Exchange, method: str, parts: list[str]) -> Reply:
         request, now = exchange.request, exchange.now
