@@ -75,7 +75,7 @@ class _PerhapsInstance(InstancePrincipal):
     def fetch(self) -> Credential:
         if self.region is None:
             try:
-                self.metadata.read("/instance/region", deadline=_PROBE)
+                self.known_region(deadline=_PROBE)
             except CredentialsUnavailableError as error:
                 reasons = "".join(f"  - {reason}\n" for reason in [*self._tried, f"instance metadata: {error}"])
                 raise CredentialsUnavailableError(

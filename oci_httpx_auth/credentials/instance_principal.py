@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from .._config import environment
 from .._credential import Credential, Recipe, pickled_as
 from .._errors import CredentialsUnavailableError, InvalidKeyError
 from .._exchange import AuthService, ServiceRefused
@@ -86,8 +87,8 @@ class InstancePrincipal:
     """Signs as the compute instance that this program runs on.
 
     metadata_url: base URL of the metadata service, e.g. `http://169.254.169.254/opc/v2`; found out if not given.
-    federation_endpoint: where a certificate is exchanged for a token, with its path `/v1/x509`; else the auth service of
-        the instance's region.
+    federation_endpoint: where a certificate is exchanged for a token, with its path `/v1/x509`; else
+        `OCI_CLI_FEDERATION_ENDPOINT`, else the auth service of the instance's region.
     clock, sleep: for tests, seconds since the epoch, and how to pause.
 
     Each `fetch` reads the certificates anew, for they are rotated, makes a new session key, and raises
@@ -110,7 +111,7 @@ class InstancePrincipal:
         self.tenancy: str | None = None
         self._service = AuthService(clock=clock, sleep=sleep)
         self.metadata = Metadata(metadata_url, self._service)
-        self._endpoint = federation_endpoint
+        self._endpoint = federation_endpoint or environment(("OCI_CLI_FEDERATION_ENDPOINT",))
         self._recipe: Recipe = partial(type(self), metadata_url=metadata_url, federation_endpoint=federation_endpoint)
 
     def fetch(self) -> Credential:
@@ -141,10 +142,10 @@ class InstancePrincipal:
         self.tenancy = tenancy
         return credential
 
-    def known_region(self) -> str:
+    def known_region(self, **options: Any) -> str:
         """The instance's region, asked for once. Raises `CredentialsUnavailableError`."""
         if self.region is None:
-            text = self.metadata.read("/instance/region")
+            text = self.metadata.read("/instance/region", **options)
             try:
                 self.region = region_id(text)
             except ValueError as error:

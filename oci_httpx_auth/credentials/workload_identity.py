@@ -79,12 +79,7 @@ class OKEWorkloadIdentity:
         """Have the proxy exchange the service account's token. Raises `CredentialsUnavailableError` and `ConfigError`."""
         self._check_authorities()
         account_token = self._account_token()
-        claims = parse_security_token(account_token, f"the service account token ({self._token_file})")
-        if claims.expires_at <= self._service.clock():
-            raise CredentialsUnavailableError(
-                f"The service account token in {self._token_file} has expired. Kubernetes rotates it: check the pod's "
-                "projected volume, and this machine's clock."
-            )
+        claims = parse_security_token(account_token, f"The service account token ({self._token_file})")
         session_key = generate_private_key()
 
         def parse(answer: Answer, received_at: float) -> Credential:
@@ -107,11 +102,17 @@ class OKEWorkloadIdentity:
                 ca_file=self._ca_file,
             )
         except ServiceRefused as error:
-            if error.status != 403:
+            if error.status == 403:
+                reason = "Workload identity needs an enhanced cluster: check the cluster's type."
+            elif error.status == 401 and claims.expires_at <= self._service.clock():
+                # Said only now, since it may just be our clock that is ahead.
+                reason = (
+                    f"The service account token in {self._token_file} has expired. Kubernetes rotates it: check the pod's "
+                    "projected volume, and this machine's clock."
+                )
+            else:
                 raise
-            raise CredentialsUnavailableError(
-                f"{error} Workload identity needs an enhanced cluster: check the cluster's type."
-            ) from error
+            raise CredentialsUnavailableError(f"{error} {reason}") from error
 
     def _remember(self, token: str) -> None:
         claims = parse_security_token(token, f"The token from {_SOURCE}").other

@@ -29,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1 (default: any free one)")
     parser.add_argument("--directory", help="where to write a config file (default: a new temporary directory)")
     options = parser.parse_args(arguments)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     oci = FakeOCI(port=options.port)
     oci.on_record = lambda record: print(describe(record), flush=True)
     try:
@@ -43,9 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"config file:    {oci.write_config(directory)}")
     print(f"compartment:    {oci.compartment}")
     print("Stop with Ctrl-C.", flush=True)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     stop.wait()
     oci.stop()
     return 0

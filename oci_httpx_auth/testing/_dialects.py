@@ -123,7 +123,7 @@ def _blocks(answer: Answer) -> list[dict[str, Any]]:
 def _block_events(content: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for index, block in enumerate(content):
         if block["type"] == "text":
-            opening = {"type": "text", "text": ""}
+            opening: dict[str, Any] = {"type": "text", "text": ""}
             deltas = [{"type": "text_delta", "text": piece} for piece in pieces(block["text"])]
         else:
             opening = {**block, "input": {}}
