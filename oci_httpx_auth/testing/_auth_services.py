@@ -258,7 +258,7 @@ def _certificate(text: object) -> x509.Certificate:
         certificate = x509.load_der_x509_certificate(base64.b64decode(text, validate=True))
         usable = isinstance(certificate.public_key(), rsa.RSAPublicKey)
     except ValueError:
-        usable = False
+        raise Refused("a certificate is not the base64 text of a certificate", status=400) from None
     if not usable:
-        raise Refused("a certificate is not the base64 text of a certificate with an RSA key", status=400)
+        raise Refused("a certificate's key is not an RSA key", status=400)
     return certificate
