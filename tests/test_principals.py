@@ -7,6 +7,7 @@ import os
 import pickle
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,10 +153,10 @@ def test_a_revoked_token_is_replaced_in_every_mode(platform: Platform, name: str
     assert echoes == [200, 401, 200]
 
 
-@pytest.mark.parametrize("offset", [86400.0, -86400.0, 600.0, -600.0])
+@pytest.mark.parametrize("offset", [86400.0, -86400.0])
 @pytest.mark.parametrize("name", MODES)
 def test_a_wrong_clock_works_in_every_mode(platform: Platform, name: str, offset: float) -> None:
-    """A machine that is ten minutes or a day off gets its token and signs with it."""
+    """A machine that is a day off gets its token and signs with it."""
     mode, options = MODES[name]
     platform.oci.clock_offset = offset
     provider = platform.become(mode, **options)
@@ -314,11 +315,10 @@ def test_nonsense_in_the_metadata_is_named(platform: Platform, path: str, body: 
     platform.oci.fault_source = lambda service, record: (
         Fault(status=200, body=body) if record.target.endswith(path) else None
     )
+    # What is of no use is asked for again until time is up.
+    read = partial(provider.known_region, deadline=0.2) if path == "region" else provider.fetch
     with pytest.raises(CredentialsUnavailableError, match=message):
-        if path == "region":
-            provider.known_region(deadline=0.2)  # what is of no use is asked for again until time is up
-        else:
-            provider.fetch()
+        read()
 
 
 def test_a_region_that_nobody_knows_gets_its_realm_from_the_instance(tmp_path: Path, monkeypatch: Any) -> None:
