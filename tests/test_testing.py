@@ -711,29 +711,25 @@ def test_a_mistake_in_that_function_is_seen(oci: FakeOCI, key: FakeAPIKey, capfd
 # Inside the process.
 
 
-def libraries() -> list[object]:
-    return [httpx, pytest.importorskip("httpx2")]
-
-
-def test_the_transport_serves_the_clients_of_both_libraries(run: Callable[..., object]) -> None:
+@pytest.mark.parametrize("name", ["httpx", "httpx2"])
+def test_the_transport_serves_the_clients_of_both_libraries(run: Callable[..., object], name: str) -> None:
     """Without a server, routed by path whatever the host, sync and async."""
+    library = pytest.importorskip(name)
     oci = FakeOCI()
-    key = oci.add_api_key()
-    draft = Draft(key, host="inference.example", target="/x//y%2Fz?").sign()
+    transport = oci.httpx_transport() if name == "httpx" else oci.httpx2_transport()
+    draft = Draft(oci.add_api_key(), host="inference.example", target="/x//y%2Fz?").sign()
     headers = [(name, value) for name, value in draft.headers if name.lower() != "content-length"]
-    for library, transport in [(httpx, oci.httpx_transport()), (libraries()[1], oci.httpx2_transport())]:
-        url = "https://inference.example/x//y%2Fz?"
-        with library.Client(transport=transport) as client:
-            assert client.post(url, headers=headers, content=draft.body).json()["principal"] == f"user {oci.user}"
+    url = "https://inference.example/x//y%2Fz?"
+    with library.Client(transport=transport) as client:
+        assert client.post(url, headers=headers, content=draft.body).json()["principal"] == f"user {oci.user}"
 
-        async def post(library: object = library, transport: object = transport, url: str = url) -> int:
-            async with library.AsyncClient(transport=transport) as client:  # type: ignore[attr-defined]
-                oci.latency["*"] = 0.01
-                return (await client.post(url, headers=headers, content=draft.body)).status_code
+    async def post() -> int:
+        async with library.AsyncClient(transport=transport) as client:
+            return (await client.post(url, headers=headers, content=draft.body)).status_code
 
-        assert run(post) == 200
-        oci.latency.clear()
-    assert oci.records[-1].target == "/x//y%2Fz?"
+    oci.latency["*"] = 0.01
+    assert run(post) == 200
+    assert [record.target for record in oci.records] == ["/x//y%2Fz?"] * 2
 
 
 def test_the_transport_has_the_faults_of_a_network() -> None:

@@ -332,6 +332,8 @@ def test_a_response_is_kept_until_it_is_deleted_unless_it_was_not_to_be(client: 
 
 def test_a_conversation_remembers_its_items(client: Any) -> None:
     """What was put in, what was asked, and what was answered."""
+    if not hasattr(client, "conversations"):
+        pytest.skip("this openai has no conversations")
     conversation = client.conversations.create(items=say("earlier"), metadata={"a": "b"})
     client.responses.create(model=MODEL, input="now", conversation=conversation.id)
     items = list(client.conversations.items.list(conversation.id))
