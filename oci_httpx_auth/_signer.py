@@ -216,7 +216,7 @@ class OCISigner(_Auth):
             return
         corrected = replaced = False
         problem = None
-        while response.status_code == 401 and not response.history:
+        while response.status_code == 401 and not _was_redirected(response):
             if not corrected and self._clocks.learn(url.scheme, url.host, 401, response.headers.get("date")):
                 corrected = True
                 log.info(
@@ -294,7 +294,7 @@ class OCISigner(_Auth):
         """One line that says what is known of a 401 that stays, and never a secret."""
         host = response.request.url.host
         expiry, now = credential.expiry(self._clocks.offset(host)), self._clocks.clock()
-        if response.history:
+        if _was_redirected(response):
             reason = "the request was redirected, and a redirected signature is void; turn redirects off"
         elif problem is not None:
             reason = f"no newer credential could be had: {problem}"
@@ -327,6 +327,11 @@ class OCISigner(_Auth):
 
     def __repr__(self) -> str:
         return f"<OCISigner mode={self.mode} source={describe(self._provider)!r}>"
+
+
+def _was_redirected(response: Any) -> bool:
+    # The history also has the 401s that were answered with another signature.
+    return any(300 <= earlier.status_code < 400 for earlier in response.history)
 
 
 def _without_host(request: httpx.Request, given: Mapping[str, str] | None) -> dict[str, str]:

@@ -481,6 +481,36 @@ def test_a_wrong_clock_simply_works(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_wrong_clock_and_a_revoked_token_are_healed_in_one_request(
+    oci: FakeOCI, library: Any, asynchronous: bool
+) -> None:
+    """Each is answered once: two refusals, then the answer."""
+    provider = Sessions(oci)
+    signer = OCISigner(provider)
+
+    def upset() -> None:
+        oci.revoke_tokens()
+        oci.clock_offset = 1000.0
+        oci.records.clear()
+
+    async def main() -> int:
+        async with library.AsyncClient(auth=signer) as client:
+            assert (await client.get(f"{oci.url}/x")).status_code == 200
+            upset()
+            return (await client.get(f"{oci.url}/x")).status_code
+
+    if asynchronous:
+        assert asyncio.run(main()) == 200
+    else:
+        with library.Client(auth=signer) as client:
+            assert client.get(f"{oci.url}/x").status_code == 200
+            upset()
+            assert client.get(f"{oci.url}/x").status_code == 200
+    assert [record.status for record in oci.records] == [401, 401, 200]
+    assert provider.fetches == 2
+
+
 def test_a_clock_that_is_put_right_works_again(oci: FakeOCI, signer: OCISigner) -> None:
     """The offset is learned anew as often as it takes."""
     with httpx.Client(auth=signer) as client:
