@@ -73,17 +73,17 @@ class AuthService:
         if credential is not None and target.scheme != "https" and not is_loopback(target.host):
             raise SigningError(f"{url} is not an https address; tokens are not exchanged over plain http.")
         content = b"" if payload is None else json.dumps(payload).encode()
-        until = time.monotonic() + deadline
-        pause, corrected = _FIRST_PAUSE, False
+        spent, pause, corrected = 0.0, _FIRST_PAUSE, False
         while True:
             failure: CredentialsUnavailableError | ServiceUnreachable | InvalidTokenError
+            started = time.monotonic()
             try:
                 answer = exchange(
                     method,
                     url,
                     headers=self._headers(method, target, content, credential, headers or {}, sign_host),
                     content=content,
-                    timeout=max(min(until - time.monotonic(), _ATTEMPT), 0.1),
+                    timeout=max(min(deadline - spent, _ATTEMPT), 0.1),
                     direct=direct,
                     ca_file=ca_file,
                 )
@@ -101,12 +101,15 @@ class AuthService:
                     and self._offsets.learn(target.scheme, target.host, answer.status, date)
                 ):
                     corrected = True
+                    spent += time.monotonic() - started
                     continue
                 passing = answer.status == 429 or (answer.status >= 500 and answer.status != 501)
                 if not passing and answer.status not in retried:
                     raise failure
             wait = min(pause, _LONGEST_PAUSE) * random.uniform(0.5, 1.5)
-            if time.monotonic() + wait >= until:
+            # Pauses count by what was asked for, so that the deadline holds where `sleep` only says that time passes.
+            spent += time.monotonic() - started + wait
+            if spent >= deadline:
                 raise failure
             self._sleep(wait)
             pause *= 2
