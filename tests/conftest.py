@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -87,6 +88,23 @@ def run(request: pytest.FixtureRequest):
     import asyncio
 
     return lambda function, *arguments: asyncio.run(function(*arguments))
+
+
+class Clock:
+    """Time that passes when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def settle() -> None:
+    """Wait for the refresh that is under way in the background."""
+    for thread in threading.enumerate():
+        if thread.name == "oci-credential-refresh":
+            thread.join(20)
 
 
 @dataclass(frozen=True)

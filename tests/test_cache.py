@@ -18,7 +18,7 @@ from oci_httpx_auth import Credential, CredentialsUnavailableError, SessionExpir
 from oci_httpx_auth._cache import CredentialCache, outcome
 from oci_httpx_auth._waiting import wait, wait_async
 
-from .conftest import Key
+from .conftest import Clock, Key, settle
 
 
 class ControlledProvider:
@@ -38,16 +38,6 @@ class ControlledProvider:
         if isinstance(answer, BaseException):
             raise answer
         return answer
-
-
-class Clock:
-    """Time that passes when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Setup:
@@ -79,12 +69,6 @@ class Setup:
         assert isinstance(acquired, Future)
         wait(acquired)
         return outcome(acquired, self.provider)
-
-    def settle(self) -> None:
-        """Wait for the refresh that is under way in the background."""
-        for thread in threading.enumerate():
-            if thread.name == "oci-credential-refresh":
-                thread.join(20)
 
 
 @pytest.fixture
@@ -137,7 +121,7 @@ def test_a_due_credential_is_used_while_it_is_refreshed(setup: Setup) -> None:
     assert setup.provider.started.acquire(timeout=20)
     second = setup.credential("b")
     setup.provider.answers.put(second)
-    setup.settle()
+    settle()
     assert setup.cache.acquire() is second
     assert setup.provider.fetches == 2
 
@@ -207,7 +191,7 @@ def test_a_failed_refresh_keeps_a_valid_credential(setup: Setup, caplog: pytest.
     setup.clock.now += 3600 * 0.91
     setup.cache.acquire()
     setup.provider.answers.put(CredentialsUnavailableError("the auth service is down"))
-    setup.settle()
+    settle()
     assert setup.cache.acquire() is first
     assert setup.cache.status().last_error == "the auth service is down"
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
@@ -223,7 +207,7 @@ def test_failed_refreshes_back_off(setup: Setup) -> None:
     for _ in range(12):
         assert setup.cache.acquire() is first
         setup.provider.answers.put(CredentialsUnavailableError("down"))
-        setup.settle()
+        settle()
         fetches = setup.provider.fetches
         assert setup.cache.acquire() is first
         assert setup.provider.fetches == fetches
@@ -241,7 +225,7 @@ def test_the_back_off_leaves_time_before_the_end(setup: Setup) -> None:
     setup.clock.now += 36.5
     setup.cache.acquire()
     setup.provider.answers.put(CredentialsUnavailableError("down"))
-    setup.settle()
+    settle()
     retry_at = setup.cache.status().next_refresh
     assert retry_at is not None
     assert retry_at < setup.clock.now + 1

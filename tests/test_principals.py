@@ -27,17 +27,9 @@ from oci_httpx_auth import (
 )
 from oci_httpx_auth.testing import FakeOCI, Fault
 
+from .conftest import Clock, settle
+
 PREFIX = "OCI_RESOURCE_PRINCIPAL_"
-
-
-class Clock:
-    """The time of both sides, which passes when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Platform:
@@ -80,13 +72,6 @@ def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platfo
     platform = Platform(tmp_path, monkeypatch)
     with platform.oci:
         yield platform
-
-
-def settle() -> None:
-    """Wait for the refresh in the background."""
-    for thread in threading.enumerate():
-        if thread.name == "oci-credential-refresh":
-            thread.join(20)
 
 
 LEAVES = ("1.1", "2.1", "2.1.1", "2.1.2", "2.2")

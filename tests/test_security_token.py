@@ -20,15 +20,7 @@ import pytest
 from oci_httpx_auth import InvalidTokenError, OCISigner, SecurityToken, SessionExpiredError, default_credentials
 from oci_httpx_auth.testing import FakeOCI, Fault
 
-
-class Clock:
-    """The time of both sides, which passes when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from .conftest import Clock, settle
 
 
 class Laptop:
@@ -67,13 +59,6 @@ def laptop(tmp_path: Path) -> Iterator[Laptop]:
     with laptop.oci:
         laptop.authenticate()
         yield laptop
-
-
-def settle() -> None:
-    """Wait for the refresh in the background."""
-    for thread in threading.enumerate():
-        if thread.name == "oci-credential-refresh":
-            thread.join(20)
 
 
 def test_the_profile_says_that_it_is_a_session(laptop: Laptop) -> None:
