@@ -31,7 +31,7 @@ class SDKSigner:
             raise ConfigError(
                 f"SDKSigner needs a signer object of the oci package, such as oci.signer.Signer, not {type(signer).__name__}."
             )
-        self._signer = signer
+        self._signer: Any = signer
         self._last: str | None = None
         self.source = f"the SDK's {type(signer).__name__}"
         region = getattr(signer, "region", None)
@@ -62,7 +62,7 @@ class SDKSigner:
         probe = _Probe()
         try:
             self._signer(probe)
-            private_key: Any = getattr(self._signer, "private_key")  # noqa: B009 - foreign to type checkers
+            private_key = self._signer.private_key
         except Exception as error:
             raise self._unavailable(error) from error
         parameters = dict(re.findall(r'(\w+)="([^"]*)"', str(probe.headers.get("authorization", ""))))
