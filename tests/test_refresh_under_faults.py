@@ -236,7 +236,7 @@ def test_all_that_wait_fail_together_and_go_on_together(instance: Instance, run:
     instance.go_down("federation")
     failed = run(all_at_once)
     assert len({id(error) for error in failed}) == 20
-    assert {type(error) for error in failed} == {CredentialsUnavailableError}
+    assert all(isinstance(error, CredentialsUnavailableError) for error in failed)
     assert instance.answers["metadata", 200] <= 8  # region and certificates, once or twice, for twenty tasks
     instance.come_back()
     assert run(all_at_once) == [200] * 20
