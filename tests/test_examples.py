@@ -27,12 +27,13 @@ def run_example(name: str, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("arguments", [(), ("--session",)], ids=["API key", "session token"])
-def test_quickstart(arguments: tuple[str, ...]) -> None:
-    """It streams, runs an agent, and shows what the server verified."""
+@pytest.mark.parametrize("mode", ["api_key", "security_token", "instance_principal"])
+def test_quickstart(mode: str) -> None:
+    """It streams, runs an agent, and shows who was authenticated and what the server verified."""
     pytest.importorskip("agents")
-    printed = run_example("quickstart.py", *arguments)
-    assert f"authenticated by {'security_token' if arguments else 'api_key'}" in printed
+    printed = run_example("quickstart.py", *(() if mode == "api_key" else ("--auth", mode)))
+    assert f"authenticated by {mode}" in printed
     assert "the server verified 4 of 4 requests" in printed
     assert "REFUSED" not in printed
-    assert printed.count("x-content-sha256") == 4
+    for said in ("Hello, and welcome!", "All the best.", "21 degrees Celsius in Lisbon", "x-content-sha256"):
+        assert said in printed
