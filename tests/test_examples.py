@@ -37,3 +37,12 @@ def test_quickstart(mode: str) -> None:
     assert "REFUSED" not in printed
     for said in ("Hello, and welcome!", "All the best.", "21 degrees Celsius in Lisbon", "x-content-sha256"):
         assert said in printed
+
+
+def test_dask_batch() -> None:
+    """Two worker processes answer all prompts, each with credentials of its own."""
+    pytest.importorskip("openai")
+    pytest.importorskip("distributed")
+    printed = run_example("dask_batch.py")
+    assert "8 prompts answered by 2 processes with one signer" in printed
+    assert "the server verified 8 of 8 requests" in printed
