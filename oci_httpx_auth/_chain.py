@@ -130,9 +130,14 @@ def _from_environment() -> CredentialProvider | str:
 
 
 def _from_resource(clock: Clock) -> CredentialProvider | str:
-    if environment(("OCI_RESOURCE_PRINCIPAL_VERSION",)):
-        return ResourcePrincipal(clock=clock)
-    return "resource principal: OCI_RESOURCE_PRINCIPAL_VERSION is not set"
+    version = environment(("OCI_RESOURCE_PRINCIPAL_VERSION",))
+    if version is None:
+        return "resource principal: OCI_RESOURCE_PRINCIPAL_VERSION is not set"
+    # The Go SDK wants a version and a region set for workload identity too, and so do many pods' specifications.
+    own = ("OCI_RESOURCE_PRINCIPAL_RPST", "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM", "OCI_RESOURCE_PRINCIPAL_RPT_ENDPOINT")
+    if version in ("1.1", "2.2") and environment(("KUBERNETES_SERVICE_HOST",)) and not environment(own):
+        return f"resource principal: in a pod, version {version} alone says that this is a workload of OKE"
+    return ResourcePrincipal(clock=clock)
 
 
 def _from_cluster(clock: Clock) -> CredentialProvider | str:

@@ -12,8 +12,9 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ._clock import ClockOffsets, is_loopback, parse_http_date
+from ._config import shown
 from ._credential import Credential, token_credential
-from ._errors import CredentialsUnavailableError, InvalidTokenError, SigningError
+from ._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, SigningError
 from ._http import Answer, ServiceUnreachable, exchange
 from ._signature import content_digest, sign
 
@@ -67,9 +68,10 @@ class AuthService:
         except 501, and the statuses in `retried`. A 401 whose `Date` shows that this machine's clock is off is answered
         by signing again, once.
 
-        Raises `ServiceRefused` for any other answer but 200, and the last failure when time is up.
+        Raises `ServiceRefused` for any other answer but 200, the last failure when time is up, and `ConfigError` for a
+        URL that is none.
         """
-        target = httpx.URL(url)
+        target = _target(url)
         if credential is not None and target.scheme != "https" and not is_loopback(target.host):
             raise SigningError(f"{url} is not an https address; tokens are not exchanged over plain http.")
         content = b"" if payload is None else json.dumps(payload).encode()
@@ -154,6 +156,18 @@ class AuthService:
                 method, target.raw_path, headers, len(content), digest, credential, now, sign_host=sign_host
             )
         return headers
+
+
+def _target(url: str) -> httpx.URL:
+    try:
+        target = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        target = httpx.URL()
+    if target.scheme not in ("http", "https") or not target.host:
+        raise ConfigError(
+            f"{shown(url)} is not the URL of a service. It looks like 'https://auth.us-chicago-1.oraclecloud.com'."
+        )
+    return target
 
 
 def json_object(answer: Answer, source: str) -> dict[str, Any]:

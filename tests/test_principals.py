@@ -396,7 +396,7 @@ def test_token_and_key_of_two_rotations_are_never_mixed(platform: Platform) -> N
         ({f"{PREFIX}VERSION": "9.9"}, "'9.9', which is unknown.*1.1, 2.1, 2.1.1, 2.1.2, 2.2 and 3.0"),
         ({f"{PREFIX}RPST": ""}, "RPST is not set"),
         ({f"{PREFIX}RPST": "", f"{PREFIX}PRIVATE_PEM": ""}, "RPST and OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM are not set"),
-        ({f"{PREFIX}RPST": "/no/such/token"}, "must both be texts or both be paths"),
+        ({f"{PREFIX}RPST": "/no/such/token"}, "RPST names does not exist"),
         ({f"{PREFIX}RPST": "nonsense"}, "RPST is not a security token"),
         ({f"{PREFIX}PRIVATE_PEM": "nonsense"}, "PRIVATE_PEM does not hold a private key"),
         ({f"{PREFIX}RPST": "/no/token", f"{PREFIX}PRIVATE_PEM": "/no/key"}, "PRIVATE_PEM names does not exist"),

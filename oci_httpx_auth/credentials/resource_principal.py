@@ -150,11 +150,6 @@ class _Injected:
         values = _required(self._names["RPST"], self._names["PRIVATE_PEM"])
         self._token, self._pem = values.values()
         self._passphrase = environment((self._names["PRIVATE_PEM_PASSPHRASE"],))
-        if os.path.isabs(self._token) != os.path.isabs(self._pem):
-            raise ConfigError(
-                f"{join(values)} must both be texts or both be paths: a token and a key that are replaced "
-                "at different times do not go together."
-            )
         self.region = _region(suffix)
 
     def fetch(self) -> Credential:

@@ -1,0 +1,150 @@
+"""Which credentials are found in the places where programs run, beyond the plain cases."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from oci_httpx_auth import (
+    ConfigError,
+    CredentialsUnavailableError,
+    InstancePrincipal,
+    OCISigner,
+    OKEWorkloadIdentity,
+    ResourcePrincipal,
+    default_credentials,
+)
+from oci_httpx_auth._http import _authorities
+from oci_httpx_auth.testing import FakeOCI
+
+PREFIX = "OCI_RESOURCE_PRINCIPAL_"
+
+
+@pytest.fixture
+def become(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
+    """Sets the variables of a platform."""
+
+    def set_all(variables: dict[str, str]) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return set_all
+
+
+@pytest.mark.parametrize("version", ["1.1", "2.2"])
+def test_a_pod_that_was_set_up_for_the_go_sdk_signs_as_its_workload(
+    oci: FakeOCI, become: Callable[[dict[str, str]], None], tmp_path: Path, version: str
+) -> None:
+    """That SDK wants a version and a region in the pod's specification, and nothing else of a resource principal."""
+    become(oci.environment("oke_workload_identity", directory=tmp_path))
+    become({f"{PREFIX}VERSION": version, f"{PREFIX}REGION": "ORD"})
+    found = default_credentials()
+    assert isinstance(found, OKEWorkloadIdentity)
+    assert found.region == "us-chicago-1"
+
+
+@pytest.mark.parametrize("version", ["1.1", "2.1", "2.2"])
+def test_a_pod_that_is_given_a_resource_principal_signs_as_that(
+    oci: FakeOCI, become: Callable[[dict[str, str]], None], tmp_path: Path, version: str
+) -> None:
+    """The variables of the resource say more than the pod's service account."""
+    become(oci.environment("oke_workload_identity", directory=tmp_path))
+    become(oci.environment("resource_principal", version=version))
+    assert isinstance(default_credentials(), ResourcePrincipal)
+
+
+def test_a_resource_principal_that_lacks_its_token_is_an_error_outside_of_pods(
+    become: Callable[[dict[str, str]], None],
+) -> None:
+    """A source that is there but broken is not passed over."""
+    become({f"{PREFIX}VERSION": "2.2", f"{PREFIX}REGION": "ORD"})
+    with pytest.raises(ConfigError, match="RPST and OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM are not set"):
+        default_credentials()
+
+
+def test_a_pod_without_a_service_account_goes_on_to_the_instance(
+    oci: FakeOCI, become: Callable[[dict[str, str]], None], tmp_path: Path
+) -> None:
+    """On a node of a basic cluster, where no service account is mounted, the instance's identity is what there is."""
+    become(oci.environment("oke_workload_identity", directory=tmp_path))
+    become({"OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH": str(tmp_path / "nothing")})
+    become(oci.environment("instance_principal"))
+    become({"OCI_CLI_FEDERATION_ENDPOINT": oci.federation_endpoint})
+    signer = OCISigner()
+    with httpx.Client(auth=signer) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+    assert (oci.records[-1].mode, signer.mode) == ("instance_principal", "instance_principal")
+
+
+def test_the_reasons_of_all_that_was_tried_are_told(become: Callable[[dict[str, str]], None]) -> None:
+    """Each by its variable or file, so that the one that was meant to serve is found at a glance."""
+    become({"KUBERNETES_SERVICE_HOST": "127.0.0.1", f"{PREFIX}VERSION": "2.2"})
+    provider = default_credentials()
+    assert isinstance(provider, InstancePrincipal)
+    with pytest.raises(CredentialsUnavailableError) as caught:
+        provider.fetch()
+    lines = [line.strip("- ") for line in str(caught.value).splitlines() if line.startswith("  - ")]
+    assert [line.partition(":")[0].partition(" /")[0] for line in lines] == [
+        "config file",
+        "API key in the environment",
+        "resource principal",
+        "OKE workload identity",
+        "instance metadata",
+    ]
+    assert "The service account token does not exist" in lines[3] or "CA file does not exist" in lines[3]
+
+
+@pytest.mark.parametrize("source", ["auth", "OCI_CLI_AUTH"])
+def test_an_unknown_way_to_authenticate_is_named_with_the_known_ones(
+    become: Callable[[dict[str, str]], None], source: str
+) -> None:
+    """By the argument or the variable, whichever it came from."""
+    if source == "OCI_CLI_AUTH":
+        become({"OCI_CLI_AUTH": "instance_obo_user"})
+    with pytest.raises(ConfigError, match=f"^{source} is 'instance_obo_user'.*api_key.*oke_workload_identity"):
+        OCISigner(auth=None if source == "OCI_CLI_AUTH" else "instance_obo_user")
+
+
+def test_token_and_key_may_be_given_in_different_ways(
+    oci: FakeOCI, become: Callable[[dict[str, str]], None], tmp_path: Path
+) -> None:
+    """A token in a file, which is renewed, and its key as a text, which is not: the token is read again."""
+    become(oci.environment("resource_principal", version="2.2"))
+    token_file = tmp_path / "rpst"
+    provider = ResourcePrincipal()
+    token_file.write_text(provider.fetch().key_id.removeprefix("ST$") + "\n")
+    become({f"{PREFIX}RPST": str(token_file)})
+    provider = ResourcePrincipal()
+    renewed = oci.issue_token(provider.fetch().private_key.public_key(), kind="resource")
+    token_file.write_text(renewed)
+    assert provider.fetch().key_id == f"ST${renewed}"
+    with httpx.Client(auth=OCISigner(provider)) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+
+
+@pytest.mark.parametrize("address", ["auth.example.com", "ftp://auth.example.com", "https://", "http://a:b"])
+def test_an_address_that_is_none_is_a_mistake_in_the_configuration(
+    oci: FakeOCI, become: Callable[[dict[str, str]], None], address: str
+) -> None:
+    """It is said at once, and not tried again as if a service were down."""
+    become(oci.environment("resource_principal", version="2.1"))
+    become({f"{PREFIX}RPT_ENDPOINT": address})
+    with pytest.raises(ConfigError, match="is not the URL of a service"):
+        ResourcePrincipal(sleep=lambda _: pytest.fail("it was tried again")).fetch()
+    with pytest.raises(ConfigError, match="is not the URL of a service"):
+        InstancePrincipal(metadata_url=address, sleep=lambda _: pytest.fail("it was tried again")).fetch()
+
+
+def test_a_clusters_authority_is_verified_as_before_python_3_13(tmp_path: Path) -> None:
+    """Which asks authorities for extensions that those of Kubernetes lack. Chain, dates and name are verified as ever."""
+    with FakeOCI() as oci:
+        (tmp_path / "ca.crt").write_bytes(oci.ca_pem)
+    context = _authorities(str(tmp_path / "ca.crt"))
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert len(context.get_ca_certs()) == 1
