@@ -21,6 +21,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -166,7 +167,8 @@ def main() -> None:
     os.environ["OCI_METADATA_BASE_URL"] = service.metadata_url  # by which the SDK finds it
 
     print(f"metadata {METADATA_LATENCY * 1000:.0f} ms, federation {FEDERATION_LATENCY * 1000:.0f} ms, ", end="")
-    print(f"tokens of {LIFETIME:.0f} s, requests for {options.seconds:.0f} s\n")
+    print(f"tokens of {LIFETIME:.0f} s, requests for {options.seconds:.0f} s, ", end="")
+    print(f"cryptography {metadata.version('cryptography')} (48 and newer make keys beside other threads)\n")
     print(f"{'':16} {'':28} {'largest gap':>13} {'slowest request':>15} {'tokens':>8}")
     asyncio.run(measure("oci_httpx_auth", lambda: ours(service), service, options.seconds))
     try:
