@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -218,6 +221,50 @@ def test_metadata_is_asked_as_it_demands_and_never_through_a_proxy(platform: Pla
         "/opc/v2/identity/intermediate.pem",
     ]
     assert {record.header("authorization") for record in asked} == {"Bearer Oracle"}
+
+
+INSTANCE = """
+import socket, sys, threading
+from oci_httpx_auth import InstancePrincipal
+from oci_httpx_auth.testing import FakeOCI
+
+def forward(source, target):
+    while data := source.recv(65536):
+        target.sendall(data)
+    target.shutdown(socket.SHUT_WR)
+
+def relay(listener, port):
+    while True:
+        client, _ = listener.accept()
+        server = socket.create_connection(("127.0.0.1", port))
+        for pair in ((client, server), (server, client)):
+            threading.Thread(target=forward, args=pair, daemon=True).start()
+
+address = sys.argv[1]
+with FakeOCI() as oci:
+    listener = socket.create_server((address, 80), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+    threading.Thread(target=relay, args=(listener, int(oci.url.rpartition(":")[2])), daemon=True).start()
+    provider = InstancePrincipal(federation_endpoint=oci.federation_endpoint)
+    provider.fetch()
+    print(*{record.header("host") for record in oci.records if record.service == "metadata"})
+"""
+
+
+@pytest.mark.skipif(
+    not (shutil.which("unshare") and shutil.which("ip") and os.geteuid() == 0),
+    reason="needs the right to make a network namespace",
+)
+@pytest.mark.parametrize("address", ["169.254.169.254", "fd00:c1::a9fe:a9fe"])
+def test_the_metadata_service_is_found_over_ipv4_and_ipv6(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """At its real addresses, in a network namespace that has nothing but them."""
+    monkeypatch.delenv("OCI_METADATA_BASE_URL")
+    steps = f'ip link set lo up && ip addr add {address} dev lo && exec "$0" -c "$1" {address}'
+    done = subprocess.run(
+        ["unshare", "-n", "sh", "-c", steps, sys.executable, INSTANCE], capture_output=True, text=True, timeout=60
+    )
+    if "unshare failed" in done.stderr:
+        pytest.skip("this system grants no network namespace")
+    assert (done.stdout.strip().strip("[]"), done.stderr) == (address, "")
 
 
 def test_an_instance_that_is_still_booting_is_waited_for(platform: Platform) -> None:
