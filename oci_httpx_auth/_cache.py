@@ -214,12 +214,12 @@ def outcome(flight: Future[Credential], provider: CredentialProvider) -> Credent
     """A finished refresh's credential.
 
     Raises an error of its own for each caller: one instance raised in many threads would pile up their tracebacks.
-    It is a `CredentialsUnavailableError`, or a child of it, whose cause is chained.
+    It is a `CredentialsUnavailableError`, or `SessionExpiredError`, whose cause is chained.
     """
     error = flight.exception()
     if error is None:
         return flight.result()
-    kind = type(error) if isinstance(error, CredentialsUnavailableError) else CredentialsUnavailableError
+    kind = SessionExpiredError if isinstance(error, SessionExpiredError) else CredentialsUnavailableError
     raise kind(f"No valid OCI credential from {describe(provider)}: {explain(error)}") from error
 
 

@@ -259,6 +259,22 @@ def test_a_foreign_exception_is_named_and_chained_but_not_quoted(setup: Setup) -
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
+def test_an_error_class_of_the_users_own_does_not_get_in_the_way(setup: Setup) -> None:
+    """It may be made of other things than a message; it is the cause, whatever it is."""
+
+    class Mine(CredentialsUnavailableError):
+        def __init__(self, vault: str, code: int) -> None:
+            super().__init__(f"{vault} answered {code}")
+
+    flight = setup.flight()
+    setup.provider.answers.put(Mine("the vault", 7))
+    wait(flight)
+    with pytest.raises(CredentialsUnavailableError, match="the vault answered 7") as caught:
+        outcome(flight, setup.provider)
+    assert type(caught.value) is CredentialsUnavailableError
+    assert isinstance(caught.value.__cause__, Mine)
+
+
 def test_many_rejections_of_one_credential_cause_one_fetch(setup: Setup) -> None:
     """A rejected credential is replaced once; whoever comes later with the same complaint gets its replacement."""
     first = setup.obtain("a")
