@@ -14,10 +14,11 @@ import os
 import tempfile
 from contextlib import ExitStack
 
-from agents import Agent, OpenAIChatCompletionsModel, Runner, function_tool, set_tracing_disabled
+from agents import Agent, RunConfig, Runner, function_tool, set_tracing_disabled
 from openai import AsyncOpenAI
 
 from oci_httpx_auth import OCIAuthError, OCISigner
+from oci_httpx_auth.agents import OCIProvider
 from oci_httpx_auth.openai import create_async_openai
 from oci_httpx_auth.testing import FakeOCI, ToolCall
 
@@ -45,10 +46,9 @@ async def talk(client: AsyncOpenAI, model: str) -> None:
         if event.type == "response.output_text.delta":
             print(event.delta, end="", flush=True)
 
-    agent = Agent(
-        name="Weather", tools=[temperature], model=OpenAIChatCompletionsModel(model=model, openai_client=client)
-    )
-    result = await Runner.run(agent, "How warm is it in Lisbon?")
+    agent = Agent(name="Weather", tools=[temperature], model=model)
+    config = RunConfig(model_provider=OCIProvider(client=client))
+    result = await Runner.run(agent, "How warm is it in Lisbon?", run_config=config)
     print(f"\nagent with a tool  {result.final_output}")
 
 

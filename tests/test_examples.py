@@ -46,3 +46,21 @@ def test_dask_batch() -> None:
     printed = run_example("dask_batch.py")
     assert "8 prompts answered by 2 processes with one signer" in printed
     assert "the server verified 8 of 8 requests" in printed
+
+
+def test_agent() -> None:
+    """Two agents, one per API, use a tool, hand over and answer by a schema."""
+    pytest.importorskip("agents")
+    printed = run_example("agent.py")
+    assert "It is 21 degrees in Lisbon." in printed
+    assert "handed over Planner: Trip(city='Lisbon', days=3)" in printed
+    assert "the server verified 4 of 4 requests" in printed
+
+
+def test_native_chat() -> None:
+    """Both forms of OCI's own chat, whole and streamed, on demand and on a dedicated endpoint, with httpx alone."""
+    printed = run_example("native_chat.py")
+    for served in ("generic, on demand", "Cohere, on demand", "generic, dedicated"):
+        assert f"{served}: You said: Say hello to a newcomer.\n" in printed
+        assert f"{served}, streamed: You said: Say hello to a newcomer.\n" in printed
+    assert "the server verified 6 of 6 requests" in printed

@@ -1,0 +1,125 @@
+"""OCI's own chat operation through plain httpx: for models without an OpenAI-compatible form, such as Cohere's.
+
+With credentials and OCI_COMPARTMENT_ID in place, this talks to the real service; --endpoint-id names a dedicated
+endpoint to ask as well. Otherwise it starts a stand-in for OCI on this machine, which verifies every signature:
+
+    python examples/native_chat.py [--region us-chicago-1] [--endpoint-id ocid1.generativeaiendpoint.oc1…]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+
+from oci_httpx_auth import OCISigner
+from oci_httpx_auth.testing import FakeOCI
+
+PATH = "/20231130/actions/chat"
+STAND_IN_ENDPOINT = "ocid1.generativeaiendpoint.oc1.us-chicago-1.example"
+
+
+def generic(text: str) -> dict[str, Any]:
+    """The chat request of most models."""
+    message = {"role": "USER", "content": [{"type": "TEXT", "text": text}]}
+    return {"apiFormat": "GENERIC", "messages": [message], "maxTokens": 200}
+
+
+def cohere(text: str) -> dict[str, Any]:
+    """The chat request of Cohere's Command models."""
+    return {"apiFormat": "COHERE", "message": text, "maxTokens": 200}
+
+
+def on_demand(model: str) -> dict[str, Any]:
+    return {"servingType": "ON_DEMAND", "modelId": model}
+
+
+def dedicated(endpoint_id: str) -> dict[str, Any]:
+    """A model that is hosted on a dedicated AI cluster; its endpoint's OCID stands in for its name."""
+    return {"servingType": "DEDICATED", "endpointId": endpoint_id}
+
+
+def text_of(answer: dict[str, Any]) -> str:
+    """The text of a whole answer, or of one frame of a stream.
+
+    Cohere has `text`. The others have `choices[0].message`; in a stream the frame may be that choice itself.
+    """
+    if "text" in answer:
+        return str(answer["text"])
+    choice = answer["choices"][0] if answer.get("choices") else answer
+    content = choice.get("message", {}).get("content") or []
+    return "".join(part.get("text", "") for part in content)
+
+
+def ask(client: httpx.Client, compartment: str, mode: dict[str, Any], request: dict[str, Any]) -> str:
+    """One answer, in one piece."""
+    body = {"compartmentId": compartment, "servingMode": mode, "chatRequest": request}
+    response = client.post(PATH, json=body)
+    response.raise_for_status()
+    return text_of(response.json()["chatResponse"])
+
+
+def ask_streamed(
+    client: httpx.Client, compartment: str, mode: dict[str, Any], request: dict[str, Any]
+) -> Iterator[str]:
+    """One answer, in pieces as they come."""
+    body = {"compartmentId": compartment, "servingMode": mode, "chatRequest": {**request, "isStream": True}}
+    with client.stream("POST", PATH, json=body) as response:
+        response.raise_for_status()
+        for line in response.iter_lines():
+            if line.startswith("data:") and (data := line.removeprefix("data:").strip()) != "[DONE]":
+                frame = json.loads(data)
+                # Cohere's last frame, which says why it ended, repeats the whole text.
+                if not ("text" in frame and "finishReason" in frame):
+                    yield text_of(frame)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--region", help="which region serves the models, if not the profile's")
+    parser.add_argument("--endpoint-id", help="the OCID of a dedicated endpoint")
+    parser.add_argument("--model", default="meta.llama-3.3-70b-instruct")
+    parser.add_argument("--cohere-model", default="cohere.command-a-03-2025")
+    options = parser.parse_args()
+
+    with ExitStack() as stack:
+        fake, compartment = None, os.environ.get("OCI_COMPARTMENT_ID")
+        if compartment:
+            signer = OCISigner()
+            region = options.region or os.environ.get("OCI_REGION") or signer.region
+            if region is None:
+                parser.error("no region is known; give --region, or set OCI_REGION")
+            url, endpoint = f"https://inference.generativeai.{region}.oci.oraclecloud.com", options.endpoint_id
+        else:
+            fake = stack.enter_context(FakeOCI())
+            print("A stand-in for OCI verifies every request; set OCI_COMPARTMENT_ID for the real service.")
+            directory = stack.enter_context(tempfile.TemporaryDirectory())
+            signer = OCISigner(config_file=fake.write_config(directory))
+            url, compartment, endpoint = fake.url, fake.compartment, options.endpoint_id or STAND_IN_ENDPOINT
+        client = stack.enter_context(httpx.Client(auth=signer, base_url=url, timeout=120))
+        question = "Say hello to a newcomer."
+        served = [
+            ("generic, on demand", on_demand(options.model), generic(question)),
+            ("Cohere, on demand", on_demand(options.cohere_model), cohere(question)),
+        ]
+        if endpoint:
+            served.append(("generic, dedicated", dedicated(endpoint), generic(question)))
+        for name, mode, request in served:
+            print(f"{name}: {ask(client, compartment, mode, request)}")
+            print(f"{name}, streamed: ", end="")
+            for piece in ask_streamed(client, compartment, mode, request):
+                print(piece, end="", flush=True)
+            print()
+        if fake:
+            good = sum(record.signed and record.status == 200 for record in fake.records)
+            print(f"the server verified {good} of {len(fake.records)} requests")
+
+
+if __name__ == "__main__":
+    main()
