@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ._errors import ConfigError, ProfileNotFoundError
-from ._keys import read_small_file
+from ._files import read_small_file
 from ._regions import region_id
 
 DEFAULT_PROFILE = "DEFAULT"
@@ -57,6 +57,22 @@ class Profile:
             )
         return {name: str(self.get(name)) for name in names}
 
+    @property
+    def region(self) -> str | None:
+        return self.get("region") or environment(("OCI_REGION",))
+
+    @property
+    def passphrase(self) -> str | None:
+        return self.get("pass_phrase", "passphrase") or environment(("OCI_CLI_PASSPHRASE",))
+
+    @property
+    def compartment(self) -> str | None:
+        return self.get("compartment_id", "compartment-id", "compartment")
+
+    @property
+    def project(self) -> str | None:
+        return self.get("project_id", "project-id", "project")
+
     def file(self, name: str) -> str:
         """A key's value as a path, with `~` expanded."""
         return os.path.expanduser(self.require(name)[name])
@@ -70,13 +86,13 @@ def config_path(config_file: str | os.PathLike[str] | None = None) -> Path:
     """
     explicit = config_file or os.environ.get("OCI_CLI_CONFIG_FILE")
     if explicit:
-        return Path(explicit).expanduser()
-    default = Path("~/.oci/config").expanduser()
+        return Path(os.path.expanduser(explicit))
+    default = Path(os.path.expanduser("~/.oci/config"))
     if default.exists():
         return default
     if os.environ.get("OCI_CONFIG_FILE"):
-        return Path(os.environ["OCI_CONFIG_FILE"]).expanduser()
-    legacy = Path("~/.oraclebmc/config").expanduser()
+        return Path(os.path.expanduser(os.environ["OCI_CONFIG_FILE"]))
+    legacy = Path(os.path.expanduser("~/.oraclebmc/config"))
     return legacy if legacy.exists() else default
 
 

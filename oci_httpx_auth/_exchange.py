@@ -68,8 +68,8 @@ class AuthService:
         except 501, and the statuses in `retried`. A 401 whose `Date` shows that this machine's clock is off is answered
         by signing again, once.
 
-        Raises `ServiceRefused` for any other answer but 200, the last failure when time is up, and `ConfigError` for a
-        URL that is none.
+        Raises `ServiceRefused` for any other answer but 200, the last failure when time is up, `ConfigError` for a URL
+        that is none, and `SigningError` for a credential that would be sent over plain http.
         """
         target = _target(url)
         if credential is not None and target.scheme != "https" and not is_loopback(target.host):

@@ -13,16 +13,15 @@ import httpx
 from ._clock import is_link_local, is_loopback
 from ._errors import OCIAuthError
 
+# The classes of `Auth` that clients will look for, each once: after `httpx2.alias_httpx()` they are the same.
+AUTH_CLASSES: tuple[type, ...] = (httpx.Auth,)
 try:
     import httpx2
-except ImportError:  # it is used where it is installed, and never required
-    HTTP_LIBRARIES = (httpx,)
+except ImportError:
+    pass  # it is used where it is installed, and never required
 else:
     # httpx2 first: libraries that look for the first base they know then choose what the newer ones prefer.
-    HTTP_LIBRARIES = (httpx2, httpx)  # type: ignore[assignment]
-
-# The classes of `Auth` that clients will look for, each once: after `httpx2.alias_httpx()` they are the same.
-AUTH_CLASSES: tuple[type, ...] = tuple(dict.fromkeys(library.Auth for library in HTTP_LIBRARIES))
+    AUTH_CLASSES = tuple(dict.fromkeys((httpx2.Auth, httpx.Auth)))
 
 CONNECT_TIMEOUT = 10.0  # seconds, as the OCI SDK has it
 MAX_ANSWER = 1 << 20  # bytes; a token is a few thousand
@@ -45,9 +44,9 @@ def exchange(
     method: str,
     url: str,
     *,
-    headers: Mapping[bytes, bytes] | Mapping[str, str],
+    headers: dict[bytes, bytes],
     content: bytes = b"",
-    timeout: float = 60.0,
+    timeout: float,
     direct: bool = False,
     ca_file: str | None = None,
 ) -> Answer:
@@ -57,7 +56,7 @@ def exchange(
     direct: never use a proxy, whatever the environment says. Loopback and link-local addresses never do.
     ca_file: verify the server's certificate against these authorities alone.
 
-    Raises `ServiceUnreachable`, and `ValueError` for a URL that is none.
+    Raises `ServiceUnreachable`.
     """
     deadline = time.monotonic() + timeout
     target = httpx.URL(url)
@@ -69,7 +68,7 @@ def exchange(
             httpx.Client(
                 verify=context, trust_env=not (direct or local), timeout=limits, follow_redirects=False
             ) as client,
-            client.stream(method, target, headers=dict(headers), content=content) as response,
+            client.stream(method, target, headers=headers, content=content) as response,
         ):
             body = bytearray()
             for chunk in response.iter_bytes():

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 from functools import partial
-from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -16,36 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from ._errors import ConfigError, InvalidKeyError
+from ._errors import InvalidKeyError
 
 _PEM = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
 
 _PADDING, _SHA256 = PKCS1v15(), SHA256()
 
 MIN_KEY_BITS = 2048  # OCI takes nothing below: "Required Keys and OCIDs" in Oracle's documentation
-
-
-def read_small_file(path: str | os.PathLike[str], what: str, *, limit: int = 1 << 20) -> bytes:
-    """Read a whole file of at most `limit` bytes. `what` names its role in errors, e.g. "key_file of profile X".
-
-    Raises `ConfigError` that says why it cannot be read and what to check.
-    """
-    resolved = Path(path).expanduser()
-    try:
-        with open(resolved, "rb") as file:
-            data = file.read(limit + 1)
-    except FileNotFoundError:
-        raise ConfigError(f"{what} does not exist: {resolved}. Correct the path, or create the file.") from None
-    except IsADirectoryError:
-        raise ConfigError(f"{what} is a directory: {resolved}. Give the path of a file.") from None
-    except PermissionError:
-        raise ConfigError(f"{what} may not be read by this user: {resolved}. Check its owner and mode.") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(f"{what} cannot be read: {resolved} ({reason}).") from None
-    if len(data) > limit:
-        raise ConfigError(f"{what} is larger than {limit} bytes: {resolved}. It is surely another file.")
-    return data
 
 
 def load_private_key(pem: bytes | str, passphrase: bytes | str | None, source: str) -> RSAPrivateKey:
@@ -56,9 +31,9 @@ def load_private_key(pem: bytes | str, passphrase: bytes | str | None, source: s
 
     Raises `InvalidKeyError` that says what was found instead.
     """
-    data = pem.encode() if isinstance(pem, str) else pem
+    data = pem.encode(errors="surrogateescape") if isinstance(pem, str) else pem
     data = data.strip().removeprefix(b"\xef\xbb\xbf")
-    secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
+    secret = passphrase.encode(errors="surrogateescape") if isinstance(passphrase, str) else passphrase
     if not data:
         raise InvalidKeyError(f"{source} is empty. It should hold a private key in PEM form.")
     try:
@@ -90,8 +65,7 @@ def generate_private_key() -> RSAPrivateKey:
 
 def fingerprint(key: RSAPrivateKey | RSAPublicKey) -> str:
     """The API key fingerprint: MD5 of the public key's DER form, as hex pairs joined by colons."""
-    digest = hashlib.md5(public_key_der(key), usedforsecurity=False).hexdigest()
-    return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
+    return hashlib.md5(public_key_der(key), usedforsecurity=False).digest().hex(":")
 
 
 def public_key_der(key: RSAPrivateKey | RSAPublicKey) -> bytes:

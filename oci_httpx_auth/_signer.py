@@ -130,15 +130,7 @@ class OCISigner(_Auth):
 
     def status(self) -> SignerStatus:
         """A snapshot of mode, source and refreshes. Does no I/O and never waits."""
-        cache = self._cache.status()
-        return SignerStatus(
-            mode=self.mode,
-            source=describe(self._provider),
-            expires_at=cache.expires_at,
-            last_refresh=cache.last_refresh,
-            next_refresh=cache.next_refresh,
-            last_error=cache.last_error,
-        )
+        return SignerStatus(mode=self.mode, source=describe(self._provider), **vars(self._cache.status()))
 
     def signed_headers(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, content: bytes = b""

@@ -164,6 +164,9 @@ CASES: list[Case] = [
     # The key file
     ("key file that does not exist", lambda w: w.profile(key_file="~/no-key.pem"), ConfigError, ("key_file of profile DEFAULT", "no-key.pem", "does not exist")),
     ("key file that is a directory", lambda w: w.profile(key_file=str(w.directory)), ConfigError, ("key_file of profile DEFAULT", "directory")),
+    ("key path of a user that does not exist", lambda w: w.api_key(key_file="~nobody-of-this-name/key.pem"), ConfigError, ("key_file", "~nobody-of-this-name", "does not exist")),
+    ("config path of a user that does not exist", lambda w: OCISigner(config_file="~nobody-of-this-name/config"), ConfigError, ("~nobody-of-this-name", "does not exist")),
+    ("passphrase that is no text", lambda w: w.api_key(key_file=None, private_key=w.key.pem("right"), passphrase="\udcff"), InvalidKeyError, ("does not open it", "Check pass_phrase")),
     ("key path with a NUL", lambda w: w.api_key(key_file="a\0b"), ConfigError, ("key_file", "cannot be read")),
     ("empty key file", lambda w: w.keyed(""), InvalidKeyError, ("key_file of profile DEFAULT", "empty")),
     ("key file with something else", lambda w: w.keyed("hello"), InvalidKeyError, ("key_file of profile DEFAULT", "BEGIN PRIVATE KEY")),

@@ -16,7 +16,7 @@ ROOT = Path(oci_httpx_auth.__file__).parent
 # Each floor may import from lower ones only. `testing` stands apart: it verifies with its own code.
 FLOORS: list[list[str]] = [
     ["_errors", "_regions"],
-    ["_clock", "_keys", "_waiting"],
+    ["_clock", "_files", "_keys", "_waiting"],
     ["_config", "_credential", "_http"],
     ["_cache", "_signature"],
     ["_exchange"],

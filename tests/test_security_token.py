@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import pickle
+import socket
 import stat
 import subprocess
 import sys
@@ -251,6 +252,23 @@ def test_a_failing_auth_service_goes_unnoticed_while_the_token_lives(laptop: Lap
         assert client.get(f"{laptop.oci.url}/x").status_code == 200
         settle()
     assert laptop.services().count("session_refresh") == 4
+
+
+def test_a_token_near_its_end_is_used_when_the_auth_service_cannot_be_reached(
+    laptop: Laptop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A new program finds a token with five minutes left and no network: the token is good, and so is the request."""
+    laptop.clock.now += 3300
+    refusing = socket.create_server(("127.0.0.1", 0))
+    port = refusing.getsockname()[1]
+    refusing.close()
+    provider = SecurityToken.from_config(
+        None, laptop.config, auth_endpoint=f"http://127.0.0.1:{port}", clock=laptop.clock, sleep=lambda _: None
+    )
+    with httpx.Client(auth=OCISigner(provider, clock=laptop.clock)) as client:
+        assert client.get(f"{laptop.oci.url}/x").status_code == 200
+    assert "used to its end" in caplog.text
+    assert "could not be reached" in caplog.text
 
 
 PASSING = {

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from .._config import Profile, check_fingerprint, check_ocid, check_region, environment, join, load_profile
 from .._credential import Credential, Recipe, pickled_as
 from .._errors import ConfigError, InvalidKeyError
+from .._files import read_small_file
 from .._keys import fingerprint as fingerprint_of
-from .._keys import load_private_key, read_small_file
+from .._keys import load_private_key
 
 # The names of each field in the environment: the CLI's, then Terraform's, then those of other OCI tools.
 _VARIABLES = {
@@ -110,13 +111,12 @@ class APIKey:
         self._set(
             **values,
             private_key=None,
-            passphrase=loaded.get("pass_phrase", "passphrase"),
-            region=loaded.get("region") or environment(("OCI_REGION",)),
+            passphrase=loaded.passphrase,
+            region=loaded.region,
             labels={field: f"{names.get(field, field)} of {loaded.label}" for field in fields},
             source=loaded.label,
         )
-        self.compartment = loaded.get("compartment_id", "compartment-id", "compartment")
-        self.project = loaded.get("project_id", "project-id", "project")
+        self.compartment, self.project = loaded.compartment, loaded.project
         self._profile = loaded
         self._recipe = partial(type(self).from_config, loaded.name, loaded.path)
 

@@ -22,8 +22,9 @@ from .._config import check_region, environment, join
 from .._credential import Credential, Recipe, parse_security_token, pickled_as, token_credential
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError
 from .._exchange import AuthService, json_object, text_field
+from .._files import read_small_file
 from .._http import Answer
-from .._keys import generate_private_key, load_private_key, public_key_text, read_small_file
+from .._keys import generate_private_key, load_private_key, public_key_text
 from .instance_principal import InstancePrincipal
 
 _PREFIX = "OCI_RESOURCE_PRINCIPAL_"
@@ -75,6 +76,7 @@ class ResourcePrincipal:
     ) -> None:
         self.tenancy: str | None = None
         self.compartment: str | None = None
+        self._claims: dict[str, Any] = {}
         self._recipe: Recipe = partial(type(self), auth_endpoint=auth_endpoint, metadata_url=metadata_url)
         service = AuthService(clock=clock, sleep=sleep)
         make_instance = partial(InstancePrincipal, metadata_url=metadata_url, clock=clock, sleep=sleep)
@@ -113,8 +115,6 @@ class ResourcePrincipal:
         self._claims = dict(parse_security_token(credential.key_id.removeprefix("ST$"), self.source).other)
         self.tenancy = _text(self._claims.get("res_tenant"))
         self.compartment = _text(self._claims.get("res_compartment"))
-
-    _claims: dict[str, Any] = {}  # noqa: RUF012 - replaced, never changed
 
     def __reduce__(self) -> Any:
         return pickled_as(self._recipe, self)

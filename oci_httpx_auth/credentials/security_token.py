@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from .._config import Profile, check_region, environment, load_profile
+from .._config import Profile, check_region, load_profile
 from .._credential import Credential, Recipe, pickled_as, token_credential
-from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, SessionExpiredError
+from .._errors import ConfigError, InvalidTokenError, OCIAuthError, SessionExpiredError
 from .._exchange import AuthService, ServiceRefused
-from .._keys import load_private_key, read_small_file
+from .._files import read_small_file, replace_secret_file
+from .._keys import load_private_key
 from .._regions import auth_endpoint as regional_auth_endpoint
 
 try:
@@ -91,15 +92,14 @@ class SecurityToken:
         loaded.require("security_token_file", "key_file")
         self = cls.__new__(cls)
         self.source = loaded.label
-        self.compartment = loaded.get("compartment_id", "compartment-id", "compartment")
-        self.project = loaded.get("project_id", "project-id", "project")
+        self.compartment, self.project = loaded.compartment, loaded.project
         self._profile = loaded
         self._recipe = partial(cls.from_config, loaded.name, loaded.path, auth_endpoint=auth_endpoint)
         self._set(
             loaded.file("security_token_file"),
             loaded.file("key_file"),
-            loaded.get("pass_phrase", "passphrase") or environment(("OCI_CLI_PASSPHRASE",)),
-            loaded.get("region") or environment(("OCI_REGION",)),
+            loaded.passphrase,
+            loaded.region,
             loaded.get("tenancy"),
             auth_endpoint,
             clock,
@@ -172,7 +172,7 @@ class SecurityToken:
                 credential.private_key,
                 "the auth service",
             )
-        except (CredentialsUnavailableError, InvalidTokenError, ConfigError) as error:
+        except OCIAuthError as error:
             ended = isinstance(error, ServiceRefused) and error.status == 401
             if token != self._last and credential.expires_at is not None and self._clock() < credential.expires_at:
                 log.warning(
@@ -187,7 +187,7 @@ class SecurityToken:
             raise
         self._unwritten = None
         try:
-            _replace(self._token_file, renewed)
+            replace_secret_file(self._token_file, renewed)
         except OSError as error:
             self._unwritten = renewed, fetched
             log.warning(
@@ -266,25 +266,3 @@ def _directory_lock(path: str) -> Iterator[None]:
     finally:
         if directory is not None:
             os.close(directory)  # and with it the lock
-
-
-def _replace(path: str, text: str) -> None:
-    """Write a secret file so that a reader sees the old or the new one, whole, and nobody else sees either.
-
-    The temporary file has one name: what a crash left behind is removed by the next process to come this way.
-    """
-    path = os.path.realpath(path)
-    temporary = f"{path}.renewed"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with open(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise

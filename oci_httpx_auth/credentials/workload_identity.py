@@ -16,8 +16,9 @@ from .._config import check_region, environment
 from .._credential import Credential, Recipe, parse_security_token, pickled_as
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError
 from .._exchange import AuthService, ServiceRefused, issued_credential, text_field
+from .._files import read_small_file
 from .._http import Answer
-from .._keys import generate_private_key, public_key_text, read_small_file
+from .._keys import generate_private_key, public_key_text
 
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _SOURCE = "the workload identity proxy"
