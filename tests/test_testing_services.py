@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from cryptography import x509
@@ -613,6 +614,40 @@ def test_regions_are_listed(oci: FakeOCI) -> None:
     regions = get(oci, oci.add_api_key(), "/20160918/regions").json()
     assert {"key": "ORD", "name": "us-chicago-1"} in regions
     assert exchange(oci.url, b"GET /20160918/regions HTTP/1.1\r\nHost: x\r\n\r\n").status == 401
+
+
+def test_compartments_are_listed_page_by_page(oci: FakeOCI) -> None:
+    """Each page but the last names the next one in a header; what names no page and no tenancy is refused."""
+    key = oci.add_api_key()
+    path = f"/20160918/compartments?compartmentId={oci.tenancy}"
+    whole = get(oci, key, path)
+    assert whole.json()[0]["id"] == oci.compartment
+    assert "opc-next-page" not in whole.headers
+    paged, page = [], ""
+    for _ in range(3):
+        answer = get(oci, key, f"{path}&limit=2&page={quote(page, safe='')}")
+        paged += answer.json()
+        page = answer.headers.get("opc-next-page", "")
+    assert (paged, page) == (whole.json(), "")
+    assert get(oci, key, f"{path}&page=x").status == 400
+    assert get(oci, key, f"{path}&limit=0").status == 400
+    assert get(oci, key, "/20160918/compartments?compartmentId=x").status == 404
+
+
+def test_objects_are_listed_from_where_the_last_list_ended(oci: FakeOCI) -> None:
+    """By prefix, with the first name that was left out; buckets have pages as everything else."""
+    key = oci.add_api_key()
+    namespace = get(oci, key, "/n").json()
+    for bucket, name in [("one", "a%20a"), ("one", "ab"), ("one", "b"), ("two", "c")]:
+        assert Draft(key, "PUT", f"/n/{namespace}/b/{bucket}/o/{name}", body=b"x").sign().send(oci.url).status == 200
+    path = f"/n/{namespace}/b/one/o"
+    first = get(oci, key, f"{path}?limit=2").json()
+    assert (first["objects"], first["nextStartWith"]) == ([{"name": "a a"}, {"name": "ab"}], "b")
+    assert get(oci, key, f"{path}?limit=2&start=b").json() == {"objects": [{"name": "b"}], "prefixes": []}
+    assert [found["name"] for found in get(oci, key, f"{path}?prefix=a").json()["objects"]] == ["a a", "ab"]
+    assert get(oci, key, f"/n/{namespace}/b/three/o").json()["code"] == "BucketNotFound"
+    page = get(oci, key, f"/n/{namespace}/b?limit=1").headers["opc-next-page"]
+    assert [bucket["name"] for bucket in get(oci, key, f"/n/{namespace}/b?page={quote(page)}").json()] == ["two"]
 
 
 def test_a_session_of_the_stand_in_says_what_it_is(oci: FakeOCI) -> None:

@@ -23,7 +23,7 @@ from ._inference import Inference, is_inference
 from ._model import ToolCall
 from ._profiles import write_profile
 from ._server import Server
-from ._services import ObjectStorage, echo, regions
+from ._services import ObjectStorage, echo, identity
 from ._transports import transport_for
 from ._verify import Findings, check_framing
 from ._wire import CODES, Fault, Record, Refused, Reply, Request, bytes_reply, error_reply
@@ -412,8 +412,8 @@ class FakeOCI:
             return "workload_identity", self._auth.workload_identity
         if is_inference(path):
             return "inference", self._inference.answer
-        if path.rstrip("/") == "/20160918/regions":
-            return "identity", regions
+        if path.rstrip("/") in ("/20160918/regions", "/20160918/compartments"):
+            return "identity", identity
         if path == "/n" or path.startswith("/n/"):
             return "object_storage", self._object_storage.answer
         return "echo", echo
