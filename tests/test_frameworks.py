@@ -181,6 +181,23 @@ def test_an_unsigned_request_fails_an_example(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "the server verified 1 of 2 requests\n")
 
 
+def test_with_a_compartment_named_an_example_means_the_real_service(
+    oci: FakeOCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the profile's region, with compartment and project as the environment has them."""
+    monkeypatch.setenv("OCI_CLI_CONFIG_FILE", str(oci.write_config(tmp_path)))
+    monkeypatch.setenv("OCI_COMPARTMENT_ID", "ocid1.compartment.oc1..mine")
+    monkeypatch.setenv("OCI_PROJECT_ID", "ocid1.generativeaiproject.oc1..mine")
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    with load("_common").oci() as place:
+        assert place.base_url == f"https://inference.generativeai.{oci.region}.oci.oraclecloud.com/openai/v1"
+        assert place.headers == {
+            "opc-compartment-id": "ocid1.compartment.oc1..mine",
+            "OpenAI-Project": "ocid1.generativeaiproject.oc1..mine",
+        }
+        assert (place.fake, place.signer.tenancy) == (None, oci.tenancy)
+
+
 # The ways that do not sign.
 
 

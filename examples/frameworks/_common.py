@@ -30,8 +30,9 @@ class OCI:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What OCI Generative AI wants to know besides the signature."""
-        return {"opc-compartment-id": self.compartment}
+        """What OCI Generative AI wants to know besides the signature: the compartment, and the project if there is one."""
+        project = os.environ.get("OCI_PROJECT_ID")
+        return {"opc-compartment-id": self.compartment, **({"OpenAI-Project": project} if project else {})}
 
 
 @contextmanager
