@@ -6,7 +6,6 @@ thread or an event loop, and nobody who stops waiting disturbs the others.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -74,6 +73,8 @@ def _waker() -> tuple[Callable[[], None], Callable[[], Awaitable[Any]]]:
                     pass
 
             return wake_trio, trio_event.wait
+
+    import asyncio  # here, since a program without an event loop can do without it
 
     loop = asyncio.get_running_loop()
     event = asyncio.Event()

@@ -10,9 +10,8 @@ import socket
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -23,6 +22,10 @@ from .._exchange import AuthService, ServiceRefused
 from .._http import Answer, ServiceUnreachable
 from .._keys import generate_private_key, load_private_key, public_key_text
 from .._regions import auth_endpoint, region_id
+from .._secrecy import hides_locals
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _IPV4 = "http://169.254.169.254/opc/v2"
 _IPV6 = "http://[fd00:c1::a9fe:a9fe]/opc/v2"
@@ -107,6 +110,10 @@ class InstancePrincipal:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        # Imported by those who need it, for it takes as long as the rest of this package, and now rather than in the
+        # middle of a request.
+        import cryptography.x509  # noqa: F401
+
         self.region: str | None = None
         self.tenancy: str | None = None
         self._service = AuthService(clock=clock, sleep=sleep)
@@ -114,6 +121,7 @@ class InstancePrincipal:
         self._endpoint = federation_endpoint or environment(("OCI_CLI_FEDERATION_ENDPOINT",))
         self._recipe: Recipe = partial(type(self), metadata_url=metadata_url, federation_endpoint=federation_endpoint)
 
+    @hides_locals
     def fetch(self) -> Credential:
         """Exchange the instance's certificate for a token. Raises `CredentialsUnavailableError` and its children."""
         endpoint = self._federation_endpoint()
@@ -219,6 +227,8 @@ def _text(answer: Answer, _: float) -> str:
 
 
 def _certificate(pem: str) -> x509.Certificate:
+    from cryptography import x509
+
     try:
         return x509.load_pem_x509_certificate(pem.encode())
     except ValueError:
