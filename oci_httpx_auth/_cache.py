@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from ._causes import of_unavailable
 from ._credential import Credential, CredentialProvider
 from ._errors import CredentialsUnavailableError, OCIAuthError, SessionExpiredError
 from ._waiting import in_thread
@@ -220,7 +221,9 @@ def outcome(flight: Future[Credential], provider: CredentialProvider) -> Credent
     if error is None:
         return flight.result()
     kind = SessionExpiredError if isinstance(error, SessionExpiredError) else CredentialsUnavailableError
-    raise kind(f"No valid OCI credential from {describe(provider)}: {explain(error)}") from error
+    cause = of_unavailable(error)
+    likely = f"{cause} In full: " if cause is not None else ""
+    raise kind(f"No valid OCI credential from {describe(provider)}: {likely}{explain(error)}") from error
 
 
 def describe(provider: CredentialProvider) -> str:

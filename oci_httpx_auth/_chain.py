@@ -8,9 +8,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Union
 
-from ._config import DEFAULT_PROFILE, config_path, environment, join, load_profile, profile_name
+from ._causes import NothingFound
+from ._config import DEFAULT_PROFILE, config_path, environment, join, load_profile, profile_name, shown
 from ._credential import Credential, CredentialProvider
 from ._errors import ConfigError, CredentialsUnavailableError, ProfileNotFoundError
+from ._secrecy import hides_locals
 from .credentials.api_key import APIKey
 from .credentials.instance_principal import InstancePrincipal
 from .credentials.resource_principal import ResourcePrincipal
@@ -25,6 +27,7 @@ Clock = Callable[[], float]
 ConfigFile = Union[str, "os.PathLike[str]", None]
 
 
+@hides_locals
 def default_credentials(
     auth: str | None = None,
     profile: str | None = None,
@@ -47,21 +50,33 @@ def default_credentials(
     Raises `ConfigError`. When no source serves, the provider that is returned says so with its first `fetch`: a
     `CredentialsUnavailableError` with a list of what was tried.
     """
-    mode = auth or environment(("OCI_CLI_AUTH",))
-    if mode is not None:
-        return _by_mode(mode, "auth" if auth else "OCI_CLI_AUTH", profile, config_file, clock)
     tried: list[str] = []
-    for look in (
-        partial(_from_profile, profile, config_file, clock),
-        _from_environment,
-        partial(_from_resource, clock),
-        partial(_from_cluster, clock),
-    ):
+    for _, look in sources(auth, profile, config_file, clock):
         found = look()
         if not isinstance(found, str):
             return found
         tried.append(found)
     return _PerhapsInstance(tried, clock)
+
+
+Look = Callable[[], "CredentialProvider | str"]
+
+
+def sources(auth: str | None, profile: str | None, config_file: ConfigFile, clock: Clock) -> list[tuple[str, Look]]:
+    """What `default_credentials` looks at before the instance metadata, in order: a name, and how to look.
+
+    To look brings a provider, or the reason why the source is passed over; it raises for one that is broken.
+    """
+    mode = auth or environment(("OCI_CLI_AUTH",))
+    if mode is not None:
+        named_by = "auth" if auth else "OCI_CLI_AUTH"
+        return [(f"{mode}, named by {named_by}", partial(_by_mode, mode, named_by, profile, config_file, clock))]
+    return [
+        ("config file", partial(_from_profile, profile, config_file, clock)),
+        ("environment", _from_environment),
+        ("resource principal", partial(_from_resource, clock)),
+        ("OKE workload identity", partial(_from_cluster, clock)),
+    ]
 
 
 class _PerhapsInstance(InstancePrincipal):
@@ -72,16 +87,15 @@ class _PerhapsInstance(InstancePrincipal):
         self._tried = tried
         self._recipe = default_credentials
 
+    @hides_locals
     def fetch(self) -> Credential:
         if self.region is None:
             try:
                 self.known_region(deadline=_PROBE)
             except CredentialsUnavailableError as error:
-                reasons = "".join(f"  - {reason}\n" for reason in [*self._tried, f"instance metadata: {error}"])
-                raise CredentialsUnavailableError(
-                    f"No OCI credentials were found. Looked at:\n{reasons}"
-                    "Run `oci setup config` or `oci session authenticate`, or give credentials explicitly."
-                ) from error
+                # In a pod, people meant its identity; anywhere else, most have a config file.
+                likely = self._tried[-1] if environment(("KUBERNETES_SERVICE_HOST",)) else self._tried[0]
+                raise NothingFound(likely, [*self._tried, f"instance metadata: {error}"]) from error
         return super().fetch()
 
 
@@ -100,7 +114,7 @@ def _by_mode(
         return ResourcePrincipal(clock=clock)
     if mode == "oke_workload_identity":
         return OKEWorkloadIdentity(clock=clock)
-    raise ConfigError(f"{named_by} is {mode[:80]!r}, which is no way to authenticate. Use one of {join(MODES)}.")
+    raise ConfigError(f"{named_by} is {shown(mode)}, which is no way to authenticate. Use one of {join(MODES)}.")
 
 
 def _from_profile(profile: str | None, config_file: ConfigFile, clock: Clock) -> CredentialProvider | str:

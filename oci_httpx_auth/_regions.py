@@ -82,7 +82,7 @@ def auth_endpoint(region: str, *, realm_domain: Callable[[], str | None] = lambd
     realm_domain: asked for the domain of a region that neither the tables nor this machine's owner knows.
     """
     name = region_id(region)
-    if "." not in name and not _is_known(name) and (domain := realm_domain()):
+    if "." not in name and not is_known(name) and (domain := realm_domain()):
         return "https://auth." + region_id(f"{name}.{domain}")
     return "https://auth." + _suffix(region, "")
 
@@ -92,7 +92,13 @@ def inference_endpoint(region: str) -> str:
     return "https://inference.generativeai." + _suffix(region, "oci.")
 
 
-def _is_known(region: str) -> bool:
+def identity_endpoint(region: str) -> str:
+    """The Identity service's endpoint, without a path. Raises `ValueError` as `region_id` does."""
+    return "https://identity." + _suffix(region, "oci.")
+
+
+def is_known(region: str) -> bool:
+    """Whether the tables, or this machine's owner, tell the realm of this region id; else it is guessed."""
     return region in _DOMAINS or any(extra["regionIdentifier"] == region for extra in _extra_regions())
 
 

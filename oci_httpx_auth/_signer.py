@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import traceback
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from ._cache import CredentialCache, describe, outcome
+from ._causes import of_refusal
 from ._chain import default_credentials
 from ._clock import ClockOffsets, is_link_local, is_loopback
 from ._credential import Credential, CredentialProvider
 from ._errors import ConfigError, OCIAuthError, SigningError
 from ._http import AUTH_CLASSES
+from ._secrecy import hides_locals
 from ._signature import BODY_METHODS, content_digest, sign
 from ._waiting import in_thread, wait, wait_async
 
@@ -74,6 +77,7 @@ class OCISigner(_Auth):
 
     requires_request_body = True
 
+    @hides_locals
     def __init__(
         self,
         credentials: CredentialProvider | None = None,
@@ -169,6 +173,9 @@ class OCISigner(_Auth):
                 step = steps.send(result)
             except StopIteration:
                 return
+            except OCIAuthError as error:
+                traceback.clear_frames(error.__traceback__)  # they hold the headers of earlier attempts
+                raise
             if isinstance(step, Future):
                 wait(step)
                 result = None
@@ -184,6 +191,9 @@ class OCISigner(_Auth):
                 step = steps.send(result)
             except StopIteration:
                 return
+            except OCIAuthError as error:
+                traceback.clear_frames(error.__traceback__)  # they hold the headers of earlier attempts
+                raise
             if isinstance(step, Future):
                 await wait_async(step)
                 result = None
@@ -227,7 +237,7 @@ class OCISigner(_Auth):
             yield from self._sign(request, length, digest, credential)
             response = yield request
         if response.status_code == 401:
-            self._explain_refusal(response, credential, replaced, problem)
+            self._explain_refusal(response, credential, problem)
 
     def _replace(self, rejected: Credential, host: str) -> Generator[Any, Any, tuple[Credential, str | None]]:
         """Another credential than the rejected one, or that one and why there is no other."""
@@ -282,25 +292,22 @@ class OCISigner(_Auth):
             raise SigningError(f"This request cannot be signed: {error}") from error
         return request
 
-    def _explain_refusal(self, response: Any, credential: Credential, replaced: bool, problem: str | None) -> None:
+    def _explain_refusal(self, response: Any, credential: Credential, problem: str | None) -> None:
         """One line that says what is known of a 401 that stays, and never a secret."""
         host = response.request.url.host
         expiry, now = credential.expiry(self._clocks.offset(host)), self._clocks.clock()
-        if _was_redirected(response):
-            reason = "the request was redirected, and a redirected signature is void; turn redirects off"
-        elif problem is not None:
-            reason = f"no newer credential could be had: {problem}"
-        elif expiry is not None and expiry <= now:
-            reason = "the credential has expired and its source has no newer one"
-        elif replaced:
-            reason = "OCI does not accept this identity; check that the key is still uploaded and the user active"
-        else:
-            reason = "the cause is not known"
+        cause = of_refusal(
+            self.mode,
+            redirected=_was_redirected(response),
+            problem=problem,
+            expired=expiry is not None and expiry <= now,
+            from_oci="opc-request-id" in response.headers,
+        )
         log.warning(
-            "%s answered 401 to a signed %s request: %s. mode %s, %s, expires %s, clock offset %+.0f s, opc-request-id %s",
+            "%s answered 401 to a signed %s request. %s Known: mode %s, %s, expires %s, clock offset %+.0f s, opc-request-id %s",
             host,
             response.request.method,
-            reason,
+            cause,
             self.mode,
             describe(self._provider),
             "never" if expiry is None else f"in {expiry - now:.0f} s",

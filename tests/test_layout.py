@@ -15,9 +15,10 @@ ROOT = Path(oci_httpx_auth.__file__).parent
 
 # Each floor may import from lower ones only. `testing` stands apart: it verifies with its own code.
 FLOORS: list[list[str]] = [
-    ["_errors", "_regions"],
+    ["_errors", "_regions", "_secrecy"],
     ["_clock", "_files", "_keys", "_waiting"],
     ["_config", "_credential", "_http"],
+    ["_causes"],
     ["_cache", "_signature"],
     ["_exchange"],
     ["credentials.api_key", "credentials.sdk", "credentials.security_token", "credentials.workload_identity"],
@@ -25,8 +26,8 @@ FLOORS: list[list[str]] = [
     ["credentials.resource_principal"],
     ["_chain"],
     ["_signer"],
-    ["__main__", "openai"],
-    ["agents"],
+    ["diagnosis", "openai"],
+    ["__main__", "agents"],
 ]
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 

@@ -1,0 +1,532 @@
+"""`check` names the true cause: for each broken set-up, built on the stand-in, as its first finding."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from oci_httpx_auth import OKEWorkloadIdentity, SecurityToken
+from oci_httpx_auth.diagnosis import Report, check
+from oci_httpx_auth.testing import FakeOCI, Fault
+
+from .conftest import Key
+
+
+@dataclass
+class Broken:
+    """What a set-up is built on, and what `check` is called with."""
+
+    oci: FakeOCI
+    directory: Path
+    environment: pytest.MonkeyPatch
+    key: Key
+    other_key: Key
+
+    def __post_init__(self) -> None:
+        self.options: dict[str, Any] = {"endpoint": self.oci.url, "base_url": self.oci.openai_url}
+
+    def config(self, **options: Any) -> Path:
+        self.options["config_file"] = path = self.oci.write_config(self.directory, **options)
+        return path
+
+    def edit(self, path: Path, field: str, value: str) -> None:
+        lines = path.read_text().splitlines()
+        assert any(line.startswith(f"{field} =") for line in lines)
+        path.write_text("\n".join(f"{field} = {value}" if line.startswith(f"{field} =") else line for line in lines))
+
+    def key_file(self, path: Path) -> Path:
+        return Path(self.field(path, "key_file"))
+
+    def field(self, path: Path, name: str) -> str:
+        return next(line.partition(" = ")[2] for line in path.read_text().splitlines() if line.startswith(f"{name} = "))
+
+    def inference_answers(self, fault: Callable[[str], Fault | None]) -> None:
+        """Have Generative AI answer by the compartment that a request names."""
+
+        def choose(service: str, record: Any) -> Fault | None:
+            return fault(dict(record.headers).get("opc-compartment-id", "")) if service == "inference" else None
+
+        self.oci.fault_source = choose
+
+    def session(self, clock: Callable[[], float] = time.time, **options: Any) -> None:
+        """A session that the stand-in renews."""
+        path = self.oci.write_config(self.directory, session=True, **options)
+        given = SecurityToken.from_config(None, path, auth_endpoint=self.oci.auth_endpoint, clock=clock)
+        self.options |= {"credentials": given, "clock": clock}
+
+    def instance(self) -> None:
+        for name, value in self.oci.environment("instance_principal").items():
+            self.environment.setenv(name, value)
+        self.environment.setenv("OCI_CLI_FEDERATION_ENDPOINT", self.oci.federation_endpoint)
+        self.options["auth"] = "instance_principal"
+
+
+NOT_ALLOWED = Fault(
+    status=404, code="NotAuthorizedOrNotFound", message="Authorization failed or requested resource not found."
+)
+
+SetUp = Callable[[Broken], None]
+SET_UPS: dict[str, tuple[SetUp, str, str]] = {}
+
+
+def broken(code: str, says: str) -> Callable[[SetUp], SetUp]:
+    """Register a set-up: the finding's code, and words that its cause has to have."""
+
+    def register(build: SetUp) -> SetUp:
+        SET_UPS[build.__name__] = build, code, says
+        return build
+
+    return register
+
+
+# Files.
+
+
+@broken("invalid-key", "has the fingerprint")
+def wrong_fingerprint(b: Broken) -> None:
+    b.edit(b.config(), "fingerprint", b.key.fingerprint)
+
+
+@broken("invalid-key", "passphrase does not open it")
+def wrong_passphrase(b: Broken) -> None:
+    b.edit(b.config(passphrase="right"), "pass_phrase", "wrong")
+
+
+@broken("invalid-key", "encrypted and no passphrase was given")
+def missing_passphrase(b: Broken) -> None:
+    b.edit(b.config(passphrase="right"), "pass_phrase", "")
+
+
+@broken("invalid-key", "is a public key")
+def public_key_instead_of_private(b: Broken) -> None:
+    b.key_file(b.config()).write_text(b.key.public_pem())
+
+
+@broken("invalid-key", "not an RSA key")
+def elliptic_curve_key(b: Broken) -> None:
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    b.key_file(b.config()).write_bytes(pem)
+
+
+@broken("invalid-key", "is damaged")
+def half_a_key(b: Broken) -> None:
+    path = b.key_file(b.config())
+    path.write_text(path.read_text()[:600])
+
+
+@broken("config", "does not exist")
+def missing_key_file(b: Broken) -> None:
+    b.key_file(b.config()).unlink()
+
+
+@broken("config", "has no user")
+def missing_user(b: Broken) -> None:
+    b.edit(b.config(), "user", "")
+
+
+@broken("config", "is not an OCID")
+def user_is_a_name(b: Broken) -> None:
+    b.edit(b.config(), "user", "alice@example.com")
+
+
+@broken("profile-not-found", "There is no profile PROD")
+def missing_profile(b: Broken) -> None:
+    b.config()
+    b.options["profile"] = "PROD"
+
+
+@broken("config", "defined twice")
+def profile_defined_twice(b: Broken) -> None:
+    path = b.config()
+    path.write_text(f"{path.read_text()}\n[A]\nuser=x\n[A]\nuser=y\n")
+
+
+@broken("config", "is not a region")
+def impossible_region(b: Broken) -> None:
+    b.edit(b.config(), "region", "US Midwest (Chicago)")
+
+
+@broken("config", "is no way to authenticate")
+def unknown_mode(b: Broken) -> None:
+    b.config()
+    b.environment.setenv("OCI_CLI_AUTH", "api-key")
+
+
+@broken("no-source", "config file")
+def no_source_at_all(b: Broken) -> None:
+    pass
+
+
+@broken("region-unknown", "No region is known")
+def no_region(b: Broken) -> None:
+    path = b.config()
+    b.edit(path, "region", "")
+    del b.options["endpoint"], b.options["base_url"]
+
+
+# Identities.
+
+
+@broken("key-unknown", "OCI knows no API key")
+def key_deleted(b: Broken) -> None:
+    path = b.config()
+    key = b.oci.add_api_key()
+    b.key_file(path).write_bytes(key.private_key_pem())
+    b.edit(path, "fingerprint", key.fingerprint)
+    b.oci.remove_api_key(key)
+
+
+@broken("key-of-another-user", "is that of user ocid1.user.oc1..aaaatheotheruser")
+def key_of_another_user(b: Broken) -> None:
+    path = b.config()
+    key_file = b.key_file(path)
+    b.edit(path, "user", "ocid1.user.oc1..aaaanotmykey")
+    path.write_text(
+        f"{path.read_text()}\n[BOB]\nuser=ocid1.user.oc1..aaaatheotheruser\ntenancy={b.oci.tenancy}\n"
+        f"fingerprint={b.field(path, 'fingerprint')}\nkey_file={key_file}\nregion=us-chicago-1\n"
+    )
+
+
+@broken("stale-inheritance", "fingerprint inherited from DEFAULT")
+def inherits_a_stale_fingerprint(b: Broken) -> None:
+    path = b.config()
+    new = b.oci.add_api_key()
+    key_file = b.directory / "new.pem"
+    key_file.write_bytes(new.private_key_pem())
+    path.write_text(f"{path.read_text()}\n[NEW]\nuser={new.user}\nkey_file={key_file}\n")
+    b.options["profile"] = "NEW"
+
+
+@broken("stale-inheritance", "tenancy inherited from DEFAULT")
+def inherits_a_stale_tenancy(b: Broken) -> None:
+    path = b.config()
+    new = b.oci.add_api_key()
+    key_file = b.directory / "new.pem"
+    key_file.write_bytes(new.private_key_pem())
+    b.edit(path, "tenancy", "ocid1.tenancy.oc1..aaaatheformerone")
+    path.write_text(f"{path.read_text()}\n[NEW]\nuser={new.user}\nfingerprint={new.fingerprint}\nkey_file={key_file}\n")
+    b.options["profile"] = "NEW"
+
+
+@broken("session-expired", "oci session authenticate --profile-name DEFAULT")
+def expired_session_token(b: Broken) -> None:
+    b.session(lifetime=-3600)
+
+
+@broken("invalid-token", "different sessions")
+def token_and_key_not_a_pair(b: Broken) -> None:
+    b.key_file(b.config(session=True)).write_text(b.other_key.pem())
+
+
+@broken("invalid-token", "is not a security token")
+def token_file_is_a_key(b: Broken) -> None:
+    path = b.config(session=True)
+    Path(b.field(path, "security_token_file")).write_text(b.key.public_pem())
+
+
+@broken("session-refused", "the session was ended")
+def session_ended(b: Broken) -> None:
+    b.session()
+    b.oci.revoke_tokens()
+
+
+# Principals.
+
+
+@broken("not-an-instance", "This is no OCI instance")
+def metadata_unreachable(b: Broken) -> None:
+    b.options["auth"] = "instance_principal"
+
+
+@broken("not-an-instance", "This is no OCI instance")
+def stale_mode_in_the_environment(b: Broken) -> None:
+    b.config()
+    b.environment.setenv("OCI_CLI_AUTH", "instance_principal")
+
+
+@broken("no-policy", "no dynamic group")
+def dynamic_group_missing(b: Broken) -> None:
+    b.instance()
+    b.options["compartment_id"] = b.oci.compartment
+    b.inference_answers(lambda compartment: NOT_ALLOWED)
+
+
+@broken("auth-service-refused", "The instance's certificate was refused")
+def federation_refuses(b: Broken) -> None:
+    b.instance()
+    b.oci.fail("federation", *[Fault(status=401, code="NotAuthenticated")] * 5)
+
+
+@broken("certificate-expired", "certificate ended")
+def certificate_expired(b: Broken) -> None:
+    b.instance()
+    b.oci.rotate_instance_certificate(lifetime=-86400.0)
+
+
+@broken("config", "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM")
+def resource_principal_without_its_key(b: Broken) -> None:
+    for name, value in b.oci.environment("resource_principal").items():
+        if not name.endswith("PRIVATE_PEM"):
+            b.environment.setenv(name, value)
+
+
+@broken("credential-expired", "has expired")
+def resource_principal_token_expired(b: Broken) -> None:
+    for name, value in b.oci.environment("resource_principal", lifetime=-3600).items():
+        b.environment.setenv(name, value)
+
+
+@broken("no-credentials", "enhanced")
+def basic_cluster(b: Broken) -> None:
+    b.oci.enhanced_cluster = False
+    for name, value in b.oci.environment("oke_workload_identity", directory=b.directory).items():
+        b.environment.setenv(name, value)
+    b.options["credentials"] = OKEWorkloadIdentity(port=b.oci.tls_port)
+
+
+@broken("config", "service account")
+def pod_without_a_service_account_token(b: Broken) -> None:
+    for name, value in b.oci.environment("oke_workload_identity", directory=b.directory).items():
+        b.environment.setenv(name, value)
+    for name in b.directory.iterdir():
+        if "token" in name.name:
+            name.unlink()
+    b.options["auth"] = "oke_workload_identity"
+
+
+# The clock.
+
+
+@broken("clock-off", "2 h ahead of the server's")
+def clock_ahead(b: Broken) -> None:
+    b.config()
+    b.options["clock"] = lambda: time.time() + 7200
+
+
+@broken("clock-off", "10 min behind the server's")
+def clock_behind_with_a_session(b: Broken) -> None:
+    b.session(lambda: time.time() - 600)
+
+
+@broken("clock-off", "2 h ahead of the server's")
+def clock_ahead_with_a_session(b: Broken) -> None:
+    b.session(lambda: time.time() + 7200)
+
+
+# The way there.
+
+
+@broken("region-unknown", "The region us-chigaco-1 is in no table")
+def misspelt_region(b: Broken) -> None:
+    b.edit(b.config(), "region", "us-chigaco-1")
+    del b.options["endpoint"], b.options["base_url"]
+    b.environment.setattr(socket, "getaddrinfo", _no_such_name)
+
+
+@broken("name-not-found", "identity.us-chicago-1.oci.oraclecloud.com")
+def no_dns(b: Broken) -> None:
+    b.config()
+    del b.options["endpoint"], b.options["base_url"]
+    b.environment.setattr(socket, "getaddrinfo", _no_such_name)
+
+
+def _no_such_name(*arguments: Any, **options: Any) -> Any:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+@broken("certificate-not-trusted", "a proxy inspects TLS")
+def tls_inspected(b: Broken) -> None:
+    b.config()
+    b.options["endpoint"] = b.oci.tls_url
+
+
+@broken("proxy", "did not come from OCI")
+def login_page_in_the_way(b: Broken) -> None:
+    b.config()
+    b.environment.setenv("HTTP_PROXY", _page(200))
+
+
+@broken("proxy", "did not come from OCI")
+def proxy_refuses(b: Broken) -> None:
+    b.config()
+    b.environment.setenv("HTTP_PROXY", _page(407))
+
+
+@broken("proxy", "which does not answer")
+def proxy_is_down(b: Broken) -> None:
+    b.config()
+    b.environment.setenv("HTTP_PROXY", "http://user:hunter2@127.0.0.1:9")
+
+
+@broken("not-signed", "signatures travel over https only")
+def plain_http(b: Broken) -> None:
+    b.config()
+    b.options["endpoint"] = "http://identity.us-chicago-1.oci.oraclecloud.com"
+
+
+@broken("service-down", "answered 503")
+def identity_is_down(b: Broken) -> None:
+    b.config()
+    b.oci.fail("identity", Fault(status=503))
+
+
+# Generative AI.
+
+
+@broken("wrong-compartment", "the root compartment is")
+def wrong_compartment(b: Broken) -> None:
+    b.config()
+    b.options["compartment_id"] = "ocid1.compartment.oc1..aaaaonethatisgone"
+    b.inference_answers(lambda compartment: None if compartment == b.oci.tenancy else NOT_ALLOWED)
+
+
+@broken("no-policy", "may not use Generative AI")
+def no_policy_for_the_user(b: Broken) -> None:
+    b.config()
+    b.options["compartment_id"] = b.oci.compartment
+    b.inference_answers(lambda compartment: NOT_ALLOWED)
+
+
+@broken("not-a-compartment", "is not the OCID of a compartment")
+def project_given_as_compartment(b: Broken) -> None:
+    b.config()
+    b.options["compartment_id"] = "ocid1.generativeaiproject.oc1.us-chicago-1.aaaa"
+
+
+@broken("not-subscribed", "not subscribed to the region")
+def region_not_subscribed(b: Broken) -> None:
+    b.config()
+    b.options["compartment_id"] = b.oci.compartment
+    b.inference_answers(lambda compartment: Fault(status=401, code="NotAuthenticated"))
+
+
+@broken("bad-request", "Unknown model")
+def model_is_not_there(b: Broken) -> None:
+    b.config()
+    b.options["compartment_id"] = b.oci.compartment
+    b.inference_answers(lambda compartment: Fault(status=400, code="InvalidParameter", message="Unknown model"))
+
+
+@broken("throttled", "throttling")
+def throttled(b: Broken) -> None:
+    b.config()
+    b.options["compartment_id"] = b.oci.compartment
+    b.inference_answers(lambda compartment: Fault(status=429, code="TooManyRequests"))
+
+
+def _page(status: int) -> str:
+    """A server, up to the end of the tests, that answers everything with a page of its own."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("content-length", "5")
+            self.end_headers()
+            self.wfile.write(b"hello")
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    SERVERS.append(server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_address[1]}"
+
+
+SERVERS: list[ThreadingHTTPServer] = []
+
+
+@pytest.fixture(autouse=True)
+def no_server_left() -> Any:
+    yield
+    while SERVERS:
+        server = SERVERS.pop()
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def setting(oci: FakeOCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: Key, other_key: Key) -> Broken:
+    return Broken(oci, tmp_path, monkeypatch, key, other_key)
+
+
+def first_finding(setting: Broken, name: str) -> tuple[Report, str, str]:
+    build, code, says = SET_UPS[name]
+    build(setting)
+    return check(**setting.options), code, says
+
+
+@pytest.mark.parametrize("name", SET_UPS)
+def test_the_first_finding_is_the_true_cause(setting: Broken, name: str) -> None:
+    """By its code and by its words; and there is something to do next."""
+    report, code, says = first_finding(setting, name)
+    assert report.findings, report
+    assert (report.findings[0].code, says in report.findings[0].cause) == (code, True), report.findings
+    assert report.ok == (report.findings[0].severity == "warning")
+    everything = json.dumps(report.as_dict())
+    for secret in ("hunter2", "PRIVATE KEY-----\\n", "eyJ"):
+        assert secret not in everything
+
+
+def test_there_are_enough_of_them() -> None:
+    """At least 25, none like the other."""
+    assert len(SET_UPS) >= 25
+
+
+@pytest.mark.parametrize("session", [False, True])
+def test_nothing_is_found_where_nothing_is_wrong(setting: Broken, session: bool) -> None:
+    """Both calls are made, and the report ends well."""
+    setting.config(session=session)
+    report = check(**setting.options, compartment_id=setting.oci.compartment)
+    assert report.ok, report
+    assert report.findings == ()
+    assert [(record.service, record.status) for record in setting.oci.records[-2:]] == [
+        ("identity", 200),
+        ("inference", 200),
+    ]
+    assert {line.state for line in report.lines} == {"ok"}
+    subjects = [line.subject for line in report.lines]
+    assert subjects[-3:] == ["signed call", "clock", "Generative AI"]
+
+
+def test_an_instance_shows_its_certificate(setting: Broken) -> None:
+    """Its end, and whether it is of the chain."""
+    setting.instance()
+    report = check(**setting.options)
+    assert report.ok, report
+    (line,) = [line for line in report.lines if line.subject == "certificate"]
+    assert "issued by the intermediate one" in line.text
+    assert "not issued" not in line.text
+
+
+def test_sources_that_were_passed_over_are_listed_with_the_reason(setting: Broken) -> None:
+    """All that come before the one that was chosen."""
+    for name, value in setting.oci.environment("resource_principal").items():
+        setting.environment.setenv(name, value)
+    report = check(**setting.options)
+    assert report.ok, report
+    passed = [line.text for line in report.lines if line.subject == "passed over"]
+    assert [text.partition(":")[0].split(" /")[0] for text in passed] == ["config file", "API key in the environment"]
+    assert any(line.text.startswith("resource_principal") for line in report.lines if line.subject == "source")
+
+
+def test_the_public_key_to_upload_is_the_configured_one(setting: Broken) -> None:
+    """The remedy holds it, ready to be pasted."""
+    report, *_ = first_finding(setting, "key_deleted")
+    pem = report.next_step[report.next_step.index("-----BEGIN PUBLIC KEY") :].encode()
+    key_file = setting.key_file(setting.options["config_file"])
+    private = serialization.load_pem_private_key(key_file.read_bytes(), None)
+    assert serialization.load_pem_public_key(pem) == private.public_key()
