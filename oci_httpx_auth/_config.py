@@ -153,8 +153,8 @@ def check_region(value: str | None, what: str) -> str | None:
         return None
     try:
         return region_id(value)
-    except ValueError as error:
-        raise ConfigError(f"{what}: {error}") from None
+    except ValueError:
+        raise ConfigError(f"{what}: {shown(value)} is not a region. A region looks like 'us-chicago-1'.") from None
 
 
 def environment(names: Iterable[str]) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicNumbers
 
 from ._errors import ConfigError, InvalidTokenError, SigningError
+from ._secrecy import Hidden
 
 _KEY_ID = re.compile(r"[\x21\x23-\x7e]+")  # printable ASCII without space and double quote
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # "token" of RFC 9110, section 5.6.2
@@ -49,11 +50,12 @@ class Credential:
                 "The credential's key id is empty or has characters that an HTTP header cannot carry "
                 "(spaces, quotes, line breaks, non-ASCII); check the OCIDs, the fingerprint or the token it is made of."
             )
-        headers = {name.lower(): value for name, value in self.headers.items()}
+        headers = {name.lower(): Hidden(value) for name, value in self.headers.items()}
         for name, value in headers.items():
             if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
                 raise SigningError(f"The credential's header {name!r} has a name or value that HTTP cannot carry.")
         object.__setattr__(self, "headers", MappingProxyType(headers))
+        object.__setattr__(self, "key_id", Hidden(self.key_id))
 
     def expiry(self, offset: float = 0.0) -> float | None:
         """When this credential ends by *our* clock, seconds since the epoch.

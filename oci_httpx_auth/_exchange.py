@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -22,6 +23,8 @@ DEADLINE = 30.0  # seconds for one exchange with all its attempts
 _ATTEMPT = 10.0  # seconds for one attempt
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between attempts
 
+# What a service may have quoted of a request: tokens, signatures and keys, and nothing that people write.
+_QUOTED = re.compile(r"eyJ[\w.-]*|[\w+/=-]{80,}")
 
 T = TypeVar("T")
 
@@ -208,4 +211,4 @@ def _refusal(url: str, answer: Answer) -> str:
         said = ""
     request_id = answer.headers.get("opc-request-id")
     trace = f" (opc-request-id {request_id[:120]})" if request_id else ""
-    return f"{url.partition('?')[0]} answered {answer.status}{said}{trace}"
+    return _QUOTED.sub("…", f"{url.partition('?')[0]} answered {answer.status}{said}{trace}")

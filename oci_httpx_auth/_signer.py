@@ -76,6 +76,7 @@ class OCISigner(_Auth):
     """
 
     requires_request_body = True
+    _recipe: Callable[..., OCISigner]
 
     @hides_locals
     def __init__(
@@ -89,9 +90,7 @@ class OCISigner(_Auth):
         allow_insecure_http: bool = False,
     ) -> None:
         if credentials is None:
-            self._recipe: Callable[..., OCISigner] = partial(
-                type(self), auth=auth, profile=profile, config_file=config_file
-            )
+            self._recipe = partial(type(self), auth=auth, profile=profile, config_file=config_file)
             credentials = default_credentials(auth, profile, config_file, clock=clock)
         elif auth is not None or profile is not None or config_file is not None:
             raise ConfigError("Give OCISigner either credentials, or auth, profile and config_file, and not both.")

@@ -14,6 +14,7 @@ from .._errors import ConfigError, InvalidKeyError
 from .._files import read_small_file
 from .._keys import fingerprint as fingerprint_of
 from .._keys import load_private_key
+from .._secrecy import hidden, hides_locals
 
 # The names of each field in the environment: the CLI's, then Terraform's, then those of other OCI tools.
 _VARIABLES = {
@@ -45,6 +46,7 @@ class APIKey:
     _profile: Profile | None = None
     _recipe: Recipe | None = None
 
+    @hides_locals
     def __init__(
         self,
         *,
@@ -75,6 +77,7 @@ class APIKey:
             )
 
     @classmethod
+    @hides_locals
     def from_config(cls, profile: str | None = None, config_file: str | os.PathLike[str] | None = None) -> APIKey:
         """The API key of a config profile. Without arguments: the profile and file that the CLI and the SDK would take.
 
@@ -85,6 +88,7 @@ class APIKey:
         return self
 
     @classmethod
+    @hides_locals
     def from_env(cls) -> APIKey:
         """The API key that the environment describes, by the CLI's variables (`OCI_CLI_USER`, …) or Terraform's.
 
@@ -141,7 +145,7 @@ class APIKey:
         self.user = check_ocid(user, label("user"))
         self.fingerprint = check_fingerprint(fingerprint, label("fingerprint"))
         self.region = check_region(region, label("region"))
-        self._key_file, self._label, self._passphrase = key_file, label("key_file"), passphrase
+        self._key_file, self._label, self._passphrase = key_file, label("key_file"), hidden(passphrase)
         self._fixed: RSAPrivateKey | None = None
         if isinstance(private_key, RSAPrivateKey):
             self._fixed = private_key
@@ -149,6 +153,7 @@ class APIKey:
             self._fixed = load_private_key(private_key, passphrase, label("private_key"))
         self._read()
 
+    @hides_locals
     def fetch(self) -> Credential:
         """Read profile and key again, and check them. Raises `ConfigError` and `InvalidKeyError`."""
         if self._profile is not None:

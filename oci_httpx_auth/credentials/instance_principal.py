@@ -22,6 +22,7 @@ from .._exchange import AuthService, ServiceRefused
 from .._http import Answer, ServiceUnreachable
 from .._keys import generate_private_key, load_private_key, public_key_text
 from .._regions import auth_endpoint, region_id
+from .._secrecy import hides_locals
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -120,6 +121,7 @@ class InstancePrincipal:
         self._endpoint = federation_endpoint or environment(("OCI_CLI_FEDERATION_ENDPOINT",))
         self._recipe: Recipe = partial(type(self), metadata_url=metadata_url, federation_endpoint=federation_endpoint)
 
+    @hides_locals
     def fetch(self) -> Credential:
         """Exchange the instance's certificate for a token. Raises `CredentialsUnavailableError` and its children."""
         endpoint = self._federation_endpoint()

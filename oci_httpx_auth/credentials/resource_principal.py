@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from .._config import check_region, environment, join
+from .._config import check_region, environment, join, shown
 from .._credential import Credential, Recipe, parse_security_token, pickled_as, token_credential
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError
 from .._exchange import AuthService, json_object, text_field
 from .._files import read_small_file
 from .._http import Answer
 from .._keys import generate_private_key, load_private_key, public_key_text
+from .._secrecy import hidden, hides_locals
 from .instance_principal import InstancePrincipal
 
 _PREFIX = "OCI_RESOURCE_PRINCIPAL_"
@@ -65,7 +66,9 @@ class ResourcePrincipal:
     """
 
     mode = "resource_principal"
+    _recipe: Recipe
 
+    @hides_locals
     def __init__(
         self,
         *,
@@ -77,7 +80,7 @@ class ResourcePrincipal:
         self.tenancy: str | None = None
         self.compartment: str | None = None
         self._claims: dict[str, Any] = {}
-        self._recipe: Recipe = partial(type(self), auth_endpoint=auth_endpoint, metadata_url=metadata_url)
+        self._recipe = partial(type(self), auth_endpoint=auth_endpoint, metadata_url=metadata_url)
         service = AuthService(clock=clock, sleep=sleep)
         make_instance = partial(InstancePrincipal, metadata_url=metadata_url, clock=clock, sleep=sleep)
         version = environment((f"{_PREFIX}VERSION",))
@@ -101,6 +104,7 @@ class ResourcePrincipal:
         """The region that the environment names; `None` if it names none and no request was made yet."""
         return self._source.region
 
+    @hides_locals
     def fetch(self) -> Credential:
         """Read or exchange for a token. Raises `ConfigError` and `CredentialsUnavailableError`, and their children."""
         credential = self._source.fetch()
@@ -138,7 +142,7 @@ def _by_version(
     if version in _KEY_PAIR_VERSIONS:
         return _OfKeyPair(version, suffix, service, auth_endpoint)
     raise ConfigError(
-        f"{named_by} is {version[:40]!r}, which is unknown. Known are 1.1, {', '.join(_KEY_PAIR_VERSIONS)}, 2.2 and 3.0."
+        f"{named_by} is {shown(version)}, which is unknown. Known are 1.1, {', '.join(_KEY_PAIR_VERSIONS)}, 2.2 and 3.0."
     )
 
 
@@ -148,8 +152,8 @@ class _Injected:
     def __init__(self, suffix: str) -> None:
         self._names = {name: f"{_PREFIX}{name}{suffix}" for name in ("RPST", "PRIVATE_PEM", "PRIVATE_PEM_PASSPHRASE")}
         values = _required(self._names["RPST"], self._names["PRIVATE_PEM"])
-        self._token, self._pem = values.values()
-        self._passphrase = environment((self._names["PRIVATE_PEM_PASSPHRASE"],))
+        self._token, self._pem = map(hidden, values.values())
+        self._passphrase = hidden(environment((self._names["PRIVATE_PEM_PASSPHRASE"],)))
         self.region = _region(suffix)
 
     def fetch(self) -> Credential:
@@ -212,10 +216,10 @@ class _OfKeyPair:
         self._rpst_endpoint = environment((f"{_PREFIX}RPST_ENDPOINT{suffix}",)) or str(auth_endpoint)
         context = environment((f"{_PREFIX}SECURITY_CONTEXT{suffix}",)) if version == "2.1.2" else None
         # Whether it must be signed is unverified; the SDK does not sign it.
-        self._headers = {"security-context": context} if context else {}
+        self._headers = {"security-context": hidden(context)} if context else {}
         self._names = {name: f"{_PREFIX}{name}{suffix}" for name in ("PRIVATE_PEM", "PRIVATE_PEM_PASSPHRASE")}
-        self._pem = values["PRIVATE_PEM"]
-        self._passphrase = environment((self._names["PRIVATE_PEM_PASSPHRASE"],))
+        self._pem = hidden(values["PRIVATE_PEM"])
+        self._passphrase = hidden(environment((self._names["PRIVATE_PEM_PASSPHRASE"],)))
         self._service = service
         self.region = _region(suffix)
         _private_key(self._pem, self._passphrase, self._names)
@@ -260,7 +264,7 @@ def _exchanged(
     rpt_url: str,
     rpst_endpoint: str,
     session_key: RSAPrivateKey,
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> tuple[Credential, str]:
     """The two exchanges: a resource principal token, and for it the session token. Also the parent's URL, if any."""
     source = "the resource principal token endpoint"

@@ -7,6 +7,7 @@ from typing import Any
 
 from .._credential import Credential, parse_security_token, pickled_as, token_credential
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError
+from .._secrecy import hidden, hides_locals
 
 # What the SDK signs in any case, which the signature of each request brings itself.
 _GENERIC = frozenset({"date", "(request-target)", "host", "content-length", "content-type", "x-content-sha256"})
@@ -39,6 +40,7 @@ class SDKSigner:
         tenancy = getattr(signer, "tenancy_id", None)
         self.tenancy: str | None = tenancy if isinstance(tenancy, str) else None
 
+    @hides_locals
     def fetch(self) -> Credential:
         """What the SDK signs with now; refreshed, where it can be, if that was handed out before.
 
@@ -54,7 +56,7 @@ class SDKSigner:
             except Exception as error:
                 raise self._unavailable(error) from error
             credential = self._probe()
-        self._last = credential.key_id
+        self._last = hidden(credential.key_id)
         return credential
 
     def _probe(self) -> Credential:

@@ -17,6 +17,7 @@ from .._exchange import AuthService, ServiceRefused
 from .._files import read_small_file, replace_secret_file
 from .._keys import load_private_key
 from .._regions import auth_endpoint as regional_auth_endpoint
+from .._secrecy import hidden, hides_locals
 
 try:
     import fcntl
@@ -51,6 +52,7 @@ class SecurityToken:
     _profile: Profile | None = None
     _recipe: Recipe | None = None
 
+    @hides_locals
     def __init__(
         self,
         *,
@@ -75,6 +77,7 @@ class SecurityToken:
             )
 
     @classmethod
+    @hides_locals
     def from_config(
         cls,
         profile: str | None = None,
@@ -124,7 +127,7 @@ class SecurityToken:
         self._token_file, self._key_file = os.path.expanduser(token_file), os.path.expanduser(key_file)
         self._token_label = f"security_token_file{of_profile}" if of_profile else "token_file"
         self._key_label = f"key_file{of_profile}"
-        self._passphrase = passphrase
+        self._passphrase = hidden(passphrase)
         self.region = check_region(region, f"region{of_profile}")
         self.tenancy = tenancy
         self._endpoint = auth_endpoint
@@ -134,6 +137,7 @@ class SecurityToken:
         self._unwritten: tuple[str, Credential] | None = None  # a renewed token that its file could not take
         self._read()
 
+    @hides_locals
     def fetch(self) -> Credential:
         """A token from the file if there is one with time left that was not handed out yet; else a renewed one.
 
@@ -147,7 +151,7 @@ class SecurityToken:
                 token, credential = self._newest()
                 if not self._is_new(token, credential):
                     token, credential = self._renew(token, credential)
-        self._last = token
+        self._last = hidden(token)
         return credential
 
     def _newest(self) -> tuple[str, Credential]:
@@ -189,7 +193,7 @@ class SecurityToken:
         try:
             replace_secret_file(self._token_file, renewed)
         except OSError as error:
-            self._unwritten = renewed, fetched
+            self._unwritten = hidden(renewed), fetched
             log.warning(
                 "The renewed session token of %s is used, but could not be written to %s (%s): other processes will not see it.",
                 self.source,

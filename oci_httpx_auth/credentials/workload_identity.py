@@ -19,6 +19,7 @@ from .._exchange import AuthService, ServiceRefused, issued_credential, text_fie
 from .._files import read_small_file
 from .._http import Answer
 from .._keys import generate_private_key, public_key_text
+from .._secrecy import hides_locals
 
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _SOURCE = "the workload identity proxy"
@@ -41,7 +42,9 @@ class OKEWorkloadIdentity:
     mode = "oke_workload_identity"
     tenancy: str | None = None
     compartment: str | None = None
+    _recipe: Recipe
 
+    @hides_locals
     def __init__(
         self,
         *,
@@ -70,12 +73,11 @@ class OKEWorkloadIdentity:
             region or environment(("OCI_RESOURCE_PRINCIPAL_REGION",)), "OCI_RESOURCE_PRINCIPAL_REGION"
         )
         self._service = AuthService(clock=clock, sleep=sleep)
-        self._recipe: Recipe = partial(
-            type(self), host=host, port=port, ca_file=ca_file, token_file=token_file, region=region
-        )
+        self._recipe = partial(type(self), host=host, port=port, ca_file=ca_file, token_file=token_file, region=region)
         self._check_authorities()
         self._account_token()
 
+    @hides_locals
     def fetch(self) -> Credential:
         """Have the proxy exchange the service account's token. Raises `CredentialsUnavailableError` and `ConfigError`."""
         self._check_authorities()
