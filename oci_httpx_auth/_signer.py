@@ -89,8 +89,9 @@ class OCISigner(_Auth):
         clock: Callable[[], float] = time.time,
         allow_insecure_http: bool = False,
     ) -> None:
+        this: Callable[..., OCISigner] = type(self)
         if credentials is None:
-            self._recipe = partial(type(self), auth=auth, profile=profile, config_file=config_file)
+            self._recipe = partial(this, auth=auth, profile=profile, config_file=config_file)
             credentials = default_credentials(auth, profile, config_file, clock=clock)
         elif auth is not None or profile is not None or config_file is not None:
             raise ConfigError("Give OCISigner either credentials, or auth, profile and config_file, and not both.")
@@ -99,7 +100,7 @@ class OCISigner(_Auth):
                 f"OCISigner needs a credential provider, an object with a fetch() method, not {type(credentials).__name__}."
             )
         else:
-            self._recipe = partial(type(self), credentials)
+            self._recipe = partial(this, credentials)
         self._options: dict[str, Any] = {"clock": clock, "allow_insecure_http": allow_insecure_http}
         self._allow_insecure_http = allow_insecure_http
         self._provider = credentials

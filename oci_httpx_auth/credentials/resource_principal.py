@@ -80,7 +80,8 @@ class ResourcePrincipal:
         self.tenancy: str | None = None
         self.compartment: str | None = None
         self._claims: dict[str, Any] = {}
-        self._recipe = partial(type(self), auth_endpoint=auth_endpoint, metadata_url=metadata_url)
+        this: Callable[..., Any] = type(self)
+        self._recipe = partial(this, auth_endpoint=auth_endpoint, metadata_url=metadata_url)
         service = AuthService(clock=clock, sleep=sleep)
         make_instance = partial(InstancePrincipal, metadata_url=metadata_url, clock=clock, sleep=sleep)
         version = environment((f"{_PREFIX}VERSION",))

@@ -73,7 +73,8 @@ class OKEWorkloadIdentity:
             region or environment(("OCI_RESOURCE_PRINCIPAL_REGION",)), "OCI_RESOURCE_PRINCIPAL_REGION"
         )
         self._service = AuthService(clock=clock, sleep=sleep)
-        self._recipe = partial(type(self), host=host, port=port, ca_file=ca_file, token_file=token_file, region=region)
+        this: Callable[..., Any] = type(self)
+        self._recipe = partial(this, host=host, port=port, ca_file=ca_file, token_file=token_file, region=region)
         self._check_authorities()
         self._account_token()
 
