@@ -6,8 +6,13 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import pickle
 import re
+import signal
+import stat
+import subprocess
+import sys
 import threading
 import traceback
 import warnings
@@ -32,6 +37,7 @@ from oci_httpx_auth import (
     SecurityToken,
     default_credentials,
 )
+from oci_httpx_auth._files import replace_secret_file
 from oci_httpx_auth.testing import FakeOCI, Fault
 
 from .conftest import TENANCY, USER, Clock, Key, settle
@@ -538,3 +544,94 @@ def test_a_provider_of_ones_own_shows_what_it_shows(machine: Machine, key: Key) 
     frames = traceback.TracebackException.from_exception(cause, capture_locals=True).stack
     assert frames[-1].locals is not None
     assert PASSPHRASE in frames[-1].locals["held"]
+
+
+# Files with secrets.
+
+
+def test_files_are_private_from_their_first_byte(machine: Machine) -> None:
+    """Whatever the umask: each file of the session's directory is created with mode 0600, under a name of its own."""
+    provider = machine.become("session")
+    folder = Path(provider._token_file).parent
+    opened: list[tuple[str, int, int]] = []
+    modes: list[int] = []
+    listening = True
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if listening and event == "open" and isinstance(arguments[0], str) and arguments[0].startswith(str(folder)):
+            opened.append(arguments)
+        if listening and event == "os.rename" and str(arguments[0]).startswith(str(folder)):
+            modes.append(stat.S_IMODE(os.stat(arguments[0]).st_mode))
+
+    sys.addaudithook(hook)  # there is no way to take it off again
+    umask = os.umask(0)
+    try:
+        provider.fetch()
+        provider.fetch()
+        provider.fetch()
+    finally:
+        os.umask(umask)
+        listening = False
+    created = [(path, flags) for path, _, flags in opened if flags & os.O_CREAT]
+    assert len(created) == len(modes) == 2
+    assert all(flags & os.O_EXCL for _, flags in created)
+    assert set(modes) == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir() if "public" not in path.name} == {0o600}
+
+
+WRITER = """
+import sys
+from oci_httpx_auth._files import replace_secret_file
+path, size = sys.argv[1], int(sys.argv[2])
+print("ready", flush=True)
+number = 0
+while True:
+    number += 1
+    replace_secret_file(path, f"{number:08d}" * size)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system does not kill like this")
+def test_a_process_that_is_killed_while_it_writes_leaves_a_whole_file(tmp_path: Path) -> None:
+    """At whatever moment: the token is the old or the new one, and the next write clears away what was left behind."""
+    path, size = tmp_path / "token", 400
+    leftovers = 0
+    for round_ in range(15):
+        replace_secret_file(str(path), "-" * 8 * size)
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), str(size)], stdout=subprocess.PIPE, cwd=tmp_path
+        )
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"ready\n"
+        # Killed when the writer has come so many files far, at whatever it does at that moment.
+        while not path.read_text().startswith(f"{round_ % 5 + 1:08d}") and path.read_text() < f"{round_ % 5 + 1:08d}":
+            pass
+        writer.kill()
+        writer.communicate(timeout=20)
+        text = path.read_text()
+        assert text == text[:8] * size
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        there = {entry.name for entry in tmp_path.iterdir()}
+        assert there <= {"token", "token.renewed"}
+        if "token.renewed" in there:
+            leftovers += 1
+            assert stat.S_IMODE((tmp_path / "token.renewed").stat().st_mode) == 0o600
+        replace_secret_file(str(path), "whole")
+        assert [entry.name for entry in tmp_path.iterdir()] == ["token"]
+    assert leftovers, "no round was killed in the middle of a write"
+
+
+@pytest.mark.parametrize("trouble", ["a text that is no token", "a directory in its place"])
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, trouble: str) -> None:
+    """The old file stays as it is, and there is no other."""
+    path = tmp_path / "token"
+    if trouble == "a directory in its place":
+        path.mkdir()
+        with pytest.raises(IsADirectoryError):
+            replace_secret_file(str(path), "new")
+    else:
+        path.write_text("old")
+        with pytest.raises(UnicodeEncodeError):
+            replace_secret_file(str(path), "n\xe9w")
+        assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["token"]
