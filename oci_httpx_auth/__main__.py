@@ -109,8 +109,8 @@ def _print_report(report: Report, stream: TextIO, *, full: bool) -> None:
         margin = " " * (len(label) if columns is None else min(len(label), columns // 2))
         for number, paragraph in enumerate(text.split("\n")):
             lines = [paragraph]
-            if columns is not None and not paragraph.startswith("MII"):  # a key is for copying, not for reading
-                wrap = textwrap.TextWrapper(columns - len(margin), break_long_words=True, break_on_hyphens=False)
+            if columns is not None:  # long words stay whole, since keys and commands are copied
+                wrap = textwrap.TextWrapper(columns - len(margin), break_long_words=False, break_on_hyphens=False)
                 lines = wrap.wrap(paragraph) or [""]
             for line in lines:
                 shown = label if number == 0 and line is lines[0] else margin

@@ -104,7 +104,11 @@ def of_unavailable(error: BaseException) -> Cause | None:
 
 def _of_auth_service(status: int) -> Cause | None:
     if status == 401:
-        return Cause("auth-service-refused", "The auth service does not accept this identity.", "")
+        return Cause(
+            "auth-service-refused",
+            "The auth service does not accept this identity.",
+            "Check clock, tenancy and dynamic groups.",
+        )
     if status == 429:
         return Cause("throttled", "The auth service is throttling requests.", "It is asked again by itself.")
     if status >= 500:

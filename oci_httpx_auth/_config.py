@@ -117,7 +117,7 @@ def load_profile(profile: str | None = None, config_file: str | os.PathLike[str]
         flat.read_string(text)
     except configparser.Error as error:
         # Neither quoted nor chained: the parser's message repeats the line, which may hold a passphrase.
-        raise ConfigError(f"The OCI config file {path} cannot be read: {_parse_problem(error)}.") from None
+        raise ConfigError(f"The OCI config file {path} cannot be read: {_parse_problem(error)}. Correct the file.") from None
     if not flat.has_section(name):
         raise _no_profile(name, path, flat.sections())
     values = dict(parser.defaults()) if name == DEFAULT_PROFILE else dict(parser.items(name))

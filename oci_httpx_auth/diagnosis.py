@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -241,12 +242,13 @@ class _Check:
         """A mistake in local files or variables: the error says what, and what to do; the profile may say why."""
         kind = type(error).__name__.removesuffix("Error")
         code = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind).lower()
+        cause = _of_message(code, error)
         mixed = self._inherited_identity()
-        if "has the fingerprint" in str(error) and mixed:
-            return Cause("stale-inheritance", f"{mixed} {error}", "Set all four in the profile itself.")
+        if "has the fingerprint" in cause.text and mixed:
+            return Cause("stale-inheritance", f"{mixed} {cause.text}", "Set all four in the profile itself.")
         if self._chosen_by.endswith("OCI_CLI_AUTH"):
-            return Cause(code, str(error), "If this mode is not meant, unset OCI_CLI_AUTH.")
-        return Cause(code, str(error), "")
+            return Cause(code, cause.text, f"{cause.remedy} If this mode is not meant, unset OCI_CLI_AUTH.")
+        return cause
 
     def _inherited_identity(self) -> str:
         """Whether the profile's identity is put together from two: partly its own, partly DEFAULT's."""
@@ -293,7 +295,7 @@ class _Check:
         if isinstance(reason, NothingFound):
             return Cause("no-source", reason.likely, reason.remedy)
         if isinstance(reason, SessionExpiredError):
-            return Cause("session-expired", str(reason), "")
+            return _of_message("session-expired", reason)
         if signer.mode == "instance_principal" and signer.region is None:
             remedy = "Use another way to authenticate, or let this machine reach 169.254.169.254."
             if self._chosen_by.endswith("OCI_CLI_AUTH"):
@@ -301,7 +303,7 @@ class _Check:
             return Cause("not-an-instance", f"This is no OCI instance, or its metadata is blocked. {reason}", remedy)
         likely = of_unavailable(reason)
         if likely is None:
-            return Cause("no-credentials", str(reason), "")
+            return _of_message("no-credentials", reason)
         return Cause(likely.code, f"{likely.text} {reason}", likely.remedy)
 
     def _describe_token(self, token: str, subject: str) -> None:
@@ -408,7 +410,7 @@ class _Check:
         except (httpx.HTTPError, httpx.InvalidURL, OCIAuthError) as error:
             cause = of_network(error)
             if isinstance(error, OCIAuthError):
-                cause = Cause("not-signed", str(error), "")
+                cause = _of_message("not-signed", error)
             elif isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
                 cause = Cause("not-a-url", f"{url[:100]!r} is not a URL that can be called.", "Correct the endpoint.")
             elif cause.code in ("name-not-found", "unreachable") and region is not None and not is_known(region):
@@ -470,9 +472,8 @@ class _Check:
 
     def _whose_key(self, provider: APIKey) -> Cause | None:
         """What the config file knows of a key that OCI does not take from this user."""
-        public = (
-            f"-----BEGIN PUBLIC KEY-----\n{public_key_text(provider.fetch().private_key)}\n-----END PUBLIC KEY-----"
-        )
+        body = "\n".join(textwrap.wrap(public_key_text(provider.fetch().private_key), 64))
+        public = f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----"
         if self._profile is not None:
             for other in _other_profiles(self._profile):
                 if (other.get("fingerprint") or "").lower() == provider.fingerprint and other.get(
@@ -605,6 +606,12 @@ class _Check:
 
     def _warning(self, code: str, text: str, remedy: str) -> None:
         self._found("warning", Cause(code, text, remedy))
+
+
+def _of_message(code: str, error: BaseException) -> Cause:
+    """Our errors say in their first sentence what is wrong, and then what to do."""
+    text, stop, remedy = str(error).partition(". ")
+    return Cause(code, text + stop.strip(), remedy)
 
 
 def _from_oci(answer: httpx.Response) -> bool:

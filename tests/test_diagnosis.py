@@ -81,7 +81,7 @@ SET_UPS: dict[str, tuple[SetUp, str, str]] = {}
 
 
 def broken(code: str, says: str) -> Callable[[SetUp], SetUp]:
-    """Register a set-up: the finding's code, and words that its cause has to have."""
+    """Register a set-up: the finding's code, and words that its cause or remedy has to have."""
 
     def register(build: SetUp) -> SetUp:
         SET_UPS[build.__name__] = build, code, says
@@ -474,7 +474,10 @@ def test_the_first_finding_is_the_true_cause(setting: Broken, name: str) -> None
     """By its code and by its words; and there is something to do next."""
     report, code, says = first_finding(setting, name)
     assert report.findings, report
-    assert (report.findings[0].code, says in report.findings[0].cause) == (code, True), report.findings
+    finding = report.findings[0]
+    assert (finding.code, says in f"{finding.cause} {finding.remedy}") == (code, True), report.findings
+    assert finding.cause
+    assert finding.remedy
     assert report.ok == (report.findings[0].severity == "warning")
     everything = json.dumps(report.as_dict())
     for secret in ("hunter2", "PRIVATE KEY-----\\n", "eyJ"):

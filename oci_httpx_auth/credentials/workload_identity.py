@@ -107,7 +107,7 @@ class OKEWorkloadIdentity:
             )
         except ServiceRefused as error:
             if error.status == 403:
-                reason = "Workload identity needs an enhanced cluster: check the cluster's type."
+                reason = "Workload identity needs an enhanced cluster. Check the cluster's type."
             elif error.status == 401 and claims.expires_at <= self._service.clock():
                 # Said only now, since it may just be our clock that is ahead.
                 reason = (
