@@ -93,7 +93,7 @@ def _check(options: argparse.Namespace) -> int:
     )
     if options.json:
         text = json.dumps(report.as_dict(), indent=2)
-        print(text if options.full else _shorten(text))
+        print(text if options.full else shorten(text))
     else:
         _print_report(report, sys.stdout, full=options.full)
     return 0 if report.ok else 1
@@ -105,7 +105,7 @@ def _print_report(report: Report, stream: TextIO, *, full: bool) -> None:
     columns = max(shutil.get_terminal_size().columns, 40) if terminal else None
 
     def put(label: str, text: str, state: str = "") -> None:
-        text = _printable(text if full else _shorten(text))
+        text = _printable(text if full else shorten(text))
         margin = " " * (len(label) if columns is None else min(len(label), columns // 2))
         for number, paragraph in enumerate(text.split("\n")):
             lines = [paragraph]
@@ -195,7 +195,7 @@ def _data(given: str | None) -> bytes | None:
         raise ValueError(f"{given[1:]} cannot be read: {error.strerror}") from None
 
 
-def _shorten(text: str) -> str:
+def shorten(text: str) -> str:
     """OCIDs by their type and last characters: a report is often shown to others."""
     return _OCID.sub(lambda match: f"{match[1]}…{match[2][-6:]}", text)
 

@@ -1,0 +1,122 @@
+"""What the README shows works as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from oci_httpx_auth.__main__ import shorten
+from oci_httpx_auth.testing import FakeOCI
+
+from .interceptor import Interceptor
+from .test_diagnosis import Broken, first_finding, no_server_left, setting
+
+__all__ = ["no_server_left", "setting"]  # fixtures
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+SNIPPETS = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+COMMANDS = [
+    command
+    for block in re.findall(r"^```console\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    for command in block.splitlines()
+]
+
+# The README's rows of trouble, in their order: the set-ups that make them.
+TROUBLE = (
+    "key_deleted",
+    "wrong_fingerprint",
+    "inherits_a_stale_fingerprint",
+    "expired_session_token",
+    "no_source_at_all",
+    "metadata_unreachable",
+    "dynamic_group_missing",
+    "wrong_compartment",
+    "region_not_subscribed",
+    "clock_ahead",
+    "login_page_in_the_way",
+    "misspelt_region",
+)
+
+
+def title(snippet: str) -> str:
+    imports = [line for line in snippet.splitlines() if "oci_httpx_auth" in line]
+    return imports[-1] if imports else snippet.splitlines()[0]
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=title)
+def test_a_snippet_runs_as_it_stands(snippet: str, oci: FakeOCI, tmp_path: Path, clean_environment: Path) -> None:
+    """With the compartment and project filled in, as a newcomer would; every request it makes is verified."""
+    for module in ("openai", "agents"):
+        if re.search(rf"^(from|import) {module}\b", snippet, re.MULTILINE) or f"oci_httpx_auth.{module}" in snippet:
+            pytest.importorskip(module)
+    oci.write_config(clean_environment / ".oci").replace(clean_environment / ".oci" / "config")
+    snippet = re.sub(r"ocid1\.compartment\.oc1\.\.…", oci.compartment, snippet)
+    snippet = re.sub(r"ocid1\.generativeaiproject\.oc1\.[a-z0-9-]+\.…", "ocid1.generativeaiproject.oc1..aaaa", snippet)
+    assert "…" not in snippet, "what else has to be filled in?"
+    program = tmp_path / "snippet.py"
+    program.write_text(snippet)
+    with Interceptor(oci, tmp_path) as interceptor:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", str(program)],
+            env={**os.environ, **interceptor.environment},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert all(record.signed for record in oci.records), oci.records
+    if "FakeOCI" in snippet:
+        return  # it has a stand-in of its own
+    assert oci.records, "it made no request"
+    assert done.stdout.strip(), "it showed nothing"
+
+
+def test_the_commands_of_the_tool_exist(oci: FakeOCI, tmp_path: Path, clean_environment: Path) -> None:
+    """`check` and `curl` as they are shown; installing, the quickstart and the tests are run by who builds the project."""
+    oci.write_config(clean_environment / ".oci")
+    shown = [command for command in COMMANDS if command.startswith("python -m oci_httpx_auth ")]
+    assert {command.split()[3] for command in shown} == {"check", "curl"}
+    with Interceptor(oci, tmp_path) as interceptor:
+        for command in shown:
+            filled = command.replace("ocid1.compartment.oc1..…", oci.compartment).replace("python", sys.executable, 1)
+            done = subprocess.run(
+                filled,
+                shell=True,
+                env={**os.environ, **interceptor.environment},
+                capture_output=True,
+                text=True,
+                timeout=100,
+                check=False,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+    assert all(record.signed for record in oci.records)
+
+
+def trouble() -> list[list[str]]:
+    """The rows of the table of trouble: symptom, verdict, remedy."""
+    section = README.partition("## Troubleshooting")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in row] for row in rows if not row[0].startswith((" symptom", " ---"))]
+
+
+def test_each_row_of_trouble_has_its_set_up() -> None:
+    """Neither more nor fewer."""
+    assert len(trouble()) == len(TROUBLE)
+
+
+@pytest.mark.parametrize("number", range(len(TROUBLE)), ids=TROUBLE)
+def test_check_says_what_the_readme_says_it_does(number: int, setting: Broken) -> None:
+    """The verdict, word by word; `…` stands for what differs from case to case."""
+    report, *_ = first_finding(setting, TROUBLE[number])
+    _, verdict, remedy = trouble()[number]
+    said = " ".join(shorten(report.verdict).split())
+    pattern = ".*".join(map(re.escape, verdict.strip("`").split("…")))
+    assert re.fullmatch(pattern, said), f"{said!r} is not {verdict!r}"
+    assert remedy
+    assert report.next_step
