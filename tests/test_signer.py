@@ -569,7 +569,7 @@ def test_a_redirected_401_is_not_answered_with_another_signature(oci: FakeOCI, s
     with httpx.Client(auth=signer, follow_redirects=True) as client:
         assert client.get(f"{oci.url}/x").status_code == 401
     assert [record.status for record in oci.records] == [307, 401]
-    assert "turn redirects off" in caplog.text
+    assert "Turn redirects off." in caplog.text
 
 
 def test_plain_http_is_refused_before_anything_is_sent(oci: FakeOCI, signer: OCISigner, tmp_path: Path) -> None:
