@@ -161,11 +161,12 @@ class _Check:
             return
         name = self._region(signer, region)
         if name is None and endpoint is None:
-            self._error(
-                "region-unknown",
-                "No region is known, so there is no endpoint to call.",
-                "Set OCI_REGION, or add region to the profile.",
-            )
+            if not self._findings:
+                self._error(
+                    "region-unknown",
+                    "No region is known, so there is no endpoint to call.",
+                    "Set OCI_REGION, or add region to the profile.",
+                )
             return
         identity = endpoint or identity_endpoint(name or "")
         if not self._signed_call(signer, provider, identity, name):
@@ -348,7 +349,7 @@ class _Check:
         try:
             name = region_id(name)
         except ValueError as error:
-            self._error("region", f"{error}", "")
+            self._found("error", _of_message("not-a-region", error))
             return None
         origin = "as given" if given else "OCI_REGION" if environment(("OCI_REGION",)) else "of the source"
         if is_known(name):
@@ -416,7 +417,7 @@ class _Check:
             elif cause.code in ("name-not-found", "unreachable") and region is not None and not is_known(region):
                 cause = Cause(
                     "region-unknown",
-                    f"The region {region} is in no table, and the host made from it, {httpx.URL(url).host}, is not there.",
+                    f"The region {region} is in no table, and the host made from it is not there.",
                     "Check the region's spelling; for a new region, describe it in OCI_REGION_METADATA.",
                 )
             elif getproxies() and cause.code in ("connection-refused", "unreachable", "no-answer-in-time"):
@@ -426,7 +427,7 @@ class _Check:
                     "Correct HTTPS_PROXY, or put OCI's hosts into NO_PROXY.",
                 )
             self._line("error", subject, f"{method} {url}: {str(error) or type(error).__name__}")
-            self._found("error", Cause(cause.code, f"{httpx.URL(url).host or url}: {cause.text}", cause.remedy))
+            self._found("error", Cause(cause.code, f"{subject}: {cause.text}", cause.remedy))
             return None
         milliseconds = (time.perf_counter() - started) * 1000
         request_id = answer.headers.get("opc-request-id", "none")
@@ -635,7 +636,11 @@ def _other_profiles(profile: Profile) -> list[Profile]:
 
     parser = configparser.ConfigParser(interpolation=None, default_section="", strict=False)
     parser.read(profile.path, encoding="utf-8-sig")
-    return [load_profile(name, profile.path) for name in parser.sections() if name != profile.name]
+    others = []
+    for name in parser.sections():
+        with suppress(OCIAuthError):
+            others.append(load_profile(name, profile.path))
+    return [other for other in others if other.name != profile.name]
 
 
 def _is_ocid(value: str, kinds: tuple[str, ...]) -> bool:

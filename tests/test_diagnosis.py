@@ -12,11 +12,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from oci_httpx_auth import OKEWorkloadIdentity, SecurityToken
+from oci_httpx_auth import (
+    CredentialsUnavailableError,
+    InstancePrincipal,
+    OCISigner,
+    OKEWorkloadIdentity,
+    SecurityToken,
+)
+from oci_httpx_auth._causes import of_network, of_refusal
 from oci_httpx_auth.diagnosis import Report, check
 from oci_httpx_auth.testing import FakeOCI, Fault
 
@@ -336,7 +344,7 @@ def misspelt_region(b: Broken) -> None:
     b.environment.setattr(socket, "getaddrinfo", _no_such_name)
 
 
-@broken("name-not-found", "identity.us-chicago-1.oci.oraclecloud.com")
+@broken("name-not-found", "cannot be resolved")
 def no_dns(b: Broken) -> None:
     b.config()
     del b.options["endpoint"], b.options["base_url"]
@@ -383,7 +391,46 @@ def identity_is_down(b: Broken) -> None:
     b.oci.fail("identity", Fault(status=503))
 
 
+@broken("not-a-url", "is not a URL")
+def endpoint_is_no_url(b: Broken) -> None:
+    b.config()
+    b.options["endpoint"] = "https://127.0.0.1:port"
+
+
+@broken("not-signed", "Use https")
+def endpoint_without_a_scheme(b: Broken) -> None:
+    b.config()
+    b.options["endpoint"] = "identity.us-chicago-1.oci.oraclecloud.com"
+
+
+@broken("not-a-region", "is not a region")
+def region_argument_is_none(b: Broken) -> None:
+    b.config()
+    b.options["region"] = "Chicago, IL"
+    del b.options["endpoint"], b.options["base_url"]
+
+
 # Generative AI.
+
+
+@broken("no-policy", "may not use Generative AI")
+def no_policy_for_a_project(b: Broken) -> None:
+    b.config()
+    b.options["project_id"] = "ocid1.generativeaiproject.oc1.us-chicago-1.aaaa"
+    b.inference_answers(lambda compartment: Fault(status=403, code="NotAuthorized", message="No."))
+
+
+@broken("service-down", "Generative AI answered 500")
+def generative_ai_is_down(b: Broken) -> None:
+    b.config()
+    b.options["compartment_id"] = b.oci.compartment
+    b.inference_answers(lambda compartment: Fault(status=500))
+
+
+@broken("proxy", "did not come from OCI")
+def base_url_of_something_else(b: Broken) -> None:
+    b.config()
+    b.options |= {"compartment_id": b.oci.compartment, "base_url": _page(404)}
 
 
 @broken("wrong-compartment", "the root compartment is")
@@ -432,10 +479,13 @@ def _page(status: int) -> str:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length", 0)))
             self.send_response(status)
             self.send_header("content-length", "5")
             self.end_headers()
             self.wfile.write(b"hello")
+
+        do_POST = do_GET
 
         def log_message(self, *arguments: Any) -> None:
             pass
@@ -533,3 +583,71 @@ def test_the_public_key_to_upload_is_the_configured_one(setting: Broken) -> None
     key_file = setting.key_file(setting.options["config_file"])
     private = serialization.load_pem_private_key(key_file.read_bytes(), None)
     assert serialization.load_pem_public_key(pem) == private.public_key()
+
+
+def test_a_valid_signature_without_permission_is_no_failure(setting: Broken) -> None:
+    """Identity's 404 comes after it has found the signature valid."""
+    setting.config()
+    setting.oci.fail("identity", NOT_ALLOWED)
+    report = check(**setting.options)
+    assert report.ok, report
+    assert any("the signature was accepted" in line.text for line in report.lines)
+
+
+def test_without_a_region_generative_ai_is_not_called(setting: Broken) -> None:
+    """There is no endpoint to call; the signed call went to the given one."""
+    path = setting.config()
+    setting.edit(path, "region", "")
+    del setting.options["base_url"]
+    report = check(**setting.options, compartment_id=setting.oci.compartment)
+    assert report.ok, report
+    assert report.lines[-1].text == "not called: no region is known"
+
+
+def test_a_profile_that_cannot_be_read_does_not_hide_the_others(setting: Broken) -> None:
+    """Another profile's mistake is not what was asked about."""
+    key_of_another_user(setting)
+    path = setting.options["config_file"]
+    path.write_text(path.read_text().replace("[BOB]", "[BAD]\nkey_content=x\n[BOB]"))
+    assert check(**setting.options).findings[0].code == "key-of-another-user"
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (Fault(status=401, code="NotAuthenticated"), "The auth service does not accept this identity."),
+        (Fault(status=429), "The auth service is throttling requests."),
+        (Fault(status=503), "The auth service has trouble of its own."),
+        (Fault(reset=True), "The host cannot be reached."),
+    ],
+    ids=["refused", "throttled", "down", "reset"],
+)
+def test_an_error_for_the_caller_begins_with_the_most_probable_cause(setting: Broken, fault: Fault, says: str) -> None:
+    """Before the details, and chained to them."""
+    oci = setting.oci
+    oci.fault_source = lambda service, record: fault if service == "federation" else None
+    provider = InstancePrincipal(
+        metadata_url=oci.metadata_url, federation_endpoint=oci.federation_endpoint, sleep=lambda seconds: None
+    )
+    with pytest.raises(CredentialsUnavailableError) as raised:
+        OCISigner(provider).signed_headers("GET", oci.url)
+    text = str(raised.value)
+    assert text.startswith(f"No valid OCI credential from the instance metadata service: {says}")
+    assert str(raised.value.__cause__) in text
+
+
+def test_causes_of_silence() -> None:
+    """Each kind of network failure has a cause of its own."""
+    request = httpx.Request("GET", "https://127.0.0.1/")
+    assert of_network(httpx.ReadTimeout("", request=request)).code == "no-answer-in-time"
+    assert of_network(httpx.ProxyError("", request=request)).code == "proxy"
+    assert of_network(httpx.ReadError("", request=request)).code == "unreachable"
+
+
+def test_causes_of_a_refusal() -> None:
+    """What is known of a 401, from the surest to the vaguest."""
+    assert of_refusal("api_key", redirected=True, problem="x", expired=True).code == "redirected"
+    assert "x" in of_refusal("api_key", problem="x", expired=True).text
+    assert of_refusal("api_key", from_oci=False, expired=True).code == "proxy"
+    assert of_refusal("api_key", expired=True).code == "credential-expired"
+    assert of_refusal("custom").code == "identity-refused"
