@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
+import importlib
 import json
 import logging
 import os
@@ -183,9 +184,7 @@ def body(config: str, size: int, rounds: int) -> dict[str, float]:
 # Throughput.
 
 
-def client_auth(mode: str, config: str) -> Any:
-    import httpx
-
+def client_auth(library: Any, mode: str, config: str) -> Any:
     if mode == "none":
         return None
     if mode == "signed":
@@ -194,7 +193,7 @@ def client_auth(mode: str, config: str) -> Any:
         return KEYS["auth"]
     sign = bare_signature(config, "RSA2048")
 
-    class BareSignature(httpx.Auth):
+    class BareSignature(library.Auth):
         def auth_flow(self, request: Any) -> Any:
             sign()
             yield request
@@ -211,18 +210,20 @@ def summary(latencies: list[float], seconds: float) -> dict[str, float]:
     }
 
 
-def throughput(config: str, mode: str, style: str, url: str, concurrent: int, count: int) -> dict[str, float]:
+def throughput(
+    library: str, config: str, mode: str, style: str, url: str, concurrent: int, count: int
+) -> dict[str, float]:
     """Requests with a body of 2 KB over real sockets: how many per second, and how long each took."""
-    import httpx
-
-    auth = client_auth(mode, config)
-    limits = httpx.Limits(max_connections=concurrent, max_keepalive_connections=concurrent)
+    http = importlib.import_module(library)
+    auth = client_auth(http, mode, config)
+    connections = min(concurrent, 100)  # the libraries' own limit
+    limits = http.Limits(max_connections=connections, max_keepalive_connections=connections)
     options: Any = {"auth": auth, "limits": limits, "timeout": 120, "trust_env": False, "headers": HEADERS}
     share = max(count // concurrent, 1)
     latencies: list[float] = []
 
     async def many() -> float:
-        async with httpx.AsyncClient(**options) as client:
+        async with http.AsyncClient(**options) as client:
 
             async def one(times: int) -> None:
                 for _ in range(times):
@@ -239,7 +240,7 @@ def throughput(config: str, mode: str, style: str, url: str, concurrent: int, co
     if style == "async":
         return summary(latencies, asyncio.run(many()))
 
-    with httpx.Client(**options) as client:
+    with http.Client(**options) as client:
         ready, go = threading.Barrier(concurrent + 1), threading.Event()
 
         def work() -> None:
@@ -264,11 +265,11 @@ def throughput(config: str, mode: str, style: str, url: str, concurrent: int, co
 
 # What happens when a credential ends while a thousand requests are under way.
 
-FETCH = 0.5  # seconds that a new credential takes
+ANSWER = 2.0  # seconds until a request is answered
 
 
-def expiry(config: str, mode: str, concurrent: int, seconds: float, lifetime: float) -> dict[str, float]:
-    """Requests that are answered after a second, by nobody, so that all that is measured is the signing.
+def expiry(config: str, mode: str, concurrent: int, seconds: float, lifetime: float, fetch: float) -> dict[str, float]:
+    """Requests that are answered after two seconds, by nobody, so that all that is measured is the signing.
 
     mode: `none` without auth, `ahead` as the library is, `late` with ours waiting until the credential has ended.
     """
@@ -284,7 +285,7 @@ def expiry(config: str, mode: str, concurrent: int, seconds: float, lifetime: fl
         class Slow:
             def fetch(self) -> Credential:
                 fetches.append(time.time())
-                time.sleep(FETCH)
+                time.sleep(fetch)
                 now = time.time()
                 return Credential(f"ST${len(fetches)}", key, issued_at=now, expires_at=now + lifetime)
 
@@ -300,13 +301,13 @@ def expiry(config: str, mode: str, concurrent: int, seconds: float, lifetime: fl
         class SlowAuth(HttpxOciAuth):
             def _refresh_signer(self) -> None:
                 fetches.append(time.time())
-                time.sleep(FETCH)
+                time.sleep(fetch)
 
         auth = SlowAuth(signer, refresh_interval=lifetime)
 
     class Nobody(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: Any) -> Any:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(ANSWER)
             return httpx.Response(200)
 
     async def measure() -> dict[str, float]:
@@ -317,11 +318,11 @@ def expiry(config: str, mode: str, concurrent: int, seconds: float, lifetime: fl
             end = time.perf_counter() + seconds
 
             async def one(number: int) -> None:
-                await asyncio.sleep(number / concurrent)  # spread over the second
+                await asyncio.sleep(number / concurrent * ANSWER)  # evenly spread
                 while time.perf_counter() < end:
                     started = time.perf_counter()
                     await client.post(URL, content=BODY)
-                    latencies.append(time.perf_counter() - started - 1.0)
+                    latencies.append(time.perf_counter() - started - ANSWER)
 
             most = before = threading.active_count()
             async with Heartbeat() as heart:
