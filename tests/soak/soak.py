@@ -1,0 +1,510 @@
+"""Nothing lost: one signer per mode under load, while its auth services, files and clocks misbehave by a seeded schedule.
+
+    python tests/soak/soak.py --short          # under two minutes, fixed seed
+    python tests/soak/soak.py                  # the long form: 31 minutes, 200,000 requests, 500 credentials
+
+Eight threads and two event loops (asyncio and trio) call a service of the stand-in through real sockets, with httpx and
+httpx2. Faults are put on the auth services, and on the called service only such as a signer has to heal: 401s. At
+every moment of the schedule a credential is there or can be had, so no caller may see a failure. Exits 1 if one does, if
+a request is stuck, or if threads, descriptors or memory grow.
+
+Token lifetimes and the pauses between attempts are shortened (the latter tenfold), and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import faulthandler
+import gc
+import logging
+import multiprocessing
+import os
+import random
+import re
+import resource
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import anyio
+import httpx
+import stand_in
+
+from oci_httpx_auth import APIKey, Credential, InstancePrincipal, OCISigner, ResourcePrincipal, SecurityToken
+
+try:
+    import httpx2
+except ImportError:
+    LIBRARIES: list[ModuleType] = [httpx]
+else:
+    LIBRARIES = [httpx, httpx2]
+try:
+    import trio  # noqa: F401
+except ImportError:
+    BACKENDS = ["asyncio", "asyncio"]
+else:
+    BACKENDS = ["asyncio", "trio"]
+
+THREADS, TASKS = 8, 6  # TASKS for each of the two loops
+STUCK = 90.0  # seconds; the longest that a fault keeps the auth services from answering is ten
+MEMORY = 24.0  # MiB that a mode may grow from its first third to its last
+
+
+@dataclass
+class Mode:
+    """How a mode is run: its part of the time, its tokens' lifetime in seconds, and what happens to it how often."""
+
+    name: str
+    share: float
+    lifetime: float
+    trouble: float
+    longest_refusal: float
+    events: dict[str, int]
+
+
+JUMPS = {"server clock": 2, "own clock": 2}
+MODES = [
+    Mode(
+        "instance_principal",
+        0.35,
+        3.0,
+        0.15,
+        1.0,
+        {"rotate": 3, "revoke": 4, "reject": 4, "refuse": 2, "hang": 1} | JUMPS,
+    ),
+    Mode(
+        "security_token",
+        0.25,
+        10.0,
+        0.15,
+        0.3,
+        {"rotate": 4, "revoke": 5, "reject": 4, "refuse": 2, "disk full": 3} | JUMPS,
+    ),
+    Mode("resource_principal", 0.30, 3.0, 0.0, 0.0, {"rotate": 4, "revoke": 4, "reject": 0} | JUMPS),
+    Mode("api_key", 0.10, 3600.0, 0.0, 0.0, JUMPS),
+]
+APART = {"revoke": 4.0, "reject": 3.0, "hang": 60.0, "server clock": 8.0, "own clock": 8.0, "disk full": 20.0}
+
+
+class Clock:
+    """This machine's clock, which somebody sets."""
+
+    offset = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.offset
+
+
+class Counted:
+    """A provider whose fetches and credentials are counted."""
+
+    def __init__(self, provider: Any) -> None:
+        self._provider = provider
+        self.fetches, self.failed = 0, 0
+        self.credentials: set[int] = set()
+
+    def fetch(self) -> Credential:
+        self.fetches += 1
+        try:
+            credential: Credential = self._provider.fetch()
+        except BaseException:
+            self.failed += 1
+            raise
+        self.credentials.add(hash(str(credential.key_id)))
+        return credential
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._provider, name)
+
+
+class Remote:
+    """The stand-in's process."""
+
+    def __init__(self, directory: str, seed: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=stand_in.serve, args=(theirs, directory, seed), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def __call__(self, name: str, *arguments: Any) -> Any:
+        pipe: Connection = self._pipe
+        pipe.send((name, arguments))
+        if not pipe.poll(60):
+            raise TimeoutError(f"the stand-in does not answer: {name}")
+        answer = pipe.recv()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        self._pipe.close()
+        self._process.join(10)
+
+
+@dataclass
+class Result:
+    """What became of one mode. Samples are (seconds, MiB, threads, descriptors)."""
+
+    mode: str
+    seconds: float = 0.0
+    requests: int = 0
+    cancelled: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    first_failures: list[str] = field(default_factory=list)
+    slowest: float = 0.0
+    fetches: int = 0
+    failed_fetches: int = 0
+    credentials: int = 0
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    samples: list[tuple[float, float, int, int]] = field(default_factory=list)
+    left_threads: int = 0
+    left_descriptors: int = 0
+
+    @property
+    def refused(self) -> int:
+        return sum(n for (service, status), n in self.counts.items() if status == "401" and service == "echo")
+
+    def third(self, last: bool, column: int) -> float:
+        part = max(len(self.samples) // 3, 1)
+        return statistics.median(sample[column] for sample in (self.samples[-part:] if last else self.samples[:part]))
+
+
+class Load:
+    """The callers of one mode, and the watchdog that sees whether they get their answers."""
+
+    def __init__(self, signer: OCISigner, url: str, pause: float, seed: int, result: Result) -> None:
+        self._signer, self._url, self._pause, self._seed, self._result = signer, url, pause, seed, result
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+        self.under_way: dict[str, float] = {}
+        self._threads = [threading.Thread(target=self._caller, args=(n,), name=f"caller-{n}") for n in range(THREADS)]
+        self._threads += [
+            threading.Thread(target=anyio.run, args=(self._loop, n), kwargs={"backend": backend}, name=f"loop-{n}")
+            for n, backend in enumerate(BACKENDS)
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.daemon = True
+            thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            while thread.is_alive():
+                thread.join(1)
+                self.watch()
+
+    def watch(self) -> None:
+        """End the process with everybody's stack if a request is stuck."""
+        now = time.monotonic()
+        stuck = [name for name, since in list(self.under_way.items()) if now - since > STUCK]
+        if stuck:
+            resource.setrlimit(resource.RLIMIT_FSIZE, _FILE_SIZE)
+            print(f"deadlock: {', '.join(stuck)} got no answer within {STUCK:.0f} s", file=sys.stderr, flush=True)
+            faulthandler.dump_traceback(all_threads=True)
+            os._exit(2)
+
+    @contextlib.contextmanager
+    def _request(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        self.under_way[name] = started
+        failure = None
+        try:
+            yield
+        except Exception as error:
+            cause = error.__cause__
+            failure = f"{type(error).__name__}: {str(error)[:300]}" + (f" <- {type(cause).__name__}" if cause else "")
+        finally:
+            del self.under_way[name]
+            with self._lock:
+                self._result.requests += 1
+                self._result.slowest = max(self._result.slowest, time.monotonic() - started)
+                if failure is not None:
+                    self._result.failures[re.sub("[0-9A-F]{32}", "…", failure)] += 1
+                    self._result.first_failures.append(f"{started - self._began:.1f} s, {name}")
+
+    def _caller(self, number: int) -> None:
+        library, chance = LIBRARIES[number % len(LIBRARIES)], random.Random(f"{self._seed} thread {number}")
+        name = f"thread {number} with {library.__name__}"
+        while not self._stop.is_set():
+            # A new client now and then: pools and their connections come and go as they do in programs.
+            with library.Client(auth=self._signer, timeout=60) as client:
+                for _ in range(200):
+                    if self._stop.wait(chance.uniform(0, 2 * self._pause)):
+                        return
+                    with self._request(name):
+                        _check(client.request(*_kind(chance), **_body(self._url, chance)))
+
+    async def _loop(self, number: int) -> None:
+        async with anyio.create_task_group() as group:
+            for task in range(TASKS):
+                group.start_soon(self._task, number, task)
+
+    async def _task(self, loop: int, number: int) -> None:
+        library, chance = LIBRARIES[number % len(LIBRARIES)], random.Random(f"{self._seed} task {loop} {number}")
+        name = f"loop {loop} ({BACKENDS[loop]}), task {number} with {library.__name__}"
+        while not self._stop.is_set():
+            async with library.AsyncClient(auth=self._signer, timeout=60) as client:
+                for _ in range(200):
+                    await anyio.sleep(chance.uniform(0, 2 * self._pause))
+                    if self._stop.is_set():
+                        return
+                    limit = chance.uniform(0, 0.02) if chance.random() < 0.02 else None
+                    with self._request(name), anyio.move_on_after(limit) as scope:
+                        _check(await client.request(*_kind(chance), **_body(self._url, chance)))
+                    if scope.cancelled_caught:
+                        with self._lock:
+                            self._result.cancelled += 1
+
+
+def _kind(chance: random.Random) -> tuple[str]:
+    return (chance.choice(["GET", "POST", "POST", "PUT", "DELETE"]),)
+
+
+def _body(url: str, chance: random.Random) -> dict[str, Any]:
+    return {
+        "url": f"{url}/20231130/things/{chance.randrange(1000)}?q=a%20b",
+        "content": b"x" * chance.choice([0, 20, 4000]),
+    }
+
+
+def _check(response: Any) -> None:
+    if response.status_code != 200:
+        raise RuntimeError(f"{response.status_code} {response.text[:200]}")
+
+
+class Schedule:
+    """What happens, and when: the same events in the same order for the same seed."""
+
+    def __init__(self, mode: Mode, remote: Remote, clock: Clock, seed: int, result: Result) -> None:
+        self._mode, self._remote, self._clock, self._result = mode, remote, clock, result
+        self._chance = random.Random(f"{seed} {mode.name}")
+        self._next: dict[str, float] = {}
+        self._full_until: float | None = None
+
+    def step(self, now: float) -> float:
+        """Do what is next; returns in how many seconds to come again."""
+        if self._full_until is not None and now >= self._full_until:
+            resource.setrlimit(resource.RLIMIT_FSIZE, _FILE_SIZE)
+            self._full_until = None
+        events = {name: weight for name, weight in self._mode.events.items() if now >= self._next.get(name, 0.0)}
+        event = self._chance.choices([*events, "calm"], [*events.values(), 3])[0]
+        self._next[event] = now + APART.get(event, 0.0)
+        self._result.events[event] += 1
+        minutes = self._chance.choice([-10, -7, -3, -2, 0, 0, 2, 3, 7, 10])
+        if event in ("rotate", "revoke", "reject", "hang"):
+            self._remote(event)
+        elif event == "refuse":
+            self._remote("refuse", self._chance.uniform(0.1, self._mode.longest_refusal))
+        elif event == "server clock":
+            self._remote("jump", minutes * 60.0)
+        elif event == "own clock":
+            self._clock.offset = minutes * 60.0
+        elif event == "disk full":
+            # No file can be written by this process from now on; what is tried fails half way, as it does on a full disk.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, _FILE_SIZE[1]))
+            self._full_until = now + 12.0
+        return self._chance.uniform(0.2, 0.8)
+
+    def end(self) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, _FILE_SIZE)
+
+
+_FILE_SIZE = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+
+def provider_of(mode: str, told: dict[str, str], clock: Clock) -> Any:
+    options: dict[str, Any] = {"clock": clock, "sleep": lambda seconds: time.sleep(seconds / 10)}
+    if mode == "instance_principal":
+        metadata, federation = f"{told['auth']}/opc/v2", f"{told['auth']}/v1/x509"
+        return InstancePrincipal(metadata_url=metadata, federation_endpoint=federation, **options)
+    if mode == "security_token":
+        return SecurityToken.from_config(config_file=told["config"], auth_endpoint=told["auth"], **options)
+    if mode == "api_key":
+        return APIKey.from_config(config_file=told["config"])
+    os.environ.update({name: value for name, value in told.items() if name.isupper()})
+    return ResourcePrincipal(**options)
+
+
+def run(mode: Mode, remote: Remote, seconds: float, rate: float, seed: int) -> Result:
+    result, clock = Result(mode.name), Clock()
+    before = Counter(remote("counts"))
+    threads, descriptors = threading.active_count(), _descriptors()
+    told = remote("begin", mode.name, mode.lifetime)
+    provider = Counted(provider_of(mode.name, told, clock))
+    signer = OCISigner(provider, clock=clock)
+    load = Load(signer, told["url"], (THREADS + TASKS * len(BACKENDS)) / rate, seed, result)
+    schedule = Schedule(mode, remote, clock, seed, result)
+    load.start()
+    remote("trouble", mode.trouble)
+    started = time.monotonic()
+    next_sample = started
+    next_line = started + 60
+    while (now := time.monotonic()) < started + seconds:
+        load.watch()
+        time.sleep(schedule.step(now))
+        if now >= next_sample:
+            next_sample = now + 1
+            result.samples.append((now - started, _memory(), threading.active_count(), _descriptors()))
+        if now >= next_line and resource.getrlimit(resource.RLIMIT_FSIZE) == _FILE_SIZE:
+            next_line = now + 60
+            print(
+                f"{mode.name}: {now - started:.0f} s, {result.requests} requests, {result.failures.total()} failures",
+                flush=True,
+            )
+    remote("trouble", 0.0)
+    load.stop()
+    schedule.end()
+    remote("end")
+    result.seconds = time.monotonic() - started
+    result.fetches, result.failed_fetches, result.credentials = (
+        provider.fetches,
+        provider.failed,
+        len(provider.credentials),
+    )
+    del signer, load, provider, schedule
+    gc.collect()
+    deadline = time.monotonic() + 45
+    while time.monotonic() < deadline and threading.active_count() > threads:
+        time.sleep(0.1)
+    result.left_threads = threading.active_count() - threads
+    result.left_descriptors = _descriptors() - descriptors
+    result.counts = Counter(remote("counts"))
+    result.counts.subtract(before)
+    return result
+
+
+def _memory() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def verdict(results: list[Result], requests: int, credentials: int) -> list[str]:
+    """What is wrong."""
+    wrong = []
+    if (total := sum(result.requests for result in results)) < requests:
+        wrong.append(f"{total} requests instead of {requests}")
+    if (total := sum(result.credentials for result in results)) < credentials:
+        wrong.append(f"{total} credentials instead of {credentials}")
+    for result in results:
+        if result.failures:
+            wrong.append(f"{result.mode}: {result.failures.total()} failures seen by callers")
+        if unexpected := sum(n for (kind, _), n in result.counts.items() if kind == "unexpected"):
+            wrong.append(f"{result.mode}: {unexpected} requests refused for other reasons than their authentication")
+        if result.left_threads > 0:
+            wrong.append(f"{result.mode}: {result.left_threads} threads left behind")
+        if result.left_descriptors > 2:
+            wrong.append(f"{result.mode}: {result.left_descriptors} descriptors left behind")
+        if (growth := result.third(True, 1) - result.third(False, 1)) > MEMORY:
+            wrong.append(f"{result.mode}: memory grew by {growth:.1f} MiB")
+    return wrong
+
+
+def report(results: list[Result], wrong: list[str], seed: int) -> str:
+    total = Counter[str]()
+    for result in results:
+        total.update(
+            requests=result.requests,
+            refused=result.refused,
+            failures=result.failures.total(),
+            cancelled=result.cancelled,
+        )
+        total.update(credentials=result.credentials, fetches=result.fetches, seconds=round(result.seconds))
+    healed = total["refused"] - sum(
+        n for result in results for failure, n in result.failures.items() if failure.startswith("RuntimeError: 401")
+    )
+    lines = [
+        f"# Soak: {'passed' if not wrong else 'FAILED'}",
+        "",
+        *(f"- **{problem}**" for problem in wrong),
+        f"- {total['seconds'] / 60:.1f} minutes, seed {seed}, Python {sys.version.split()[0]}, "
+        + ", ".join(f"{library.__name__} {library.__version__}" for library in LIBRARIES)
+        + f", {THREADS} threads, loops: {', '.join(BACKENDS)} with {TASKS} tasks each",
+        f"- {total['requests']:,} requests, {total['cancelled']:,} of them cancelled by their callers",
+        f"- {healed:,} answers of 401 healed, **{total['failures']} failures seen by callers**",
+        f"- {total['credentials']:,} credentials, {total['fetches'] / max(total['credentials'], 1):.2f} fetches for each",
+        "- deadlocks: none (the watchdog ends the run with all stacks)",
+        "",
+        "| mode | minutes | requests | 401s | failures | slowest | credentials | fetches (failed) | MiB first third, last | threads | descriptors | left: threads, descriptors |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for result in results:
+        first, last = ([result.third(end, column) for column in (1, 2, 3)] for end in (False, True))
+        lines.append(
+            f"| {result.mode} | {result.seconds / 60:.1f} | {result.requests:,} | {result.refused} | {result.failures.total()} "
+            f"| {result.slowest:.1f} s | {result.credentials} | {result.fetches} ({result.failed_fetches}) "
+            f"| {first[0]:.1f}, {last[0]:.1f} | {first[1]:.0f}, {last[1]:.0f} | {first[2]:.0f}, {last[2]:.0f} "
+            f"| {result.left_threads}, {result.left_descriptors} |"
+        )
+    for result in results:
+        faults = {name: n for (kind, name), n in sorted(result.counts.items()) if kind == "fault" and n}
+        reasons = {
+            name: n for (kind, name), n in sorted(result.counts.items()) if kind in ("401 because", "unexpected") and n
+        }
+        lines += [
+            "",
+            f"**{result.mode}** - events: {_listed(result.events)}; faults: {_listed(faults)}; 401s: {_listed(reasons)}",
+        ]
+        if result.failures:
+            lines += ["", *(f"- {n} times: {failure}" for failure, n in result.failures.most_common(20))]
+            lines += ["", f"When: {'; '.join(result.first_failures[:20])}"]
+    return "\n".join(lines) + "\n"
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--minutes", type=float, default=31.0)
+    parser.add_argument("--requests", type=int, default=200_000, help="at least as many")
+    parser.add_argument("--credentials", type=int, default=500, help="at least as many")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--short", action="store_true", help="80 seconds")
+    parser.add_argument("--mode", choices=[mode.name for mode in MODES], help="this one alone")
+    parser.add_argument("--report", help="a Markdown file to write")
+    options = parser.parse_args()
+    if options.short:
+        options.minutes, options.requests, options.credentials = 80 / 60, 2000, 20
+    modes = [mode for mode in MODES if options.mode in (None, mode.name)]
+    share = sum(mode.share for mode in modes)
+    faulthandler.enable()
+    logging.getLogger("oci_httpx_auth").addHandler(logging.NullHandler())
+    logging.getLogger("oci_httpx_auth").propagate = False
+    results: deque[Result] = deque()
+    with tempfile.TemporaryDirectory() as directory:
+        remote = Remote(directory, options.seed)
+        for mode in modes:
+            seconds = options.minutes * 60 * mode.share / share
+            rate = max(3 * options.requests / (options.minutes * 60), 60.0)
+            results.append(run(mode, remote, seconds, rate, options.seed))
+        remote.close()
+    wrong = verdict(list(results), options.requests, options.credentials)
+    text = report(list(results), wrong, options.seed)
+    print(text)
+    if options.report:
+        Path(options.report).write_text(text, encoding="utf-8")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
