@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import json
 import subprocess
 import sys
@@ -216,7 +217,6 @@ def test_guardrails_ask_a_model_of_their_own(oci: FakeOCI, provider: OCIProvider
         verdict = (await Runner.run(judge, text, run_config=config)).final_output
         return agents.GuardrailFunctionOutput(output_info=verdict, tripwire_triggered=verdict.refused)
 
-    @agents.input_guardrail(run_in_parallel=False)
     async def polite_question(context: Any, agent: Agent[Any], question: Any) -> agents.GuardrailFunctionOutput:
         return await judged(str(question))
 
@@ -224,9 +224,10 @@ def test_guardrails_ask_a_model_of_their_own(oci: FakeOCI, provider: OCIProvider
     async def polite_answer(context: Any, agent: Agent[Any], answer: Any) -> agents.GuardrailFunctionOutput:
         return await judged(str(answer))
 
-    agent = Agent(
-        name="Clerk", model=prefix + GROK, input_guardrails=[polite_question], output_guardrails=[polite_answer]
-    )
+    if "run_in_parallel" not in inspect.signature(agents.InputGuardrail).parameters:
+        pytest.skip("this release of openai-agents asks the judge and the model at once")
+    first = agents.InputGuardrail(polite_question, run_in_parallel=False)
+    agent = Agent(name="Clerk", model=prefix + GROK, input_guardrails=[first], output_guardrails=[polite_answer])
     fine, rude = '{"refused": false, "why": ""}', '{"refused": true, "why": "rude"}'
 
     async def main() -> list[int]:
@@ -459,7 +460,8 @@ def test_a_multi_provider_finds_it_under_its_prefix(oci: FakeOCI, provider: OCIP
     async def main() -> list[str]:
         names = [f"oci/{GROK}", f"oci/responses:{GROK}"]
         results = [await Runner.run(Agent(name="A", model=name), name, run_config=config) for name in names]
-        await multi.aclose()
+        if hasattr(multi, "aclose"):  # since openai-agents 0.14
+            await multi.aclose()
         return [result.final_output for result in results]
 
     assert run(provider, main) == [f"You said: oci/{GROK}", f"You said: oci/responses:{GROK}"]
