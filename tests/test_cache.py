@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -15,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from oci_httpx_auth import Credential, CredentialsUnavailableError, SessionExpiredError
-from oci_httpx_auth._cache import CredentialCache, outcome
+from oci_httpx_auth._cache import CacheStatus, CredentialCache, outcome
 from oci_httpx_auth._waiting import wait, wait_async
 
 from .conftest import Clock, Key, settle
@@ -425,3 +427,246 @@ assert started.wait(20)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+# What people and dashboards see of it, and when exactly things happen.
+
+
+def test_the_log_says_whether_a_failure_matters(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+    """The whole sentence: with nothing in hand, with a credential that lives, at its very end, and without one."""
+
+    def fail(**options: object) -> str:
+        caplog.clear()
+        flight = setup.cache.acquire(**options)  # type: ignore[arg-type]
+        setup.provider.answers.put(CredentialsUnavailableError("down"))
+        if isinstance(flight, Future):
+            wait(flight)
+        settle()
+        (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+        return re.sub(r"\d+\.\d{3} s", "N s", record.getMessage())
+
+    failed = "OCI credential of the test could not be refreshed (N s): down"
+    assert fail() == failed
+    first = setup.obtain("a")
+    assert fail(rejected=first) == f"{failed} - the present one stays in use"
+    setup.clock.now += 3600
+    assert fail() == failed
+    endless = setup.obtain("b", lifetime=None)
+    assert fail(rejected=endless) == f"{failed} - the present one stays in use"
+
+
+def test_a_refresh_is_told_in_one_sentence(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+    """How long what came is valid; and at debug level, that nothing new came."""
+    caplog.set_level(logging.DEBUG, "oci_httpx_auth")
+    first = setup.obtain("a")
+    flight = setup.flight(rejected=first)
+    setup.provider.answers.put(setup.credential("a"))
+    wait(flight)
+    settle()
+    setup.clock.now += 3600
+    setup.obtain("b", lifetime=None)
+    told = [(record.levelname, re.sub(r"\d+\.\d{3} s", "N s", record.getMessage())) for record in caplog.records]
+    assert told == [
+        ("INFO", "OCI credential of the test refreshed in N s, valid for 3600 s"),
+        ("DEBUG", "OCI credential of the test is unchanged (N s)"),
+        ("INFO", "OCI credential of the test refreshed in N s, without expiry"),
+    ]
+
+
+def test_the_status_tells_of_each_refresh(setup: Setup) -> None:
+    """Before the first one, after it, after a failure, and after the next success."""
+    assert setup.cache.status() == CacheStatus(None, None, None, None)
+    setup.obtain("a")
+    begun = setup.clock.now
+    status = setup.cache.status()
+    assert (status.expires_at, status.last_refresh, status.last_error) == (begun + 3600, begun, None)
+    assert status.next_refresh is not None
+    assert begun + 2700 <= status.next_refresh <= begun + 3240
+    setup.clock.now += 3600
+    flight = setup.flight()
+    setup.provider.answers.put(RuntimeError("a secret"))
+    wait(flight)
+    settle()
+    status = setup.cache.status()
+    assert (status.last_refresh, status.last_error) == (begun, "RuntimeError was raised by the provider.")
+    assert status.next_refresh is not None
+    assert setup.clock.now < status.next_refresh <= setup.clock.now + 1
+    setup.obtain("b")
+    status = setup.cache.status()
+    assert (status.last_refresh, status.last_error) == (setup.clock.now, None)
+
+
+def test_the_pauses_between_failures_double(setup: Setup) -> None:
+    """From one second to thirty, each shortened by up to a half, so that processes do not try in step."""
+    setup.obtain("a", lifetime=100_000)
+    setup.clock.now += 90_001
+    for longest in (1, 2, 4, 8, 16, 30, 30):
+        setup.cache.acquire()
+        setup.provider.answers.put(CredentialsUnavailableError("down"))
+        settle()
+        retry_at = setup.cache.status().next_refresh
+        assert retry_at is not None
+        assert longest / 2 <= retry_at - setup.clock.now <= longest
+        setup.clock.now = retry_at
+    setup.cache.acquire()
+    setup.provider.answers.put(setup.credential("b", lifetime=100_000))
+    settle()
+    setup.clock.now += 90_001
+    setup.cache.acquire()
+    setup.provider.answers.put(CredentialsUnavailableError("down"))
+    settle()
+    retry_at = setup.cache.status().next_refresh
+    assert retry_at is not None
+    assert retry_at - setup.clock.now <= 1  # a success begins the count anew
+
+
+def test_a_pause_takes_a_quarter_of_what_is_left_at_most(setup: Setup) -> None:
+    """However many failures there were: forty seconds before the end it is five to ten, and not thirty."""
+
+    def fail() -> float:
+        setup.cache.acquire()
+        setup.provider.answers.put(CredentialsUnavailableError("down"))
+        settle()
+        retry_at = setup.cache.status().next_refresh
+        assert retry_at is not None
+        return retry_at
+
+    for _ in range(20):
+        setup.obtain("a", lifetime=100_000)
+        end = setup.clock.now + 100_000
+        setup.clock.now += 90_001
+        for _ in range(6):
+            setup.clock.now = fail()
+        setup.clock.now = end - 40
+        assert 5 <= fail() - setup.clock.now <= 10
+        setup.clock.now = end
+
+
+def test_the_window_is_a_part_of_the_whole_life(setup: Setup) -> None:
+    """Of a token that was half through its life when it came; without a time of issue, its life begins when it came."""
+    now = setup.clock.now
+    for issued_at, life in ((now - 1800, 3600.0), (None, 1800.0)):
+        windows = []
+        for number in range(40):
+            fetched = Credential(f"{life}-{number}", setup.key.private, expires_at=now + 1800, issued_at=issued_at)
+            current = setup.cache._current
+            flight = setup.flight(rejected=current) if current else setup.flight()
+            setup.provider.answers.put(fetched)
+            wait(flight)
+            next_refresh = setup.cache.status().next_refresh
+            assert next_refresh is not None
+            windows.append((now + 1800 - next_refresh) / life)
+        assert 0.10 <= min(windows) < 0.13
+        assert 0.22 < max(windows) <= 0.25
+
+
+def test_the_likely_cause_comes_first(setup: Setup) -> None:
+    """Then the whole message; and a provider that does not name its source is told by its class."""
+
+    class Refused(CredentialsUnavailableError):
+        status = 503
+
+    flight = setup.flight()
+    setup.provider.answers.put(Refused("It answered 503."))
+    wait(flight)
+    with pytest.raises(CredentialsUnavailableError) as caught:
+        outcome(flight, setup.provider)
+    assert str(caught.value) == (
+        "No valid OCI credential from the test: The auth service has trouble of its own. It is asked again by itself. "
+        "In full: It answered 503."
+    )
+    with pytest.raises(CredentialsUnavailableError, match=r"^No valid OCI credential from object: "):
+        outcome(flight, object())  # type: ignore[arg-type]
+    setup.provider.source = 7  # type: ignore[assignment]
+    with pytest.raises(CredentialsUnavailableError, match=r"^No valid OCI credential from ControlledProvider: "):
+        outcome(flight, setup.provider)
+
+
+# What must be renewed before it ends, also while no request is sent.
+
+
+@pytest.fixture
+def idle(setup: Setup) -> Setup:
+    setup.provider.ends_when_idle = True  # type: ignore[attr-defined]
+    return setup
+
+
+def test_an_alarm_is_set_for_the_moment_of_the_next_refresh(idle: Setup) -> None:
+    """By a daemon thread, and the one before is called off."""
+    idle.obtain("a")
+    first = idle.cache._alarm
+    next_refresh = idle.cache.status().next_refresh
+    assert first is not None
+    assert next_refresh is not None
+    assert first.daemon
+    assert first.interval == pytest.approx(next_refresh - idle.clock.now)
+    idle.clock.now += 3600
+    idle.obtain("b")
+    assert first.finished.is_set()
+    assert idle.cache._alarm is not first
+
+
+def test_an_alarm_rings_without_any_request(idle: Setup) -> None:
+    """A tenth of a second is the least that it waits."""
+    idle.obtain("a", lifetime=0.05)
+    assert idle.cache._alarm is not None
+    assert idle.cache._alarm.interval == 0.1
+    assert idle.provider.started.acquire(timeout=20)
+    assert idle.provider.started.acquire(timeout=20)
+    idle.provider.answers.put(idle.credential("b"))
+    settle()
+    assert idle.provider.fetches == 2
+
+
+def test_a_failure_sets_an_alarm_for_the_next_try_and_the_end_of_a_session_none(idle: Setup) -> None:
+    """What only a person can mend is not tried again."""
+    idle.obtain("a")
+    before = idle.cache._alarm
+    idle.clock.now += 3300
+    idle.cache.acquire()
+    idle.provider.answers.put(CredentialsUnavailableError("down"))
+    settle()
+    again = idle.cache._alarm
+    assert again is not before
+    assert again is not None
+    assert again.interval <= 1
+    again.cancel()
+    idle.clock.now += 60
+    idle.cache.acquire()
+    idle.provider.answers.put(SessionExpiredError("over"))
+    settle()
+    assert idle.cache._alarm is again
+
+
+@pytest.mark.parametrize("lifetime", [None, 3600.0])
+def test_no_alarm_is_set_where_there_is_nothing_to_renew(setup: Setup, lifetime: float | None) -> None:
+    """Neither for a provider that does not ask for it nor for a credential without an end."""
+    if lifetime is None:
+        setup.provider.ends_when_idle = True  # type: ignore[attr-defined]
+    setup.obtain("a", lifetime=lifetime)
+    assert setup.cache._alarm is None
+
+
+def test_an_alarm_for_what_has_ended_is_not_set(idle: Setup) -> None:
+    """Past the end, the next request says what there is to be said."""
+    idle.obtain("a")
+    before = idle.cache._alarm
+    idle.clock.now += 3600
+    flight = idle.flight()
+    idle.provider.answers.put(CredentialsUnavailableError("down"))
+    wait(flight)
+    settle()
+    assert before is not None
+    assert before.finished.is_set()
+    assert idle.cache._alarm is before
+
+
+def test_a_cache_that_is_gone_leaves_no_alarm_behind(idle: Setup) -> None:
+    """Its thread would live for an hour."""
+    idle.obtain("a")
+    alarm = idle.cache._alarm
+    assert alarm is not None
+    settle()
+    del idle.cache
+    gc.collect()
+    assert alarm.finished.is_set()

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,6 +33,8 @@ from oci_httpx_auth import (
     SigningError,
 )
 from oci_httpx_auth.testing import FakeOCI, Fault
+
+from .conftest import Clock
 
 try:
     import httpx2
@@ -548,7 +551,14 @@ def test_a_401_that_stays_reaches_the_caller_untouched_with_one_warning(
     (warning,) = [record for record in caplog.records if record.name == "oci_httpx_auth"]
     message = warning.getMessage()
     assert warning.levelno == logging.WARNING
-    for word in ("401", "POST", "api_key", "profile DEFAULT", response.headers["opc-request-id"], "OCI knows no such API key"):
+    for word in (
+        "401",
+        "POST",
+        "api_key",
+        "profile DEFAULT",
+        response.headers["opc-request-id"],
+        "OCI knows no such API key",
+    ):
         assert word in message
     for name, value in response.request.headers.items():
         assert name != "authorization" or value not in message
@@ -628,3 +638,123 @@ def test_what_is_known_without_io_is_told(signer: OCISigner, oci: FakeOCI) -> No
     assert (bare.mode, bare.region, bare.tenancy, bare.compartment, bare.project) == ("custom", None, None, None, None)
     assert "Bare" in repr(bare)
     assert isinstance(signer._provider, APIKey)
+
+
+# What the flow does and leaves alone, seen from both sides.
+
+
+class Numbered:
+    """A provider of credentials that live an hour by this machine's clock, each another one."""
+
+    source = "the test"
+
+    def __init__(self, oci: FakeOCI, clock: Any) -> None:
+        self.oci, self.clock, self.fetches, self.fails = oci, clock, 0, False
+
+    def fetch(self) -> Credential:
+        self.fetches += 1
+        if self.fails:
+            raise CredentialsUnavailableError("there is none")
+        session = self.oci.add_session(lifetime=1e6)
+        return Credential(f"ST${session.token}", session.private_key, expires_at=self.clock() + 3600)
+
+
+@pytest.fixture
+def numbered(oci: FakeOCI) -> tuple[Numbered, OCISigner, Clock]:
+    clock = Clock()
+    oci.clock = clock
+    provider = Numbered(oci, clock)
+    return provider, OCISigner(provider, clock=clock), clock
+
+
+def refused(request: Any, clock: Clock, offset: float = 0.0) -> Any:
+    """A 401 by a server whose clock is ahead of ours."""
+    return httpx.Response(401, headers={"date": formatdate(clock.now + offset, usegmt=True)}, request=request)
+
+
+def test_a_request_that_is_healed_by_the_clock_keeps_its_credential(
+    oci: FakeOCI, numbered: tuple[Numbered, OCISigner, Clock]
+) -> None:
+    """Two requests and one fetch: once it is accepted, nothing more is done."""
+    provider, signer, _ = numbered
+    oci.clock_offset = -900
+    with httpx.Client(auth=signer) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+    assert [record.status for record in oci.records] == [401, 200]
+    assert provider.fetches == 1
+
+
+def test_a_redirected_401_costs_no_credential(oci: FakeOCI, numbered: tuple[Numbered, OCISigner, Clock]) -> None:
+    """Another credential would not make the first target's signature hold for the second."""
+    provider, signer, _ = numbered
+    oci.fail("echo", Fault(status=307, headers={"location": "/elsewhere"}))
+    with httpx.Client(auth=signer, follow_redirects=True) as client:
+        assert client.get(f"{oci.url}/x").status_code == 401
+    assert provider.fetches == 1
+
+
+def test_a_credential_is_judged_by_the_clock_of_the_host_that_is_asked(
+    oci: FakeOCI, numbered: tuple[Numbered, OCISigner, Clock]
+) -> None:
+    """For a server that is two hours ahead, what has an hour to live by our clock has ended."""
+    provider, signer, clock = numbered
+    first = httpx.Request("GET", f"{oci.url}/x")
+    flow = signer.sync_auth_flow(first)
+    next(flow)
+    flow.send(refused(first, clock, 7200))  # the clock is learned from this
+    flow.close()
+    assert provider.fetches == 1
+    next(signer.sync_auth_flow(httpx.Request("GET", "http://localhost:1/x")))
+    assert provider.fetches == 1
+    next(signer.sync_auth_flow(httpx.Request("GET", f"{oci.url}/x")))
+    assert provider.fetches == 2
+
+
+@pytest.mark.parametrize(("offset", "fetches"), [(0.0, 2), (7200.0, 3)])
+def test_a_replacement_is_judged_by_that_clock_too(
+    oci: FakeOCI, numbered: tuple[Numbered, OCISigner, Clock], offset: float, fetches: int
+) -> None:
+    """What another request has brought meanwhile serves this one, unless it has ended for the server that is asked."""
+    provider, signer, clock = numbered
+    requests = [httpx.Request("GET", f"{host}/x") for host in (oci.url, "http://localhost:1")]
+    flows = [signer.sync_auth_flow(request) for request in requests]
+    for flow in flows:
+        next(flow)
+    flows[1].send(refused(requests[1], clock))
+    assert provider.fetches == 2
+    flows[0].send(refused(requests[0], clock, offset))
+    if offset:  # the first refusal was about the clock
+        flows[0].send(refused(requests[0], clock, offset))
+    assert provider.fetches == fetches
+    for flow in flows:
+        flow.close()
+
+
+def test_why_there_is_no_other_credential_is_in_the_log(
+    oci: FakeOCI, numbered: tuple[Numbered, OCISigner, Clock], caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the words of the provider, with its name."""
+    provider, signer, _ = numbered
+    with httpx.Client(auth=signer) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+        provider.fails = True
+        oci.revoke_tokens()
+        assert client.get(f"{oci.url}/x").status_code == 401
+    assert "No newer credential could be had: No valid OCI credential from the test: there is none" in caplog.text
+
+
+@pytest.mark.parametrize("given", [{}, {"Host": "h.example"}])
+def test_headers_are_the_same_from_both_functions(
+    oci: FakeOCI, numbered: tuple[Numbered, OCISigner, Clock], run: Any, given: dict[str, str]
+) -> None:
+    """Without content an empty one is signed; `Host` comes back if it was given."""
+    _, signer, _ = numbered
+
+    async def main() -> dict[str, str]:
+        return await signer.asigned_headers("POST", f"{oci.url}/x", given)
+
+    headers = signer.signed_headers("POST", f"{oci.url}/x", given)
+    assert run(main) == headers
+    assert headers["content-length"] == "0"
+    assert headers["x-content-sha256"] == "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+    assert headers.get("host") == given.get("Host")
