@@ -25,17 +25,16 @@ class ClockOffsets:
     def offset(self, host: str) -> float:
         return self._offsets.get(host, 0.0) if self._offsets else 0.0
 
-    def now(self, host: str) -> float:
-        """The time as that host sees it, seconds since the epoch."""
-        return self.clock() + self.offset(host)
+    def learn(self, scheme: str, host: str, status: int, date: str | None, *, used: float) -> bool:
+        """Take the offset from a refused request's `Date`. True if it explains the refusal: sign again.
 
-    def learn(self, scheme: str, host: str, status: int, date: str | None) -> bool:
-        """Take the offset from a refused request's `Date`. True if it explains the refusal: sign again."""
+        used: the offset that the request was signed with; another request may have learned a better one since.
+        """
         server = parse_http_date(date)
         if status != 401 or server is None or not (scheme == "https" or is_loopback(host)):
             return False
         offset = server - self.clock()
-        if abs(offset - self.offset(host)) < _SIGNIFICANT:
+        if abs(offset - used) < _SIGNIFICANT:
             return False
         if host not in self._offsets and len(self._offsets) >= 1024:
             self._offsets.clear()  # bounded, whatever number of hosts a long-lived process meets

@@ -81,12 +81,12 @@ class AuthService:
         spent, pause, corrected = 0.0, _FIRST_PAUSE, False
         while True:
             failure: CredentialsUnavailableError | ServiceUnreachable | InvalidTokenError
-            started = time.monotonic()
+            started, offset = time.monotonic(), self._offsets.offset(target.host)
             try:
                 answer = exchange(
                     method,
                     url,
-                    headers=self._headers(method, target, content, credential, headers or {}, sign_host),
+                    headers=self._headers(method, target, content, credential, headers or {}, sign_host, offset),
                     content=content,
                     timeout=max(min(deadline - spent, _ATTEMPT), 0.1),
                     direct=direct,
@@ -103,7 +103,7 @@ class AuthService:
                 if (
                     credential
                     and not corrected
-                    and self._offsets.learn(target.scheme, target.host, answer.status, date)
+                    and self._offsets.learn(target.scheme, target.host, answer.status, date, used=offset)
                 ):
                     corrected = True
                     spent += time.monotonic() - started
@@ -147,13 +147,14 @@ class AuthService:
         credential: Credential | None,
         extra: Mapping[str, str],
         sign_host: bool,
+        offset: float,
     ) -> dict[bytes, bytes]:
         headers = {b"accept": b"application/json", b"host": target.netloc}
         if method == "POST":
             headers[b"content-type"] = b"application/json"
         headers.update((name.lower().encode(), value.encode()) for name, value in extra.items())
         if credential is not None:
-            now = self._offsets.now(target.host)
+            now = self.clock() + offset
             digest = content_digest(content)
             headers |= sign(
                 method, target.raw_path, headers, len(content), digest, credential, now, sign_host=sign_host

@@ -203,7 +203,8 @@ class OCISigner(_Auth):
     def _steps(self, request: Any, length: int, digest: bytes | None) -> Generator[Any, Any, None]:
         """The whole conversation, free of I/O: yields futures to wait for, and requests to send for their response.
 
-        A 401 is answered by correcting the clock and by replacing the credential, each at most once.
+        A 401 is answered by correcting the clock, at most once, and by replacing the credential, at most twice: the
+        first replacement may be as old as the cause, since its fetch can have been under way before.
         """
         url = request.url
         self._check_transport(url.scheme, url.host)
@@ -212,29 +213,32 @@ class OCISigner(_Auth):
             yield acquired
             acquired = outcome(acquired, self._provider)
         credential = acquired
-        yield from self._sign(request, length, digest, credential)
+        offset = self._clocks.offset(url.host)
+        yield from self._sign(request, length, digest, credential, offset)
         response = yield request
         if response.status_code != 401:
             return
-        corrected = replaced = False
+        corrected, replacements = False, 0
         problem = None
         while response.status_code == 401 and not _was_redirected(response):
-            if not corrected and self._clocks.learn(url.scheme, url.host, 401, response.headers.get("date")):
+            date = response.headers.get("date")
+            if not corrected and self._clocks.learn(url.scheme, url.host, 401, date, used=offset):
                 corrected = True
                 log.info(
                     "The clock of %s is %+.0f s from ours; its requests are dated accordingly.",
                     url.host,
                     self._clocks.offset(url.host),
                 )
-            elif not replaced:
-                replaced = True
+            elif replacements < 2:
+                replacements += 1
                 newer, problem = yield from self._replace(credential, url.host)
                 if newer is credential:
                     break
                 credential = newer
             else:
                 break
-            yield from self._sign(request, length, digest, credential)
+            offset = self._clocks.offset(url.host)
+            yield from self._sign(request, length, digest, credential, offset)
             response = yield request
         if response.status_code == 401:
             self._explain_refusal(response, credential, problem)
@@ -251,7 +255,7 @@ class OCISigner(_Auth):
             return rejected, str(error)
 
     def _sign(
-        self, request: Any, length: int, digest: bytes | None, credential: Credential
+        self, request: Any, length: int, digest: bytes | None, credential: Credential, offset: float
     ) -> Generator[Any, Any, None]:
         """Compute all headers, then set them all at once."""
         url, raw = request.url, request.headers.raw
@@ -259,7 +263,7 @@ class OCISigner(_Auth):
         present.setdefault(b"host", url.netloc)
         # A client may put another target on the wire than the URL's, such as the `*` of OPTIONS.
         target = request.extensions.get("target", url.raw_path)
-        arguments = request.method, target, present, length, digest, credential, self._clocks.now(url.host)
+        arguments = request.method, target, present, length, digest, credential, self._clocks.clock() + offset
         if getattr(credential.private_key, "blocking", False):
             work = in_thread(partial(sign, *arguments), "oci-signature")
             yield work
