@@ -34,7 +34,7 @@ STYLE = """
 def draw(traces: dict[str, dict[str, Any]], lifetime: float) -> str:
     """A lane for each library; a stroke wherever its loop ran."""
     first = lifetime * 0.55
-    seconds = max(trace["refusals"] for trace in traces.values()) + 1.3 - first
+    seconds = max(trace["refusals"] for trace in traces.values()) + 2.4 - first
     height = TOP + LANE * len(traces) + 26
 
     def x(moment: float) -> float:
@@ -46,7 +46,7 @@ def draw(traces: dict[str, dict[str, Any]], lifetime: float) -> str:
         'aria-label="An event loop\'s heartbeat while a credential is refreshed and while two 401s meet">',
         f"<style>{STYLE}</style>",
         f'<text x="{LEFT}" y="20" class="title">One event loop, asked to beat every millisecond</text>',
-        f'<text x="{x(lifetime * 0.75):.0f}" y="44" class="note">the credential is refreshed (500 ms of federation)</text>',
+        f'<text x="{x(lifetime * 0.69):.0f}" y="44" class="note">the credential is refreshed</text>',
         f'<text x="{x(refusals):.0f}" y="44" class="note">two 401s meet</text>',
     ]
     for number, (name, trace) in enumerate(traces.items()):
@@ -75,8 +75,7 @@ def draw(traces: dict[str, dict[str, Any]], lifetime: float) -> str:
                     f'<text x="{middle:.0f}" y="{base - 13}" text-anchor="middle" class="gap-text">{label}</text>'
                 )
     bottom = TOP + LANE * len(traces)
-    for moment in (lifetime * 0.75, refusals):
-        parts.append(f'<line x1="{x(moment):.1f}" x2="{x(moment):.1f}" y1="50" y2="{bottom - 20}" class="mark"/>')
+    parts.append(f'<line x1="{x(refusals):.1f}" x2="{x(refusals):.1f}" y1="50" y2="{bottom - 20}" class="mark"/>')
     parts.append(
         f'<text x="{LEFT}" y="{bottom + 10}" class="note">Each stroke: the loop ran. Red: it stood still, and every other '
         "connection of the program with it.</text>"

@@ -370,7 +370,7 @@ class Benchmark:
 
         turns = {"none": turn(who[OURS], "none"), "late": turn(who[OURS], "late")}
         turns |= {name: turn(worker, "ahead") for name, worker in who.items()}
-        found = self.rounds(1 if self.quick else 3, turns)
+        found = self.rounds(1 if self.quick else 2, turns)
         none = found["none"]
         for mode, what in ((OURS, "refresh ahead"), ("late", "no refresh ahead")):
             cells = {OURS: found[mode]}
