@@ -334,7 +334,7 @@ def test_metadata_that_does_not_serve_is_explained(platform: Platform) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "message"),
     [
-        ("region", b"not a region!", "names no region"),
+        ("region", b"not a region!", "is not a region"),
         ("region", b"\xff\xfe", "without text"),
         ("cert.pem", b"nonsense", "certificate cannot be read"),
         ("key.pem", b"nonsense", "does not hold a private key"),
@@ -351,6 +351,18 @@ def test_nonsense_in_the_metadata_is_named(platform: Platform, path: str, body: 
     read = partial(provider.known_region, deadline=0.2) if path == "region" else provider.fetch
     with pytest.raises(CredentialsUnavailableError, match=message):
         read()
+
+
+@pytest.mark.parametrize("path", ["region", "cert.pem", "key.pem", "intermediate.pem"])
+def test_nonsense_that_passes_is_asked_for_again(platform: Platform, path: str) -> None:
+    """A busy metadata service answers with a page for people, once."""
+    provider = platform.become("instance_principal")
+    pages = [b"<html>busy</html>"]
+    platform.oci.fault_source = lambda service, record: (
+        Fault(status=200, body=pages.pop()) if record.target.endswith(path) and pages else None
+    )
+    assert provider.fetch().key_id.startswith("ST$")
+    assert not pages
 
 
 def test_a_region_that_nobody_knows_gets_its_realm_from_the_instance(tmp_path: Path, monkeypatch: Any) -> None:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from .._config import environment
 from .._credential import Credential, Recipe, pickled_as
-from .._errors import CredentialsUnavailableError, InvalidKeyError
+from .._errors import CredentialsUnavailableError, OCIAuthError
 from .._exchange import AuthService, ServiceRefused
 from .._http import Answer, ServiceUnreachable
 from .._keys import generate_private_key, load_private_key, public_key_text
@@ -47,8 +47,10 @@ class Metadata:
         self._given = url
         self._service = service
 
-    def read(self, path: str, **options: Any) -> str:
+    def read(self, path: str, check: Callable[[str], Any] = bool, **options: Any) -> str:
         """The text at this path, stripped.
+
+        check: raises a `ValueError` or an `OCIAuthError` for a text of no use, which is then asked for again.
 
         Raises `CredentialsUnavailableError`, with a hint that this only works on OCI.
         """
@@ -59,7 +61,7 @@ class Metadata:
                     "GET",
                     f"{base}{path}",
                     None,
-                    parse=_text,
+                    parse=partial(_text, check),
                     headers={"authorization": "Bearer Oracle"},
                     retried=_BOOTING,
                     direct=True,
@@ -132,7 +134,7 @@ class InstancePrincipal:
                 f"The instance's certificate names tenancy {tenancy}, and before it named {self.tenancy}. "
                 "An instance does not change its tenancy; restart the program if this is meant."
             )
-        intermediate = self.metadata.read("/identity/intermediate.pem")
+        intermediate = self.metadata.read("/identity/intermediate.pem", _certificate)
         session_key = generate_private_key()
         # SHA-256 as the Go and Java SDKs have it; the Python SDK's SHA-1 form is older, and accepted as well.
         digest = hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest().hex(":")
@@ -153,11 +155,7 @@ class InstancePrincipal:
     def known_region(self, **options: Any) -> str:
         """The instance's region, asked for once. Raises `CredentialsUnavailableError`."""
         if self.region is None:
-            text = self.metadata.read("/instance/region", **options)
-            try:
-                self.region = region_id(text)
-            except ValueError as error:
-                raise CredentialsUnavailableError(f"The instance metadata service names no region: {error}") from None
+            self.region = region_id(self.metadata.read("/instance/region", region_id, **options))
         return self.region
 
     def regional_auth_endpoint(self) -> str:
@@ -184,12 +182,8 @@ class InstancePrincipal:
     def _leaf(self) -> tuple[x509.Certificate, RSAPrivateKey]:
         """Certificate and key as one: a rotation between the two requests would mix them."""
         for last in (False, False, True):
-            certificate = _certificate(self.metadata.read("/identity/cert.pem"))
-            pem = self.metadata.read("/identity/key.pem")
-            try:
-                private_key = load_private_key(pem, None, "The instance's private key")
-            except InvalidKeyError as error:
-                raise CredentialsUnavailableError(str(error)) from None
+            certificate = _certificate(self.metadata.read("/identity/cert.pem", _certificate))
+            private_key = _key(self.metadata.read("/identity/key.pem", _key))
             if certificate.public_key() == private_key.public_key() or last:
                 break
         return certificate, private_key
@@ -216,13 +210,17 @@ class InstancePrincipal:
         return "<InstancePrincipal>"
 
 
-def _text(answer: Answer, _: float) -> str:
+def _text(check: Callable[[str], Any], answer: Answer, _: float) -> str:
     try:
         text = answer.content.decode().strip()
     except UnicodeDecodeError:
         text = ""
     if not text:
         raise ServiceRefused("The instance metadata service answered without text.")
+    try:
+        check(text)
+    except (ValueError, OCIAuthError) as error:
+        raise ServiceRefused(f"The instance metadata service answered with something else: {error}") from None
     return text
 
 
@@ -233,6 +231,10 @@ def _certificate(pem: str) -> x509.Certificate:
         return x509.load_pem_x509_certificate(pem.encode())
     except ValueError:
         raise CredentialsUnavailableError("The instance's certificate cannot be read; it is not PEM.") from None
+
+
+def _key(pem: str) -> RSAPrivateKey:
+    return load_private_key(pem, None, "The instance's private key")
 
 
 def _tenancy(certificate: x509.Certificate) -> str:
