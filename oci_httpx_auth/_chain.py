@@ -103,7 +103,7 @@ def _by_mode(
     mode: str, named_by: str, profile: str | None, config_file: ConfigFile, clock: Clock
 ) -> CredentialProvider:
     if mode == "api_key":
-        if profile is None and config_file is None and not config_path().exists():
+        if profile is None and config_file is None and not os.path.exists(config_path()):
             return APIKey.from_env()
         return APIKey.from_config(profile, config_file)
     if mode == "security_token":
@@ -121,7 +121,7 @@ def _from_profile(profile: str | None, config_file: ConfigFile, clock: Clock) ->
     """The profile's credentials, or why there are none: a missing file, or one without the profile nobody asked for."""
     path, name = config_path(config_file), profile_name(profile)
     asked_for = config_file or profile or name != DEFAULT_PROFILE or environment(("OCI_CLI_CONFIG_FILE",))
-    if not asked_for and not path.exists():
+    if not asked_for and not os.path.exists(path):
         return f"config file {path}: it does not exist"
     try:
         loaded = load_profile(name, path)

@@ -18,6 +18,11 @@ DEFAULT_PROFILE = "DEFAULT"
 # The SDK's notion of an OCID: five or more parts, joined by dots (colons in very old ones).
 _OCID = re.compile(r"[0-9A-Za-z_-]+(?:[.:][0-9A-Za-z_-]*){3,}[.:][0-9A-Za-z_-]+")
 _FINGERPRINT = re.compile(r"(?:[0-9a-f]{2}:){15}[0-9a-f]{2}")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
+_MAX_CONFIG = 256 * 1024  # bytes; a profile is some 500
+# The time that configparser takes for a line grows with the square of its blanks.
+_BLANKS = re.compile(r"[^\S\n]{100}")
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Profile:
 
     @property
     def label(self) -> str:
-        return f"profile {self.name} of {self.path}"
+        return f"profile {_brief(self.name)} of {self.path}"
 
     @property
     def is_session(self) -> bool:
@@ -88,12 +93,12 @@ def config_path(config_file: str | os.PathLike[str] | None = None) -> Path:
     if explicit:
         return Path(os.path.expanduser(explicit))
     default = Path(os.path.expanduser("~/.oci/config"))
-    if default.exists():
+    if os.path.exists(default):  # unlike Path.exists, never an error
         return default
     if os.environ.get("OCI_CONFIG_FILE"):
         return Path(os.path.expanduser(os.environ["OCI_CONFIG_FILE"]))
     legacy = Path(os.path.expanduser("~/.oraclebmc/config"))
-    return legacy if legacy.exists() else default
+    return legacy if os.path.exists(legacy) else default
 
 
 def profile_name(profile: str | None = None) -> str:
@@ -104,11 +109,14 @@ def profile_name(profile: str | None = None) -> str:
 def load_profile(profile: str | None = None, config_file: str | os.PathLike[str] | None = None) -> Profile:
     """Read one profile. Raises `ConfigError`: no such file, a line that cannot be read, no such profile."""
     path, name = config_path(config_file), profile_name(profile)
-    data = read_small_file(path, "The OCI config file")
+    data = read_small_file(path, "The OCI config file", limit=_MAX_CONFIG)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"The OCI config file {path} is not UTF-8 text. Save it as UTF-8.") from None
+    if blanks := _BLANKS.search(text):
+        line = text.count("\n", 0, blanks.start()) + 1
+        raise ConfigError(f"The OCI config file {path} has 100 blanks or more in a row, in line {line}. Remove them.")
     parser = configparser.ConfigParser(interpolation=None, default_section=DEFAULT_PROFILE)
     # Read a second time with DEFAULT as a section like any other: what does each profile set itself?
     flat = configparser.ConfigParser(interpolation=None, default_section="", strict=False)
@@ -117,13 +125,15 @@ def load_profile(profile: str | None = None, config_file: str | os.PathLike[str]
         flat.read_string(text)
     except configparser.Error as error:
         # Neither quoted nor chained: the parser's message repeats the line, which may hold a passphrase.
-        raise ConfigError(f"The OCI config file {path} cannot be read: {_parse_problem(error)}. Correct the file.") from None
+        raise ConfigError(
+            f"The OCI config file {path} cannot be read: {_parse_problem(error)}. Correct the file."
+        ) from None
     if not flat.has_section(name):
         raise _no_profile(name, path, flat.sections())
     values = dict(parser.defaults()) if name == DEFAULT_PROFILE else dict(parser.items(name))
     if "key_content" in values:
         raise ConfigError(
-            f"Profile {name} of {path} has a key_content. A private key does not belong in the config file: "
+            f"Profile {_brief(name)} of {path} has a key_content. A private key does not belong in the config file: "
             "put it into a file of its own, mode 0600, and name that in key_file."
         )
     return Profile(name=name, path=path, values=values, own=frozenset(flat.options(name)))
@@ -157,6 +167,15 @@ def check_region(value: str | None, what: str) -> str | None:
         raise ConfigError(f"{what}: {shown(value)} is not a region. A region looks like 'us-chicago-1'.") from None
 
 
+def check_header(value: str, what: str) -> str:
+    """Raises `ConfigError` if an HTTP header cannot carry the value, which is not shown."""
+    if not _HEADER_VALUE.fullmatch(value):
+        raise ConfigError(
+            f"{what} has characters that an HTTP header cannot carry: line breaks, control or non-ASCII ones."
+        )
+    return value
+
+
 def environment(names: Iterable[str]) -> str | None:
     """The first of these variables that has a value."""
     return next((value for name in names if (value := os.environ.get(name, "").strip())), None)
@@ -175,17 +194,25 @@ def join(names: Iterable[str]) -> str:
 
 
 def _no_profile(name: str, path: Path, sections: list[str]) -> ProfileNotFoundError:
-    there = f"It has {join(sections)}" if sections else "It has no profile at all"
-    return ProfileNotFoundError(f"There is no profile {name} in {path}. {there}; names are case-sensitive.")
+    listed = [_brief(section) for section in sections[:20]]
+    if len(sections) > len(listed):
+        listed.append(f"{len(sections) - len(listed)} more")
+    there = f"It has {join(listed)}" if listed else "It has no profile at all"
+    return ProfileNotFoundError(f"There is no profile {_brief(name)} in {path}. {there}; names are case-sensitive.")
+
+
+def _brief(name: str) -> str:
+    """A profile's or key's name as it may stand in an error."""
+    return name if len(name) <= 100 and name.isprintable() else shown(name)
 
 
 def _parse_problem(error: configparser.Error) -> str:
     if isinstance(error, configparser.MissingSectionHeaderError):
         return f"line {error.lineno} stands before the first [PROFILE] line"
     if isinstance(error, configparser.DuplicateSectionError):
-        return f"profile {error.section} is defined twice (line {error.lineno})"
+        return f"profile {_brief(error.section)} is defined twice (line {error.lineno})"
     if isinstance(error, configparser.DuplicateOptionError):
-        return f"{error.option} stands twice in profile {error.section} (line {error.lineno})"
+        return f"{_brief(error.option)} stands twice in profile {_brief(error.section)} (line {error.lineno})"
     if isinstance(error, configparser.ParsingError) and error.errors:
         return f"line {error.errors[0][0]} is neither a [PROFILE] line, a comment, nor key=value"
     return "its syntax is wrong"

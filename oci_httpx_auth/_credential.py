@@ -20,6 +20,7 @@ _KEY_ID = re.compile(r"[\x21\x23-\x7e]+")  # printable ASCII without space and d
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # "token" of RFC 9110, section 5.6.2
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _MAX_TOKEN = 64 * 1024  # characters; OCI's tokens are 1 to 3 kB, a header of this size no server takes
+_END_OF_TIME = 253402300800  # seconds; no date beyond the year 9999
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Credential:
     clock_offset: how many seconds the issuer's clock was ahead of ours when the issuer handed this credential
         over; `None` when it came from elsewhere, e.g. from a file.
 
-    Raises `SigningError` for a key id or header that cannot stand in an HTTP header.
+    Raises `SigningError` for a key id or header that cannot stand in an HTTP header, and for a time that is none.
     Its repr shows neither key id nor headers, since both can hold a token.
     """
 
@@ -50,6 +51,11 @@ class Credential:
                 "The credential's key id is empty or has characters that an HTTP header cannot carry "
                 "(spaces, quotes, line breaks, non-ASCII); check the OCIDs, the fingerprint or the token it is made of."
             )
+        for name in ("expires_at", "issued_at", "clock_offset"):
+            moment = getattr(self, name)
+            # Infinities, NaN and absurd numbers must not reach the refresh schedule.
+            if moment is not None and not (-_END_OF_TIME < moment < _END_OF_TIME):
+                raise SigningError(f"The credential's {name} is not a point in time; None stands for none.")
         headers = {name.lower(): Hidden(value) for name, value in self.headers.items()}
         for name, value in headers.items():
             if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
@@ -117,12 +123,16 @@ def parse_security_token(token: str, source: str) -> SecurityTokenClaims:
     Raises `InvalidTokenError`.
     """
     if len(token) > _MAX_TOKEN:
-        raise InvalidTokenError(f"{source} holds {len(token)} characters, far more than any OCI security token has.")
+        raise InvalidTokenError(f"{source} holds {len(token)} characters; a security token has {_MAX_TOKEN} at most.")
     parts = token.split(".")
     if len(parts) != 3 or not all(parts[:2]):
         raise InvalidTokenError(
             f"{source} is not a security token: a token is three base64url texts joined by dots. "
             "Check that it names the token itself, not a key or a config file."
+        )
+    if not _KEY_ID.fullmatch(token):
+        raise InvalidTokenError(
+            f"{source} is not a security token: it has blanks or other characters that no token has."
         )
     claims = _json_segment(parts[1], source)
     expires_at = _seconds(claims, "exp", source)
@@ -187,8 +197,7 @@ def _seconds(claims: Mapping[str, Any], name: str, source: str) -> float | None:
     value = claims.get(name)
     if value is None:
         return None
-    # No date beyond the year 9999: infinities, NaN and absurd numbers must not reach the refresh schedule.
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 253402300800:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _END_OF_TIME:
         raise InvalidTokenError(f"{source} is a token whose {name!r} is not a point in time; obtain a new one.")
     return float(value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 
 from ._errors import ConfigError
 
@@ -15,6 +16,10 @@ def read_small_file(path: str | os.PathLike[str], what: str, *, limit: int = 1 <
     """
     resolved = os.path.expanduser(path)
     try:
+        mode = os.stat(resolved).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            # A pipe would be waited for, and be empty when the file is read again.
+            raise ConfigError(f"{what} is a pipe or a device: {resolved}. Give the path of an ordinary file.")
         with open(resolved, "rb") as file:
             data = file.read(limit + 1)
     except FileNotFoundError:

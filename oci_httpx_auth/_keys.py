@@ -20,6 +20,8 @@ _PEM = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", r
 
 _PADDING, _SHA256 = PKCS1v15(), SHA256()
 
+_MAX_PEM = 64 * 1024  # bytes; the largest key has 13,000
+MAX_KEY_BITS = 16384  # what OpenSSL verifies; signing with a larger key takes seconds, then minutes
 MIN_KEY_BITS = 2048  # OCI takes nothing below: "Required Keys and OCIDs" in Oracle's documentation
 
 
@@ -31,11 +33,14 @@ def load_private_key(pem: bytes | str, passphrase: bytes | str | None, source: s
 
     Raises `InvalidKeyError` that says what was found instead.
     """
-    data = pem.encode(errors="surrogateescape") if isinstance(pem, str) else pem
-    data = data.strip().removeprefix(b"\xef\xbb\xbf")
-    secret = passphrase.encode(errors="surrogateescape") if isinstance(passphrase, str) else passphrase
+    data = (_bytes(pem) or b"").strip().removeprefix(b"\xef\xbb\xbf")
+    secret = _bytes(passphrase)
     if not data:
         raise InvalidKeyError(f"{source} is empty. It should hold a private key in PEM form.")
+    if len(data) > _MAX_PEM:
+        raise InvalidKeyError(
+            f"{source} is larger than {_MAX_PEM} bytes, as no private key is. It is surely something else."
+        )
     try:
         key = _load(data, secret)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -49,6 +54,10 @@ def load_private_key(pem: bytes | str, passphrase: bytes | str | None, source: s
     if key.key_size < MIN_KEY_BITS:
         raise InvalidKeyError(
             f"{source} is an RSA key of {key.key_size} bits; OCI takes {MIN_KEY_BITS} bits or more. Create a new key."
+        )
+    if key.key_size > MAX_KEY_BITS:
+        raise InvalidKeyError(
+            f"{source} is an RSA key of {key.key_size} bits, too large to sign with: at most {MAX_KEY_BITS}. Create a new key."
         )
     if not _signs(key):
         raise InvalidKeyError(f"{source} is damaged: its numbers do not belong together. Copy the key again.")
@@ -77,6 +86,15 @@ def public_key_der(key: RSAPrivateKey | RSAPublicKey) -> bytes:
 def public_key_text(key: RSAPrivateKey | RSAPublicKey) -> str:
     """The public key as auth services want it: a PEM text's body, without its first and last line, on one line."""
     return base64.b64encode(public_key_der(key)).decode()
+
+
+def _bytes(text: bytes | str | None) -> bytes | None:
+    if not isinstance(text, str):
+        return text
+    try:
+        return text.encode(errors="surrogateescape")  # from the environment: bytes that are no UTF-8
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogatepass")
 
 
 def _load(data: bytes, secret: bytes | None) -> object:

@@ -14,7 +14,7 @@ except ImportError as error:
         "oci_httpx_auth.openai needs the openai package. Install it with: pip install 'oci-httpx-signer[openai]'"
     ) from error
 
-from ._config import environment
+from ._config import check_header, environment
 from ._credential import CredentialProvider
 from ._errors import ConfigError
 from ._regions import inference_endpoint
@@ -133,6 +133,10 @@ def _create(
             "OCI Generative AI needs to know the compartment or the project of a request. Pass compartment_id or "
             "project_id, or set OCI_COMPARTMENT_ID or OCI_PROJECT_ID."
         )
+    values = {"compartment_id": compartment, "project_id": project, "conversation_store_id": conversation_store_id}
+    for name, value in values.items():
+        if value:
+            check_header(value, name)
     headers: dict[str, str] = {}
     if compartment:
         # The second name is the service's older one; Oracle's own client sends both.

@@ -134,6 +134,20 @@ def ssh_public(world: World) -> bytes:
     )
 
 
+def huge_key(bits: int) -> bytes:
+    """An RSA key of made-up numbers, as no tool would make one."""
+
+    def field(tag: int, content: bytes) -> bytes:
+        size = len(content).to_bytes(4, "big").lstrip(b"\0") or b"\0"
+        head = size if len(content) < 128 else bytes([0x80 + len(size)]) + size
+        return bytes([tag]) + head + content
+
+    numbers = (0, 2**bits - 1, 65537, 2**bits - 3, *[2 ** (bits // 2) - 1] * 5)
+    integers = b"".join(field(2, number.to_bytes(number.bit_length() // 8 + 1, "big")) for number in numbers)
+    body = base64.encodebytes(field(0x30, integers))
+    return b"-----BEGIN RSA PRIVATE KEY-----\n" + body + b"-----END RSA PRIVATE KEY-----\n"
+
+
 Case = tuple[str, Callable[[World], object], type[OCIAuthError], tuple[str, ...]]
 
 CASES: list[Case] = [
@@ -142,6 +156,9 @@ CASES: list[Case] = [
     ("config file that is a directory", lambda w: OCISigner(config_file=w.directory), ConfigError, ("is a directory", "Give the path of a file")),
     ("config file that is not UTF-8", lambda w: w.profile(b"[DEFAULT]\nuser=\xff\xfe"), ConfigError, ("config", "not UTF-8", "Save it")),
     ("config file of two megabytes", lambda w: w.profile(b"#" * (2 << 20)), ConfigError, ("config", "larger than")),
+    ("config file with a thousand blanks in a line", lambda w: w.profile("[DEFAULT]\nx" + " " * 1000 + "y\n"), ConfigError, ("config", "100 blanks", "line 2")),
+    ("profile name of a thousand characters", lambda w: OCISigner(config_file=w.config("[A]\nx=1\n"), profile="x" * 1000), ProfileNotFoundError, ("x…'", "It has A")),
+    ("profile that is not among a hundred", lambda w: OCISigner(config_file=w.config("".join(f"[P{n}]\nx=1\n" for n in range(100)))), ProfileNotFoundError, ("P19", "80 more")),
     ("key before the first section", lambda w: w.profile("user=x\n"), ConfigError, ("config", "line 1", "[PROFILE]")),
     ("line that is no assignment", lambda w: w.profile(f"[DEFAULT]\npass_phrase {PASSPHRASE}\n"), ConfigError, ("config", "line 2", "key=value")),
     ("section that stands twice", lambda w: w.profile("[A]\nx=1\n[A]\nx=1\n"), ConfigError, ("profile A", "twice", "line 3")),
@@ -171,6 +188,9 @@ CASES: list[Case] = [
     ("empty key file", lambda w: w.keyed(""), InvalidKeyError, ("key_file of profile DEFAULT", "empty")),
     ("key file with something else", lambda w: w.keyed("hello"), InvalidKeyError, ("key_file of profile DEFAULT", "BEGIN PRIVATE KEY")),
     ("key file of two megabytes", lambda w: w.keyed(b"x" * (2 << 20)), ConfigError, ("key_file of profile DEFAULT", "larger than")),
+    ("key file of seventy kilobytes", lambda w: w.keyed(b"x" * 70_000), InvalidKeyError, ("key_file of profile DEFAULT", "larger than 65536 bytes")),
+    ("RSA key of 16392 bits", lambda w: w.keyed(huge_key(16392)), InvalidKeyError, ("16392 bits", "at most 16384")),
+    ("key text that no system has", lambda w: w.api_key(key_file=None, private_key="\ud800"), InvalidKeyError, ("private_key", "PEM")),
     ("damaged key", lambda w: w.keyed("\n".join(w.key.pem().splitlines()[:5] + w.key.pem().splitlines()[9:])), InvalidKeyError, ("key_file of profile DEFAULT", "damaged", "Copy the key again")),
     ("public key", lambda w: w.keyed(w.key.public_pem()), InvalidKeyError, ("is a public key", "signed with the private key", "oci_api_key.pem")),
     ("SSH public key", lambda w: w.keyed(ssh_public(w)), InvalidKeyError, ("is a public key", "private key")),
@@ -203,7 +223,8 @@ CASES: list[Case] = [
     ("token without an expiry", lambda w: w.session(w.token(exp=None)), InvalidTokenError, ("security_token_file", "'exp'", "obtain a new one")),
     ("token that expires at a text", lambda w: w.session(w.token(exp="soon")), InvalidTokenError, ("security_token_file", "'exp'", "point in time")),
     ("token that expires at infinity", lambda w: w.session(w.token(exp=float("inf"))), InvalidTokenError, ("security_token_file", "'exp'", "point in time")),
-    ("token of a hundred kilobytes", lambda w: w.session("e30." + "x" * 100_000 + ".e30"), InvalidTokenError, ("security_token_file", "characters")),
+    ("token of a hundred kilobytes", lambda w: w.session("e30." + "x" * 100_000 + ".e30"), InvalidTokenError, ("security_token_file", "100008 characters", "65536 at most")),
+    ("token with a line break in it", lambda w: w.session(w.token() + "\r\nx: y"), InvalidTokenError, ("security_token_file", "blanks", "oci session authenticate")),
     ("token of another key", lambda w: w.session(w.token(w.other)), InvalidTokenError, ("security_token_file", "different sessions", "oci session authenticate")),
     ("session key that was never written", lambda w: w.session(key_file="Update_private_key_path"), ConfigError, ("key_file of profile DEFAULT", "Update_private_key_path")),
     # The chain and the signer
@@ -217,6 +238,8 @@ CASES: list[Case] = [
     ("a URL that is none", lambda w: OCISigner(w.api_key()).signed_headers("GET", "https://[::1/"), SigningError, ("cannot be signed",)),
     ("a key id with a line break", lambda w: Credential(key_id="a\r\nx: y", private_key=w.key.private), SigningError, ("key id", "check the OCIDs")),
     ("a key id with a quote", lambda w: Credential(key_id='a"b', private_key=w.key.private), SigningError, ("key id", "quotes")),
+    ("a credential that ends at no time", lambda w: Credential(key_id="k", private_key=w.key.private, expires_at=float("nan")), SigningError, ("expires_at", "not a point in time")),
+    ("a credential that ends beyond all time", lambda w: Credential(key_id="k", private_key=w.key.private, expires_at=10**400), SigningError, ("expires_at", "not a point in time")),
     ("an extra header with a line break", lambda w: Credential(key_id="k", private_key=w.key.private, headers={"x": "a\r\nb: c"}), SigningError, ("'x'", "HTTP cannot carry")),
     ("an extra header with a bad name", lambda w: Credential(key_id="k", private_key=w.key.private, headers={"x y": "a"}), SigningError, ("'x y'", "HTTP cannot carry")),
 ]  # fmt: skip
@@ -235,7 +258,8 @@ def test_bad_input_is_answered(
     world = World(tmp_path, key, other_key)
     with pytest.raises(OCIAuthError) as caught:
         make(world)
-    assert type(caught.value) is kind
+    public = next(base for base in type(caught.value).__mro__ if base.__name__ in oci_httpx_auth.__all__)
+    assert public is kind
     message = str(caught.value)
     for word in words:
         assert word in message
@@ -268,6 +292,21 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, key: Key, other_ke
     finally:
         os.seteuid(user)
     assert type(caught.value) is ConfigError
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path, key: Key, other_key: Key) -> None:
+    """A key file that is a pipe without a writer would be read for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match=r"key_file is a pipe or a device: .*ordinary file"):
+        World(tmp_path, key, other_key).api_key(key_file=tmp_path / "pipe")
+
+
+def test_a_home_directory_that_cannot_exist_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default config file is looked for without an error, whatever HOME holds."""
+    monkeypatch.setenv("HOME", "/" + "x" * 5000)
+    with pytest.raises(CredentialsUnavailableError, match="does not exist"):
+        default_credentials().fetch()
 
 
 def test_every_error_is_public() -> None:

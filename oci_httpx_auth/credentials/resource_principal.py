@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from .._config import check_region, environment, join, shown
+from .._config import check_header, check_region, environment, join, shown
 from .._credential import Credential, Recipe, parse_security_token, pickled_as, token_credential
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError
 from .._exchange import AuthService, json_object, text_field
@@ -217,7 +217,8 @@ class _OfKeyPair:
         self._rpst_endpoint = environment((f"{_PREFIX}RPST_ENDPOINT{suffix}",)) or str(auth_endpoint)
         context = environment((f"{_PREFIX}SECURITY_CONTEXT{suffix}",)) if version == "2.1.2" else None
         # Whether it must be signed is unverified; the SDK does not sign it.
-        self._headers = {"security-context": hidden(context)} if context else {}
+        what = f"{_PREFIX}SECURITY_CONTEXT{suffix}"
+        self._headers = {"security-context": hidden(check_header(context, what))} if context else {}
         self._names = {name: f"{_PREFIX}{name}{suffix}" for name in ("PRIVATE_PEM", "PRIVATE_PEM_PASSPHRASE")}
         self._pem = hidden(values["PRIVATE_PEM"])
         self._passphrase = hidden(environment((self._names["PRIVATE_PEM_PASSPHRASE"],)))
