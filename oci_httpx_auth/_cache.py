@@ -139,7 +139,7 @@ class CredentialCache:
             return
         if status.expires_at is None or status.expires_at <= now:
             return  # too late: what there is to be said, the next request's error says
-        delay = max(status.next_refresh - now, 0.1)
+        delay = min(max(status.next_refresh - now, 0.1), threading.TIMEOUT_MAX)
         # A timer that kept the cache alive would keep every signer that anybody ever made.
         self._alarm = threading.Timer(delay, _ring, [weakref.ref(self)])
         self._alarm.daemon = True

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 
 # OCI tolerates five minutes. Below one minute the clock is not what a refusal is about.
 _SIGNIFICANT = 60.0
+_LATEST = 4102444800  # seconds; the year 2100, from where dates would run into the year 10000, which has no HTTP form
 
 
 class ClockOffsets:
@@ -47,9 +48,10 @@ def parse_http_date(value: str | None) -> float | None:
     if not value or len(value) > 64:
         return None
     try:
-        return parsedate_to_datetime(value).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
+        seconds = parsedate_to_datetime(value).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError, OSError):
         return None
+    return seconds if 0 <= seconds < _LATEST else None
 
 
 @lru_cache(maxsize=1024)

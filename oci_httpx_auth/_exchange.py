@@ -207,9 +207,14 @@ def _refusal(url: str, answer: Answer) -> str:
     """What a service said when it refused: its code and message, never the body as it is."""
     try:
         fields = json.loads(answer.content)
-        said = f" {str(fields['code'])[:80]}: {str(fields['message'])[:400]}"
+        said = f" {_line(str(fields['code'])[:80])}: {_line(str(fields['message'])[:400])}"
     except (ValueError, KeyError, TypeError, RecursionError):
         said = ""
     request_id = answer.headers.get("opc-request-id")
-    trace = f" (opc-request-id {request_id[:120]})" if request_id else ""
-    return _QUOTED.sub("…", f"{url.partition('?')[0]} answered {answer.status}{said}{trace}")
+    trace = f" (opc-request-id {_line(request_id[:120])})" if request_id else ""
+    return _QUOTED.sub("…", f"{url.partition('?')[0][:300]} answered {answer.status}{said}{trace}")
+
+
+def _line(text: str) -> str:
+    """A foreign text on one line, without characters that would steer a terminal or forge a line of a log."""
+    return "".join(character if character.isprintable() else " " for character in text)

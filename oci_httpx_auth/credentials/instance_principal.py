@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -228,8 +229,11 @@ def _certificate(pem: str) -> x509.Certificate:
     from cryptography import x509
 
     try:
-        return x509.load_pem_x509_certificate(pem.encode())
-    except ValueError:
+        certificate = x509.load_pem_x509_certificate(pem.encode())
+        # Some parts are only read when they are asked for.
+        _ = certificate.subject, certificate.public_key()
+        return certificate
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise CredentialsUnavailableError("The instance's certificate cannot be read; it is not PEM.") from None
 
 
