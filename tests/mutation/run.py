@@ -32,7 +32,7 @@ source_paths = ["oci_httpx_auth"]
 only_mutate = ["oci_httpx_auth/{module}.py"]
 also_copy = ["tests"]
 pytest_add_cli_args_test_selection = {tests}
-pytest_add_cli_args = ["-p", "no:cacheprovider", "--timeout=20", "-k", "{chosen}"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:unraisableexception", "--timeout=20", "-k", "{chosen}"]
 """
 
 

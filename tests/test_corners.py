@@ -1,0 +1,124 @@
+"""What is rarely met: a proper answer all the same."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from oci_httpx_auth import (
+    ConfigError,
+    Credential,
+    InvalidKeyError,
+    InvalidTokenError,
+    OCISigner,
+    SecurityToken,
+    SigningError,
+)
+from oci_httpx_auth._credential import parse_security_token
+from oci_httpx_auth._keys import load_private_key
+from oci_httpx_auth.testing import FakeOCI
+
+from .conftest import Clock, Key
+
+
+def token_of(claims: dict[str, Any]) -> str:
+    middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    return f"aaaa.{middle}.bbbb"
+
+
+@pytest.mark.parametrize(
+    "jwk", ["not JSON", "[]", {"n": "ä", "e": "AQAB"}, {"n": "AQAB"}, {"n": "a+b", "e": "AQAB"}, 7]
+)
+def test_a_token_whose_key_cannot_be_read_is_taken_as_it_is(jwk: Any) -> None:
+    """Whether a token names its key, and how, is for its issuer to say; the server will check it."""
+    assert parse_security_token(token_of({"exp": 2e9, "jwk": jwk}), "the token").public_numbers is None
+
+
+@pytest.mark.parametrize("token", ["aaaa.eyJ+.bbbb", "aaaa.W10.bbbb"])
+def test_claims_that_cannot_be_read_are_an_error(token: str) -> None:
+    """Letters that are not base64url, and claims that are no object."""
+    with pytest.raises(InvalidTokenError, match="its claims cannot be read"):
+        parse_security_token(token, "the token")
+
+
+def test_an_empty_key_is_told_from_a_damaged_one(key: Key) -> None:
+    """And a key whose numbers do not belong together from one that cannot be read."""
+    with pytest.raises(InvalidKeyError, match="is empty"):
+        load_private_key(" \n", None, "The key")
+    lines = key.pem(pkcs1=True).splitlines()
+    lines[3] = lines[3][:20] + ("A" if lines[3][20] != "A" else "B") + lines[3][21:]
+    with pytest.raises(InvalidKeyError, match="damaged"):
+        load_private_key("\n".join(lines), None, "The key")
+
+
+def test_a_host_that_is_met_for_the_thousandth_time_does_not_cost_memory(oci: FakeOCI) -> None:
+    """Clock offsets are kept for a bounded number of hosts."""
+    from oci_httpx_auth._clock import ClockOffsets
+
+    clocks = ClockOffsets(lambda: 0.0)
+    for number in range(1100):
+        assert clocks.learn("https", f"h{number}.example", 401, "Thu, 01 Jan 1970 01:00:00 GMT", used=0.0)
+    assert clocks.offset("h1099.example") == 3600
+    assert clocks.offset("h0.example") == 0
+    assert not clocks.learn("https", "h.example", 401, "no date", used=0.0)
+    assert not clocks.learn("https", "h.example", 401, "x" * 65, used=0.0)
+
+
+def test_a_session_without_region_cannot_be_renewed_and_says_so(oci: FakeOCI, tmp_path: Path) -> None:
+    """It signs as long as its token lives."""
+    config = oci.write_config(tmp_path, session=True)
+    config.write_text(re.sub(r"(?m)^region.*", "", config.read_text()))
+    clock = Clock()
+    provider = SecurityToken.from_config(config_file=config, clock=clock, sleep=lambda _: None)
+    oci.clock = clock
+    assert provider.region is None
+    provider.fetch()
+    with pytest.raises(ConfigError, match=r"is not known, so its token cannot be renewed\. Add region"):
+        provider.fetch()
+
+
+def test_an_url_that_is_none_is_not_signed(oci: FakeOCI, tmp_path: Path) -> None:
+    """It is an error of this library's, not of httpx's."""
+    signer = OCISigner(config_file=oci.write_config(tmp_path))
+    for url in ("https://h.example:port/", "https://[::1/"):
+        with pytest.raises(SigningError, match="cannot be signed"):
+            signer.signed_headers("GET", url)
+
+
+def test_a_key_on_a_device_signs_for_async_clients_too(oci: FakeOCI, run: Any) -> None:
+    """On a thread of its own; what it raises reaches the caller."""
+    known = oci.add_api_key()
+
+    class Device:
+        blocking = True
+
+        def __init__(self, fails: bool) -> None:
+            self.fails = fails
+
+        def sign(self, *arguments: Any) -> bytes:
+            if self.fails:
+                raise SigningError("The device was pulled out.")
+            assert known.private_key is not None
+            return known.private_key.sign(*arguments)
+
+    class Provider:
+        def __init__(self, fails: bool) -> None:
+            self.fails = fails
+
+        def fetch(self) -> Credential:
+            return Credential(known.key_id, Device(self.fails))  # type: ignore[arg-type]
+
+    async def main() -> None:
+        async with httpx.AsyncClient(auth=OCISigner(Provider(fails=False))) as client:
+            assert (await client.post(f"{oci.url}/x", json={})).status_code == 200
+        async with httpx.AsyncClient(auth=OCISigner(Provider(fails=True))) as client:
+            with pytest.raises(SigningError, match="pulled out"):
+                await client.get(f"{oci.url}/x")
+
+    run(main)
