@@ -157,8 +157,11 @@ class SecurityToken:
     def _newest(self) -> tuple[str, Credential]:
         """What the files hold, unless they could not be written and nobody has renewed them since."""
         token, credential = self._read()
-        if self._unwritten and (self._unwritten[1].expires_at or 0) > (credential.expires_at or 0):
-            return self._unwritten
+        if self._unwritten is not None:
+            unwritten = self._unwritten[1]
+            same_session = unwritten.private_key.public_key() == credential.private_key.public_key()
+            if same_session and (unwritten.expires_at or 0) > (credential.expires_at or 0):
+                return self._unwritten
         return token, credential
 
     def _is_new(self, token: str, credential: Credential) -> bool:
@@ -168,6 +171,7 @@ class SecurityToken:
         return credential.expires_at - self._clock() > life * _FRESH
 
     def _renew(self, token: str, credential: Credential) -> tuple[str, Credential]:
+        before = self._on_file()
         try:
             renewed, fetched = self._service.token(
                 f"{self._auth_endpoint()}/v1/authentication/refresh",
@@ -177,6 +181,8 @@ class SecurityToken:
                 "the auth service",
             )
         except OCIAuthError as error:
+            if (put := self._put_meanwhile(before)) is not None:
+                return put
             ended = isinstance(error, ServiceRefused) and error.status == 401
             if token != self._last and credential.expires_at is not None and self._clock() < credential.expires_at:
                 log.warning(
@@ -189,6 +195,12 @@ class SecurityToken:
                     "the new token is picked up by itself."
                 ) from error
             raise
+        if self._on_file() not in (None, before):
+            # Another session's files, which are not to be mixed with this one's token.
+            self._unwritten = None
+            if (put := self._put_meanwhile(before)) is None:
+                put = self._unwritten = hidden(renewed), fetched
+            return put
         self._unwritten = None
         try:
             replace_secret_file(self._token_file, renewed)
@@ -201,6 +213,22 @@ class SecurityToken:
                 error.strerror,
             )
         return renewed, fetched
+
+    def _on_file(self) -> bytes | None:
+        try:
+            return read_small_file(self._token_file, self._token_label)
+        except ConfigError:
+            return None
+
+    def _put_meanwhile(self, before: bytes | None) -> tuple[str, Credential] | None:
+        """What a person or the CLI has put in place of the token that was `before`, if it is of use."""
+        if self._on_file() in (None, before):
+            return None
+        try:
+            token, credential = self._newest()
+        except OCIAuthError:
+            return None
+        return (token, credential) if self._is_new(token, credential) else None
 
     def _read(self) -> tuple[str, Credential]:
         """Token and key from the same session: whoever replaces both does so in two steps."""
