@@ -495,7 +495,7 @@ def main() -> int:
         remote = Remote(directory, options.seed)
         for mode in modes:
             seconds = options.minutes * 60 * mode.share / share
-            rate = max(3 * options.requests / (options.minutes * 60), 60.0)
+            rate = max(4 * options.requests / (options.minutes * 60), 60.0)
             results.append(run(mode, remote, seconds, rate, options.seed))
         remote.close()
     wrong = verdict(list(results), options.requests, options.credentials)
