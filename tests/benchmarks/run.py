@@ -303,7 +303,7 @@ class Benchmark:
                 self._throughput("httpx2", style, concurrent, count)
 
     def _throughput(self, library: str, style: str, concurrent: int, count: int) -> None:
-        rounds = 5
+        rounds = 3 if library == "httpx" else 5
         if self.quick:
             count, rounds = max(count // 10, concurrent), 1
         url = f"{self.service['fast']}/openai/v1/chat/completions"
