@@ -87,6 +87,8 @@ def exchange(
                         raise ServiceUnreachable(f"{_shown(target)} answered with more than {MAX_ANSWER} bytes.")
                     if time.monotonic() > deadline:
                         raise ServiceUnreachable(too_late)
+                if late.is_set():  # a body without a length ends as soon as its connection does
+                    raise ServiceUnreachable(too_late)
                 return Answer(response.status_code, response.headers, bytes(body))
         # UnicodeError: a host that cannot be looked up, for it has an empty label or one that is too long.
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError) as error:
