@@ -70,6 +70,7 @@ class Mode:
     trouble: float
     longest_refusal: float
     events: dict[str, int]
+    apart: dict[str, float] = field(default_factory=dict)
 
 
 JUMPS = {"server clock": 2, "own clock": 2}
@@ -88,7 +89,8 @@ MODES = [
         10.0,
         0.15,
         0.3,
-        {"rotate": 4, "revoke": 5, "reject": 4, "refuse": 2, "disk full": 3} | JUMPS,
+        {"rotate": 1, "revoke": 2, "reject": 2, "refuse": 2, "disk full": 3} | JUMPS,
+        {"rotate": 30.0, "revoke": 20.0, "server clock": 30.0},  # a new session each, and most are to be renewed
     ),
     Mode("resource_principal", 0.30, 3.0, 0.0, 0.0, {"rotate": 4, "revoke": 4, "reject": 0} | JUMPS),
     Mode("api_key", 0.10, 3600.0, 0.0, 0.0, JUMPS),
@@ -303,7 +305,7 @@ class Schedule:
             self._full_until = None
         events = {name: weight for name, weight in self._mode.events.items() if now >= self._next.get(name, 0.0)}
         event = self._chance.choices([*events, "calm"], [*events.values(), 3])[0]
-        self._next[event] = now + APART.get(event, 0.0)
+        self._next[event] = now + self._mode.apart.get(event, APART.get(event, 0.0))
         self._result.events[event] += 1
         minutes = self._chance.choice([-10, -7, -3, -2, 0, 0, 2, 3, 7, 10])
         if event in ("rotate", "revoke", "reject", "hang"):
@@ -340,21 +342,26 @@ def provider_of(mode: str, told: dict[str, str], clock: Clock) -> Any:
     return ResourcePrincipal(**options)
 
 
-def run(mode: Mode, remote: Remote, seconds: float, rate: float, seed: int) -> Result:
+def run(mode: Mode, remote: Remote, seconds: float, requests: float, seed: int) -> Result:
+    """Run one mode for so many seconds and requests, but no longer than half as long again."""
     result, clock = Result(mode.name), Clock()
     before = Counter(remote("counts"))
     threads, descriptors = threading.active_count(), _descriptors()
     told = remote("begin", mode.name, mode.lifetime)
     provider = Counted(provider_of(mode.name, told, clock))
     signer = OCISigner(provider, clock=clock)
-    load = Load(signer, told["url"], (THREADS + TASKS * len(BACKENDS)) / rate, seed, result)
+    load = Load(
+        signer, told["url"], (THREADS + TASKS * len(BACKENDS)) / max(4 * requests / seconds, 60.0), seed, result
+    )
     schedule = Schedule(mode, remote, clock, seed, result)
     load.start()
     remote("trouble", mode.trouble)
     started = time.monotonic()
     next_sample = started
     next_line = started + 60
-    while (now := time.monotonic()) < started + seconds:
+    while (passed := (now := time.monotonic()) - started) < seconds or (
+        result.requests < requests and passed < 1.5 * seconds
+    ):
         load.watch()
         time.sleep(schedule.step(now))
         if now >= next_sample:
@@ -495,8 +502,7 @@ def main() -> int:
         remote = Remote(directory, options.seed)
         for mode in modes:
             seconds = options.minutes * 60 * mode.share / share
-            rate = max(4 * options.requests / (options.minutes * 60), 60.0)
-            results.append(run(mode, remote, seconds, rate, options.seed))
+            results.append(run(mode, remote, seconds, options.requests * mode.share / share, options.seed))
         remote.close()
     wrong = verdict(list(results), options.requests, options.credentials)
     text = report(list(results), wrong, options.seed)
