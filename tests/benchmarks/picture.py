@@ -54,18 +54,20 @@ def draw(traces: dict[str, dict[str, Any]], lifetime: float) -> str:
         # Lanes are set side by side at the moment at which the two requests are refused.
         shift = refusals - trace["refusals"]
         end = first + seconds
-        beats = [beat + shift for beat in trace["beats"] if first <= beat + shift <= end]
+        moved = [beat + shift for beat in trace["beats"]]
+        beats = [beat for beat in moved if first <= beat <= end]
         base = top + 66
         parts.append(f'<text x="{LEFT}" y="{top + 16}" class="title">{TITLES.get(name, name)}</text>')
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}" class="base"/>')
         bins = sorted({int(beat / BIN) for beat in beats})
         strokes = "".join(f"M{x((one + 0.5) * BIN):.1f} {base}v-36" for one in bins)
         parts.append(f'<path d="{strokes}" class="beat"/>')
-        gaps = [(a, b) for a, b in itertools.pairwise(beats) if b - a > LONG]
+        gaps = [(a, b) for a, b in itertools.pairwise(moved) if b - a > LONG and b > first and a < end]
         if trace["stuck"]:
             gaps.append((beats[-1], end))
         for start, stop in gaps:
             label = "for ever" if stop == end and trace["stuck"] else f"{(stop - start) * 1000:.0f} ms"
+            start, stop = max(start, first), min(stop, end)
             parts.append(
                 f'<rect x="{x(start):.1f}" y="{base - 36}" width="{x(stop) - x(start):.1f}" height="36" class="gap"/>'
             )
