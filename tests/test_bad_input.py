@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 import os
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -12,7 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
 import oci_httpx_auth
@@ -26,10 +29,13 @@ from oci_httpx_auth import (
     OCIAuthError,
     OCISigner,
     ProfileNotFoundError,
+    ResourcePrincipal,
     SecurityToken,
     SigningError,
     default_credentials,
 )
+from oci_httpx_auth._clock import parse_http_date
+from oci_httpx_auth.credentials.instance_principal import _certificate
 
 from .conftest import TENANCY, USER, Key
 
@@ -307,6 +313,49 @@ def test_a_home_directory_that_cannot_exist_is_none(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("HOME", "/" + "x" * 5000)
     with pytest.raises(CredentialsUnavailableError, match="does not exist"):
         default_credentials().fetch()
+
+
+def test_a_session_that_ends_in_the_year_9999_sets_no_impossible_alarm(
+    tmp_path: Path, key: Key, other_key: Key
+) -> None:
+    """Its renewal ahead of time lies beyond what a timer can wait for."""
+    world = World(tmp_path, key, other_key)
+    signer = world.session(world.token(exp=253402300799))
+    assert "authorization" in signer.signed_headers("GET", "https://x.example/")
+    alarms = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    assert any(thread.interval == threading.TIMEOUT_MAX for thread in alarms)
+
+
+def test_a_security_context_that_no_header_carries_is_refused(
+    tmp_path: Path, key: Key, other_key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the name of its variable, when the provider is made, and without quoting it."""
+    prefix = "OCI_RESOURCE_PRINCIPAL_"
+    values = {"VERSION": "2.1.2", "RPT_ENDPOINT": "http://127.0.0.1:9", "RPST_ENDPOINT": "http://127.0.0.1:9"}
+    values |= {"RESOURCE_ID": "x", "TENANCY_ID": "y", "PRIVATE_PEM": key.pem(), "SECURITY_CONTEXT": "a\r\nb: c"}
+    for name, value in values.items():
+        monkeypatch.setenv(f"{prefix}{name}", value)
+    with pytest.raises(ConfigError, match=f"{prefix}SECURITY_CONTEXT has characters that an HTTP header cannot carry"):
+        ResourcePrincipal()
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 1900 00:00:00 GMT"])
+def test_a_date_of_another_millennium_is_passed_over(date: str) -> None:
+    """A clock corrected to it would soon have no date that HTTP can write."""
+    assert parse_http_date(date) is None
+
+
+def test_a_certificate_of_an_unknown_version_is_no_bug_of_ours(key: Key) -> None:
+    """cryptography raises an error of its own kind for it."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "x")])
+    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.private.public_key())
+    builder = builder.serial_number(1).not_valid_before(start).not_valid_after(start + datetime.timedelta(days=1))
+    der = builder.sign(key.private, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    version = b"\xa0\x03\x02\x01"
+    changed = base64.b64encode(der.replace(version + b"\x02", version + b"\x07", 1)).decode()
+    with pytest.raises(CredentialsUnavailableError, match="certificate cannot be read"):
+        _certificate(f"-----BEGIN CERTIFICATE-----\n{changed}\n-----END CERTIFICATE-----\n")
 
 
 def test_every_error_is_public() -> None:

@@ -159,7 +159,9 @@ class CacheMachine(RuleBasedStateMachine):
     @rule(part=st.sampled_from([0.5, 0.749, 0.8, 0.901, 0.99, 1.0]))
     def time_passes_to_a_part_of_its_life(self, part: float) -> None:
         current = self.model.current
-        assert current is not None and current.expires_at is not None and current.issued_at is not None
+        assert current is not None
+        assert current.expires_at is not None
+        assert current.issued_at is not None
         self.clock.now = current.issued_at + part * (current.expires_at - current.issued_at)
 
     @rule(offset=st.sampled_from([0.0, 0.0, 100.0, -100.0]), callers=st.integers(1, 3))
