@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Awaitable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import anyio
 import httpx
+import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from oci_httpx_auth import Credential, OCISigner, SecurityToken
 from oci_httpx_auth.testing import FakeOCI, Fault, Record
 
-from .conftest import Clock
+from .conftest import Clock, settle
+
+RENEWALS = int(os.environ.get("OCI_HTTPX_AUTH_RENEWALS", "300"))  # of one session by two processes, each
 
 
 class Sessions:
@@ -18,10 +32,15 @@ class Sessions:
 
     def __init__(self, oci: FakeOCI) -> None:
         self.oci, self.fetches = oci, 0
+        self.gate = threading.Event()
+        self.gate.set()
+        self.started = threading.Event()
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     def fetch(self) -> Credential:
         self.fetches += 1
+        self.started.set()
+        assert self.gate.wait(30)
         session = self.oci.add_session(private_key=self.key)
         return Credential(key_id=session.key_id, private_key=self.key, expires_at=session.expires_at)
 
@@ -115,3 +134,226 @@ def test_a_new_session_is_found_when_the_old_one_is_refused(oci: FakeOCI, tmp_pa
     used = laptop.provider.fetch()
     (token_file,) = tmp_path.rglob("token")
     assert used.key_id == f"ST${token_file.read_text()}"
+
+
+# Cancellations and event loops
+
+
+class CancelledAt:
+    """Awaits something, and has the scope cancelled when it suspends for the k-th time."""
+
+    def __init__(self, awaited: Awaitable[Any], suspension: int, scope: anyio.CancelScope) -> None:
+        self.awaited, self.suspension, self.scope = awaited, suspension, scope
+        self.suspended = 0
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps = self.awaited.__await__()
+        sent: Any = None
+        error: BaseException | None = None
+        while True:
+            try:
+                step = steps.send(sent) if error is None else steps.throw(error)
+            except StopIteration as finished:
+                return finished.value
+            self.suspended += 1
+            if self.suspended == self.suspension:
+                self.scope.cancel()
+            sent = error = None
+            try:
+                sent = yield step
+            except BaseException as thrown:
+                error = thrown
+
+
+@pytest.mark.parametrize("size", [10, 1_500_000])
+def test_a_request_can_be_cancelled_at_every_await(oci: FakeOCI, run: Any, size: int) -> None:
+    """While a large body is hashed, while the credential is fetched or replaced, while the answer comes: the next works."""
+    provider = Sessions(oci)
+    signer = OCISigner(provider)
+
+    caught = []
+
+    async def one(suspension: int) -> int:
+        """One request whose token has been revoked. Returns how often it was suspended."""
+        async with httpx.AsyncClient(auth=signer, timeout=60) as client:
+            oci.revoke_tokens()
+            with anyio.CancelScope() as scope:
+                cancelled = CancelledAt(client.post(f"{oci.url}/x", content=b"x" * size), suspension, scope)
+                assert (await cancelled).status_code == 200
+            caught.append(scope.cancelled_caught)
+            assert (await client.post(f"{oci.url}/x", content=b"y")).status_code == 200
+            return cancelled.suspended
+
+    async def main() -> None:
+        suspension = 1
+        while await one(suspension) >= suspension:
+            suspension += 1
+            assert suspension < 500
+
+    run(main)
+    # At the end, when the answer is there, a cancellation may come too late.
+    assert all(caught[:8])
+    assert caught[-1] is False
+    settle()
+    assert signer._cache._flight is None
+
+
+def test_a_loop_that_is_closed_with_a_request_waiting_harms_no_other(oci: FakeOCI) -> None:
+    """Nobody cancels the task: its loop just stops and is closed. The fetch goes on, and others get its credential."""
+    provider = Sessions(oci)
+    signer = OCISigner(provider)
+    provider.gate.clear()
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda loop, context: None)  # it would complain of the task that is left
+
+    async def request() -> None:
+        await signer.asigned_headers("GET", f"{oci.url}/x")
+
+    task = loop.create_task(request())
+    loop.run_until_complete(asyncio.sleep(0))
+    assert not task.done()
+    loop.close()
+    provider.gate.set()
+    with httpx.Client(auth=signer) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+    settle()
+    assert provider.fetches == 1
+    task.get_coro().close()
+
+
+def test_a_thousand_short_lived_loops_share_a_signer(oci: FakeOCI) -> None:
+    """Each signs once and is gone; every hundred find the credential expired, and nothing is left of any of them."""
+    clock = Clock()
+    oci.clock = clock
+    provider = Sessions(oci)
+    signer = OCISigner(provider, clock=clock)
+    signer.signed_headers("GET", f"{oci.url}/x")
+    settle()
+    threads, loops = threading.active_count(), open_loops()
+
+    def loop(_: int) -> bool:
+        return "authorization" in asyncio.run(signer.asigned_headers("GET", f"{oci.url}/x"))
+
+    for _ in range(10):
+        clock.now += 4000
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(loop, range(100)))
+    settle()
+    assert provider.fetches == 11
+    assert threading.active_count() <= threads
+    assert open_loops() == loops
+
+
+def open_loops() -> int:
+    gc.collect()
+    return sum(isinstance(found, asyncio.AbstractEventLoop) for found in gc.get_objects())
+
+
+# Processes
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("refreshing", [False, True])
+def test_workers_that_are_forked_sign_at_once(oci: FakeOCI, refreshing: bool) -> None:
+    """As gunicorn does with an application that was loaded, and used, before: also in the middle of a refresh."""
+    provider = Sessions(oci)
+    signer = OCISigner(provider)
+    with httpx.Client(auth=signer) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+    first = signer._cache._current
+    refused = None
+    if refreshing:
+        provider.gate.clear()
+        provider.started.clear()
+        refused = signer._cache.acquire(rejected=first)
+        assert provider.started.wait(20)
+    context = multiprocessing.get_context("fork")
+    channel = context.SimpleQueue()
+
+    def worker() -> None:
+        provider.gate.set()
+        with httpx.Client(auth=signer) as client:
+            statuses = [client.get(f"{oci.url}/x").status_code for _ in range(20)]
+        # A child can sign with what it inherited; for what it lacks it has to start a refresh of its own.
+        flight = signer._cache.acquire(rejected=signer._cache._current)
+        channel.put((statuses, flight is not refused))
+
+    processes = [context.Process(target=worker) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert [channel.get() for _ in processes] == [([200] * 20, True)] * 4
+    provider.gate.set()
+    settle()
+    with httpx.Client(auth=signer) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+    assert provider.fetches == 1 + refreshing
+
+
+@pytest.mark.parametrize("waiter", ["thread", "loop", "nobody"])
+def test_the_interpreter_exits_while_a_real_refresh_hangs(oci: FakeOCI, waiter: str) -> None:
+    """The federation does not answer; the program ends all the same, at once and without a word."""
+    program = """
+import asyncio, sys, threading
+from oci_httpx_auth import InstancePrincipal, OCISigner
+metadata, federation, waiter = sys.argv[1:]
+signer = OCISigner(InstancePrincipal(metadata_url=metadata, federation_endpoint=federation))
+def wait():
+    if waiter == "loop":
+        asyncio.run(signer.asigned_headers("GET", "https://host.example/"))
+    elif waiter == "thread":
+        signer.signed_headers("GET", "https://host.example/")
+if waiter == "nobody":
+    signer._cache.acquire()
+threading.Thread(target=wait, daemon=True).start()
+sys.stdin.readline()
+"""
+    asked = threading.Event()
+
+    def hang(service: str, record: Record) -> Fault | None:
+        if service != "federation":
+            return None
+        asked.set()
+        return Fault(hang=True)
+
+    oci.fault_source = hang
+    arguments = [sys.executable, "-W", "error", "-c", program, oci.metadata_url, oci.federation_endpoint, waiter]
+    with subprocess.Popen(arguments, stdin=-1, stdout=-1, stderr=-1) as process:
+        assert asked.wait(60)
+        # Less than the ten seconds that an attempt takes, were anybody to wait for it.
+        assert process.communicate(b"\n", timeout=9) == (b"", b"")
+    assert process.returncode == 0
+
+
+def test_two_processes_renew_one_session_over_and_over(tmp_path: Path) -> None:
+    """A reader never finds a torn token, and the session is never lost."""
+    program = """
+import sys
+from oci_httpx_auth import SecurityToken
+config, auth, count = sys.argv[1:]
+provider = SecurityToken.from_config(config_file=config, auth_endpoint=auth)
+for _ in range(int(count)):
+    provider.fetch()
+"""
+    with FakeOCI() as oci:
+        config = oci.write_config(tmp_path, session=True)
+        (token_file,) = tmp_path.rglob("token")
+        arguments = [sys.executable, "-c", program, os.fspath(config), oci.auth_endpoint, str(RENEWALS)]
+        processes = [subprocess.Popen(arguments, stderr=subprocess.PIPE) for _ in range(2)]
+        found = set()
+        while any(process.poll() is None for process in processes):
+            token = token_file.read_text()
+            if token not in found:
+                found.add(token)
+                oci._identities.tokens.verify(token)  # whole, and signed by its issuer
+                assert token_file.stat().st_mode & 0o777 == 0o600
+        outcomes = [(process.communicate()[1].decode(), process.returncode) for process in processes]
+        assert outcomes == [("", 0)] * 2
+        assert len(found) > 10
+        assert {record.status for record in oci.records} == {200}
+        assert len(oci.records) >= RENEWALS  # a token that the other one has renewed is taken from the file
+        assert [path.name for path in token_file.parent.iterdir() if "renewed" in path.name] == []
+        SecurityToken.from_config(config_file=config, auth_endpoint=oci.auth_endpoint).fetch()
