@@ -575,7 +575,7 @@ def serve() -> dict[str, str]:
 
 def configure(lifetime: float, metadata_latency: float, federation_latency: float) -> None:
     KEYS["oci"].token_lifetime = lifetime
-    KEYS["oci"].latency = {"metadata": metadata_latency, "federation": federation_latency}
+    KEYS["oci"].latency = {"metadata": metadata_latency, "federation": federation_latency, "echo": 0.05}
     KEYS["oci"].records.clear()
 
 
