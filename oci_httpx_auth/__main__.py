@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0, 1 (it will not work), 2 (usage)."""
     options = _parser().parse_args(arguments)
     try:
-        return _check(options) if options.command == "check" else _curl(options)
+        status = _check(options) if options.command == "check" else _curl(options)
+        sys.stdout.flush()
+        return status
     except BrokenPipeError:
         # Whoever read has gone. Nothing more is written, also not when the interpreter flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

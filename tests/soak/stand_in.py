@@ -96,12 +96,13 @@ class StandIn:
 
     def jump(self, seconds: float) -> None:
         """Set the server's clock to this many seconds off the machine's."""
-        if self._mode == "security_token" and seconds > 0:
+        ahead = max(seconds - self._oci.clock_offset, 0.0)
+        if self._mode == "security_token" and ahead:
             # A session that has ended cannot be renewed by anybody, so the new one is made for the time to come.
-            self._authenticate(seconds + self._lifetime)
+            self._authenticate(ahead + self._lifetime)
         elif self._mode == "resource_principal":
             with self._rotation:
-                self._inject(max(seconds - self._oci.clock_offset, 0.0) + self._lifetime)
+                self._inject(ahead + self._lifetime)
         self._oci.clock_offset = seconds
 
     def rotate(self) -> None:
