@@ -151,9 +151,12 @@ def test_refreshes_of_a_fleet_are_spread(key: Key) -> None:
 
 
 def test_an_expired_credential_is_waited_for(setup: Setup) -> None:
-    """Past its end a credential is never handed out."""
-    setup.obtain("a")
-    setup.clock.now += 3600
+    """Past its end a credential is never handed out, and a moment before it is."""
+    first = setup.obtain("a")
+    setup.cache._retry_at = float("inf")  # no refresh ahead of the end
+    setup.clock.now += 3599.5
+    assert setup.cache.acquire() is first
+    setup.clock.now += 0.5
     flight = setup.flight()
     second = setup.credential("b")
     setup.provider.answers.put(second)
@@ -443,7 +446,7 @@ def test_the_log_says_whether_a_failure_matters(setup: Setup, caplog: pytest.Log
             wait(flight)
         settle()
         (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-        return re.sub(r"\d+\.\d{3} s", "N s", record.getMessage())
+        return re.sub(r"\b\d\.\d{3} s", "N s", record.getMessage())
 
     failed = "OCI credential of the test could not be refreshed (N s): down"
     assert fail() == failed
@@ -465,7 +468,7 @@ def test_a_refresh_is_told_in_one_sentence(setup: Setup, caplog: pytest.LogCaptu
     settle()
     setup.clock.now += 3600
     setup.obtain("b", lifetime=None)
-    told = [(record.levelname, re.sub(r"\d+\.\d{3} s", "N s", record.getMessage())) for record in caplog.records]
+    told = [(record.levelname, re.sub(r"\b\d\.\d{3} s", "N s", record.getMessage())) for record in caplog.records]
     assert told == [
         ("INFO", "OCI credential of the test refreshed in N s, valid for 3600 s"),
         ("DEBUG", "OCI credential of the test is unchanged (N s)"),
@@ -670,3 +673,38 @@ def test_a_cache_that_is_gone_leaves_no_alarm_behind(idle: Setup) -> None:
     del idle.cache
     gc.collect()
     assert alarm.finished.is_set()
+
+
+# Where there are no threads, or others than there were.
+
+
+def test_without_threads_a_refresh_runs_in_place(idle: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the limit of threads, or while the interpreter exits: callers get their credential, and a new one after that."""
+
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    for name in ("a", "b"):
+        expected = idle.credential(name)
+        idle.provider.answers.put(expected)
+        flight = idle.flight()
+        assert flight.done()
+        assert outcome(flight, idle.provider) is expected
+        assert idle.cache._alarm is None
+        idle.clock.now += 3600
+
+
+def test_another_process_may_refresh_at_once(setup: Setup) -> None:
+    """Whatever pause the parent was in."""
+    first = setup.obtain("a")
+    setup.clock.now += 3600 * 0.91
+    setup.cache.acquire()
+    setup.provider.answers.put(CredentialsUnavailableError("down"))
+    settle()
+    setup.cache._pid = -1  # as after a fork
+    assert setup.cache.acquire() is first
+    second = setup.credential("b")
+    setup.provider.answers.put(second)
+    settle()
+    assert setup.cache.acquire() is second
