@@ -47,7 +47,7 @@ DELEGATION = "delegated-by-somebody-else"
 PREFIX = "OCI_RESOURCE_PRINCIPAL_"
 
 # How any JSON web token begins, and any private key in PEM form, whatever cuts them short.
-_LOOKS_SECRET = re.compile(r"eyJ[\w-]{4}|PRIVATE KEY-----(?:\\[rn]|\s)+[A-Za-z0-9+/]")
+_LOOKS_SECRET = re.compile(r"(?<![\w-])eyJ[\w-]{4}|PRIVATE KEY-----(?:\\[rn]|\s)+[A-Za-z0-9+/]")
 
 
 class Secrets:
