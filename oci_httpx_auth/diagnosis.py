@@ -109,58 +109,59 @@ def check(
 
     Raises nothing for what is wrong: the report says it. It holds no key, token or passphrase, but OCIDs in full.
     """
-    return _Check(clock).run(
-        credentials, auth, profile, config_file, region, compartment_id, project_id, model, endpoint, base_url
-    )
+    return _Check(
+        auth=auth,
+        profile=profile,
+        config_file=config_file,
+        region=region,
+        compartment=compartment_id or environment(("OCI_COMPARTMENT_ID",)),
+        project=project_id or environment(("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID")),
+        model=model,
+        endpoint=endpoint,
+        base_url=base_url,
+        clock=clock,
+    ).run(credentials)
 
 
+@dataclass
 class _Check:
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    """One walk through everything: what was asked for, and what has been found so far."""
+
+    auth: str | None
+    profile: str | None
+    config_file: str | os.PathLike[str] | None
+    region: str | None
+    compartment: str | None
+    project: str | None
+    model: str
+    endpoint: str | None
+    base_url: str | None
+    clock: Callable[[], float]
+
+    def __post_init__(self) -> None:
         self._lines: list[Line] = []
         self._findings: list[Finding] = []
-        self._profile: Profile | None = None
+        self._loaded: Profile | None = None
         self._chosen_by = ""
         self._expires_at: float | None = None
 
-    def run(
-        self,
-        credentials: CredentialProvider | None,
-        auth: str | None,
-        profile: str | None,
-        config_file: str | os.PathLike[str] | None,
-        region: str | None,
-        compartment_id: str | None,
-        project_id: str | None,
-        model: str,
-        endpoint: str | None,
-        base_url: str | None,
-    ) -> Report:
+    def run(self, credentials: CredentialProvider | None) -> Report:
         self._proxies()
-        provider = credentials or self._choose(auth, profile, config_file)
+        provider = credentials or self._choose()
         if credentials is not None:
             self._line("ok", "source", f"{getattr(credentials, 'mode', 'custom')}, as given: {credentials!r}")
         if provider is not None:
-            self._call(provider, region, compartment_id, project_id, model, endpoint, base_url)
+            self._call(provider)
         # Warnings may explain nothing; errors come first, each in the order in which it was met.
         self._findings.sort(key=lambda finding: finding.severity != "error")
         return Report(tuple(self._lines), tuple(self._findings))
 
-    def _call(
-        self,
-        provider: CredentialProvider,
-        region: str | None,
-        compartment_id: str | None,
-        project_id: str | None,
-        model: str,
-        endpoint: str | None,
-        base_url: str | None,
-    ) -> None:
-        signer = OCISigner(provider, clock=self._clock)
+    def _call(self, provider: CredentialProvider) -> None:
+        signer = OCISigner(provider, clock=self.clock)
         if not self._credential(signer, provider):
             return
-        name = self._region(signer, region)
-        if name is None and endpoint is None:
+        name = self._region(signer)
+        if name is None and self.endpoint is None:
             if not self._findings:
                 self._error(
                     "region-unknown",
@@ -168,19 +169,16 @@ class _Check:
                     "Set OCI_REGION, or add region to the profile.",
                 )
             return
-        identity = endpoint or identity_endpoint(name or "")
-        if not self._signed_call(signer, provider, identity, name):
+        if not self._signed_call(signer, provider, self.endpoint or identity_endpoint(name or ""), name):
             return
-        compartment = compartment_id or environment(("OCI_COMPARTMENT_ID",)) or signer.compartment
-        project = project_id or environment(("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID")) or signer.project
-        if not compartment and not project:
+        self.compartment = self.compartment or signer.compartment
+        self.project = self.project or signer.project
+        if not self.compartment and not self.project:
             self._line("note", "Generative AI", "not called: neither a compartment nor a project is given")
-            return
-        if base_url is None and name is None:
+        elif self.base_url is None and name is None:
             self._line("note", "Generative AI", "not called: no region is known")
-            return
-        url = base_url or f"{inference_endpoint(name or '')}/openai/v1"
-        self._generative_ai(signer, url, compartment, project, model, name)
+        else:
+            self._generative_ai(signer, self.base_url or f"{inference_endpoint(name or '')}/openai/v1", name)
 
     # What is there.
 
@@ -190,17 +188,15 @@ class _Check:
             listed = ", ".join(f"{scheme}: {url}" for scheme, url in sorted(proxies.items()))
             self._line("note", "proxy", f"the environment sends requests through a proxy ({listed})")
 
-    def _choose(
-        self, auth: str | None, profile: str | None, config_file: str | os.PathLike[str] | None
-    ) -> CredentialProvider | None:
+    def _choose(self) -> CredentialProvider | None:
         provider: CredentialProvider | None = None
-        for name, look in sources(auth, profile, config_file, self._clock):
+        for name, look in sources(self.auth, self.profile, self.config_file, self.clock):
             self._chosen_by = name
             try:
                 found = look()
             except OCIAuthError as error:
                 if name.startswith(("config file", "api_key", "security_token")):
-                    self._describe_profile(profile, config_file)
+                    self._describe_profile()
                 self._line("error", "source", f"{name}: {error}")
                 self._found("error", self._of_setup(error))
                 return None
@@ -212,16 +208,16 @@ class _Check:
         if provider is None:
             self._chosen_by = "instance metadata, as nothing else serves"
             # The same walk once more, for the provider of the last resort.
-            provider = default_credentials(auth, profile, config_file, clock=self._clock)
+            provider = default_credentials(self.auth, self.profile, self.config_file, clock=self.clock)
         mode = getattr(provider, "mode", "custom")
         self._line("ok", "source", f"{mode} ({self._chosen_by}), from {getattr(provider, 'source', provider)}")
         if mode in ("api_key", "security_token") and "environment" not in self._chosen_by:
-            self._describe_profile(profile, config_file)
+            self._describe_profile()
         return provider
 
-    def _describe_profile(self, profile: str | None, config_file: str | os.PathLike[str] | None) -> None:
+    def _describe_profile(self) -> None:
         try:
-            self._profile = loaded = load_profile(profile, config_file)
+            self._loaded = loaded = load_profile(self.profile, self.config_file)
         except OCIAuthError:
             return
         own = sorted(name for name in loaded.own if loaded.get(name))
@@ -253,14 +249,14 @@ class _Check:
 
     def _inherited_identity(self) -> str:
         """Whether the profile's identity is put together from two: partly its own, partly DEFAULT's."""
-        if self._profile is None or self._profile.name == DEFAULT_PROFILE:
+        if self._loaded is None or self._loaded.name == DEFAULT_PROFILE:
             return ""
-        own = [name for name in _IDENTITY_FIELDS if name in self._profile.own]
-        inherited = [name for name in _IDENTITY_FIELDS if name not in self._profile.own and self._profile.get(name)]
+        own = [name for name in _IDENTITY_FIELDS if name in self._loaded.own]
+        inherited = [name for name in _IDENTITY_FIELDS if name not in self._loaded.own and self._loaded.get(name)]
         if not own or not inherited:
             return ""
         return (
-            f"The identity of {self._profile.label} is mixed: {join(own)} of its own, "
+            f"The identity of {self._loaded.label} is mixed: {join(own)} of its own, "
             f"{join(inherited)} inherited from {DEFAULT_PROFILE}."
         )
 
@@ -309,7 +305,7 @@ class _Check:
 
     def _describe_token(self, token: str, subject: str) -> None:
         claims = parse_security_token(token, "the token")
-        now = self._clock()
+        now = self.clock()
         holder = claims.other.get("sub") or claims.other.get("res_id") or "nobody named"
         issued = "" if claims.issued_at is None else f", issued {_ago(now - claims.issued_at)}"
         self._expires_at = claims.expires_at
@@ -327,7 +323,7 @@ class _Check:
             issuer = x509.load_pem_x509_certificate(provider.metadata.read("/identity/intermediate.pem").encode())
         except (OCIAuthError, ValueError):
             return  # the credential's own error has said so
-        left = leaf.not_valid_after_utc.timestamp() - self._clock()
+        left = leaf.not_valid_after_utc.timestamp() - self.clock()
         chained = leaf.issuer == issuer.subject
         text = f"{'ends' if left > 0 else 'ended'} {_ago(-left)}; {'' if chained else 'not '}issued by the intermediate one"
         self._line("ok" if left > 0 and chained else "error", "certificate", text)
@@ -342,8 +338,8 @@ class _Check:
                 ),
             )
 
-    def _region(self, signer: OCISigner, given: str | None) -> str | None:
-        name = given or environment(("OCI_REGION",)) or signer.region
+    def _region(self, signer: OCISigner) -> str | None:
+        name = self.region or environment(("OCI_REGION",)) or signer.region
         if name is None:
             return None
         try:
@@ -351,7 +347,7 @@ class _Check:
         except ValueError as error:
             self._found("error", _of_message("not-a-region", error))
             return None
-        origin = "as given" if given else "OCI_REGION" if environment(("OCI_REGION",)) else "of the source"
+        origin = "as given" if self.region else "OCI_REGION" if environment(("OCI_REGION",)) else "of the source"
         if is_known(name):
             self._line("ok", "region", f"{name} ({origin}), domain {region_domain(name)}")
         else:
@@ -443,7 +439,7 @@ class _Check:
         server = parse_http_date(answer.headers.get("date"))
         if server is None:
             return
-        ahead = server + 0.5 - self._clock()  # the header has whole seconds
+        ahead = server + 0.5 - self.clock()  # the header has whole seconds
         if abs(ahead) < _SUSPICIOUS:
             self._line("ok", "clock", "within a minute of the server's")
             return
@@ -459,7 +455,7 @@ class _Check:
         )
 
     def _refused(self, signer: OCISigner, provider: CredentialProvider, answer: httpx.Response) -> None:
-        expired = self._expires_at is not None and self._expires_at <= self._clock()
+        expired = self._expires_at is not None and self._expires_at <= self.clock()
         cause = of_refusal(signer.mode, from_oci=_from_oci(answer), expired=expired)
         if "clock skew" in answer.text:
             cause = Cause(
@@ -475,8 +471,8 @@ class _Check:
         """What the config file knows of a key that OCI does not take from this user."""
         body = "\n".join(textwrap.wrap(public_key_text(provider.fetch().private_key), 64))
         public = f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----"
-        if self._profile is not None:
-            for other in _other_profiles(self._profile):
+        if self._loaded is not None:
+            for other in _other_profiles(self._loaded):
                 if (other.get("fingerprint") or "").lower() == provider.fingerprint and other.get(
                     "user"
                 ) != provider.user:
@@ -484,7 +480,7 @@ class _Check:
                         "key-of-another-user",
                         f"By {other.label}, the key {provider.fingerprint} is that of user {other.get('user')}, "
                         f"and not of {provider.user}.",
-                        f"Correct user or key in {self._profile.label}, or use profile {other.name}.",
+                        f"Correct user or key in {self._loaded.label}, or use profile {other.name}.",
                     )
         mixed = self._inherited_identity()
         if mixed:
@@ -511,9 +507,8 @@ class _Check:
 
     # Generative AI.
 
-    def _generative_ai(
-        self, signer: OCISigner, url: str, compartment: str | None, project: str | None, model: str, region: str | None
-    ) -> None:
+    def _generative_ai(self, signer: OCISigner, url: str, region: str | None) -> None:
+        compartment, project = self.compartment, self.project
         for value, kinds, what in (
             (compartment, ("compartment", "tenancy"), "compartment"),
             (project, ("generativeaiproject",), "project"),
@@ -525,7 +520,7 @@ class _Check:
                     f"A {what}'s OCID begins with {f'ocid1.{kinds[0]}.'!r}.",
                 )
                 return
-        body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
+        body = {"model": self.model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
 
         def send(subject: str, scope: str | None) -> httpx.Response | None:
             headers = {"opc-compartment-id": scope, "OpenAI-Project": project}
@@ -550,12 +545,12 @@ class _Check:
             elsewhere = None
             if compartment and signer.tenancy and compartment != signer.tenancy and signer.mode not in PRINCIPALS:
                 elsewhere = send("root compartment", signer.tenancy)
-            self._not_allowed(signer, compartment, project, elsewhere is not None and elsewhere.status_code == 200)
+            self._not_allowed(signer, elsewhere is not None and elsewhere.status_code == 200)
         elif answer.status_code == 400:
             self._error(
                 "bad-request",
                 f"Generative AI took the signature, but not the request{_said(answer)}.",
-                f"Check that the model {model} is served in this region, and the compartment or project.",
+                f"Check that the model {self.model} is served in this region, and the compartment or project.",
             )
         elif answer.status_code == 429:
             self._warning(
@@ -568,9 +563,8 @@ class _Check:
                 "Try again later; OCI's status page tells about outages.",
             )
 
-    def _not_allowed(
-        self, signer: OCISigner, compartment: str | None, project: str | None, root_is_allowed: bool
-    ) -> None:
+    def _not_allowed(self, signer: OCISigner, root_is_allowed: bool) -> None:
+        compartment, project = self.compartment, self.project
         where = compartment or project
         scope = f"compartment id {compartment}" if compartment else "tenancy"
         if root_is_allowed:
