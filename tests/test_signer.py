@@ -684,6 +684,26 @@ def test_a_request_that_is_healed_by_the_clock_keeps_its_credential(
     assert provider.fetches == 1
 
 
+def test_a_401_is_answered_by_one_correction_and_two_replacements(
+    oci: FakeOCI, numbered: tuple[Numbered, OCISigner, Clock], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Then it is the caller's, even if the server's clock runs away all the time."""
+    caplog.set_level(logging.INFO, "oci_httpx_auth")
+    provider, signer, clock = numbered
+    request = httpx.Request("GET", f"{oci.url}/x")
+    flow = signer.sync_auth_flow(request)
+    next(flow)
+    for number in (1, 2, 3):
+        flow.send(refused(request, clock, 7200.0 * number))
+    with pytest.raises(StopIteration):
+        flow.send(refused(request, clock, 7200.0 * 4))
+    assert provider.fetches == 3
+    told = [
+        record.getMessage() for record in caplog.records if record.levelno == logging.INFO and "clock" in record.msg
+    ]
+    assert told == ["The clock of 127.0.0.1 is +7200 s from ours; its requests are dated accordingly."]
+
+
 def test_a_redirected_401_costs_no_credential(oci: FakeOCI, numbered: tuple[Numbered, OCISigner, Clock]) -> None:
     """Another credential would not make the first target's signature hold for the second."""
     provider, signer, _ = numbered
