@@ -56,7 +56,7 @@ def default_credentials(
         if not isinstance(found, str):
             return found
         tried.append(found)
-    return _PerhapsInstance(tried, clock)
+    return PerhapsInstance(tried, clock)
 
 
 Look = Callable[[], "CredentialProvider | str"]
@@ -79,7 +79,7 @@ def sources(auth: str | None, profile: str | None, config_file: ConfigFile, cloc
     ]
 
 
-class _PerhapsInstance(InstancePrincipal):
+class PerhapsInstance(InstancePrincipal):
     """The last resort: an instance principal, if this is an instance."""
 
     def __init__(self, tried: list[str], clock: Clock) -> None:

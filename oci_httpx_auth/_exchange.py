@@ -203,16 +203,21 @@ def issued_credential(
     return token_credential(token, private_key, label, received_at=received_at, issuer_time=issuer_time)
 
 
-def _refusal(url: str, answer: Answer) -> str:
-    """What a service said when it refused: its code and message, never the body as it is."""
+def said(content: bytes) -> str:
+    """What a service said when it refused, after a blank: its code and message, never the body as it is."""
     try:
-        fields = json.loads(answer.content)
-        said = f" {_line(str(fields['code'])[:80])}: {_line(str(fields['message'])[:400])}"
-    except (ValueError, KeyError, TypeError, RecursionError):
-        said = ""
+        fields = json.loads(content)
+        fields = fields.get("error", fields)  # the form of OpenAI
+        text = f" {_line(str(fields['code'])[:80])}: {_line(str(fields['message'])[:400])}"
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ""
+    return _QUOTED.sub("…", text)
+
+
+def _refusal(url: str, answer: Answer) -> str:
     request_id = answer.headers.get("opc-request-id")
     trace = f" (opc-request-id {_line(request_id[:120])})" if request_id else ""
-    return _QUOTED.sub("…", f"{url.partition('?')[0][:300]} answered {answer.status}{said}{trace}")
+    return _QUOTED.sub("…", f"{url.partition('?')[0][:300]} answered {answer.status}{said(answer.content)}{trace}")
 
 
 def _line(text: str) -> str:

@@ -16,11 +16,12 @@ from urllib.request import getproxies
 import httpx
 
 from ._causes import PRINCIPALS, Cause, NothingFound, of_network, of_refusal, of_unavailable
-from ._chain import default_credentials, sources
+from ._chain import PerhapsInstance, sources
 from ._clock import parse_http_date
 from ._config import DEFAULT_PROFILE, Profile, environment, join, load_profile
 from ._credential import CredentialProvider, parse_security_token
 from ._errors import OCIAuthError, SessionExpiredError
+from ._exchange import said
 from ._files import read_small_file
 from ._keys import public_key_text
 from ._regions import identity_endpoint, inference_endpoint, is_known, region_domain, region_id
@@ -190,6 +191,7 @@ class _Check:
 
     def _choose(self) -> CredentialProvider | None:
         provider: CredentialProvider | None = None
+        tried: list[str] = []
         for name, look in sources(self.auth, self.profile, self.config_file, self.clock):
             self._chosen_by = name
             try:
@@ -202,13 +204,13 @@ class _Check:
                 return None
             if isinstance(found, str):
                 self._line("note", "passed over", found)
+                tried.append(found)
                 continue
             provider = found
             break
         if provider is None:
             self._chosen_by = "instance metadata, as nothing else serves"
-            # The same walk once more, for the provider of the last resort.
-            provider = default_credentials(self.auth, self.profile, self.config_file, clock=self.clock)
+            provider = PerhapsInstance(tried, self.clock)
         mode = getattr(provider, "mode", "custom")
         self._line("ok", "source", f"{mode} ({self._chosen_by}), from {getattr(provider, 'source', provider)}")
         if mode in ("api_key", "security_token") and "environment" not in self._chosen_by:
@@ -444,12 +446,12 @@ class _Check:
             self._line("ok", "clock", "within a minute of the server's")
             return
         direction = "behind" if ahead > 0 else "ahead of"
-        text = f"This machine's clock is {_span(abs(ahead))} {direction} the server's"
-        self._line("warning", "clock", text.replace("This machine's clock is ", ""))
+        text = f"{_span(abs(ahead))} {direction} the server's"
+        self._line("warning", "clock", text)
         off = abs(ahead) > _TOLERANCE
         self._warning(
             "clock-off",
-            f"{text}; {'OCI refuses what is dated so' if off else 'OCI tolerates five minutes'}"
+            f"This machine's clock is {text}; {'OCI refuses what is dated so' if off else 'OCI tolerates five minutes'}"
             f"{'. This library corrects for it, other tools do not' if off else ''}.",
             "Set the clock by NTP, e.g. `sudo chronyc makestep`.",
         )
@@ -464,10 +466,10 @@ class _Check:
                 "Set the clock by NTP, e.g. `sudo chronyc makestep`.",
             )
         elif cause.code == "key-unknown" and isinstance(provider, APIKey):
-            cause = self._whose_key(provider) or cause
+            cause = self._whose_key(provider)
         self._found("error", cause)
 
-    def _whose_key(self, provider: APIKey) -> Cause | None:
+    def _whose_key(self, provider: APIKey) -> Cause:
         """What the config file knows of a key that OCI does not take from this user."""
         body = "\n".join(textwrap.wrap(public_key_text(provider.fetch().private_key), 64))
         public = f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----"
@@ -614,15 +616,7 @@ def _from_oci(answer: httpx.Response) -> bool:
 
 
 def _said(answer: httpx.Response) -> str:
-    """OCI's code and message; nothing of any other body."""
-    if answer.status_code < 400:
-        return ""
-    try:
-        fields = answer.json()
-        fields = fields.get("error") if isinstance(fields.get("error"), dict) else fields
-        return f" {str(fields['code'])[:80]}: {str(fields['message'])[:300]}".rstrip(".")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return ""
+    return said(answer.content).rstrip(".") if answer.status_code >= 400 else ""
 
 
 def _other_profiles(profile: Profile) -> list[Profile]:

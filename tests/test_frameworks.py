@@ -21,6 +21,8 @@ from oci_httpx_auth import OCISigner
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY, create_openai
 from oci_httpx_auth.testing import FakeOCI
 
+from .test_examples import run_example
+
 EXAMPLES = Path(__file__).parent.parent / "examples" / "frameworks"
 # Read here: the tests themselves see no variable of this prefix.
 REQUIRED = bool(os.environ.get("OCI_HTTPX_AUTH_REQUIRE_FRAMEWORKS"))
@@ -154,16 +156,7 @@ def load(module: str) -> Any:
 def test_every_request_of_an_example_is_signed(name: str, needs: list[str], requests: int, printed: list[str]) -> None:
     """It prints what it should, and the server has verified as many requests as it makes, and no others."""
     need(*needs)
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / f"with_{name}.py")],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    lines = done.stdout.splitlines()
+    lines = run_example(f"frameworks/with_{name}.py").splitlines()
     assert lines[-1] == f"the server verified {requests} of {requests} requests"
     assert sorted(lines[:-1]) == sorted(printed)
 

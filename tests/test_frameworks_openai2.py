@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +11,8 @@ from oci_httpx_auth import OCISigner
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY, create_openai
 from oci_httpx_auth.testing import FakeOCI
 
-from .test_frameworks import EXAMPLES, HELLO, UNSIGNED, load, need
+from .test_examples import run_example
+from .test_frameworks import HELLO, UNSIGNED, load, need
 
 # What the frameworks warn of, and leave open, is theirs.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -58,16 +56,8 @@ def signer(oci: FakeOCI, tmp_path: Path) -> OCISigner:
 def test_every_request_of_an_example_is_signed(name: str, needs: list[str], requests: int, printed: list[str]) -> None:
     """It prints what it should, and the server has verified as many requests as it makes, and no others."""
     need(*needs)
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / f"with_{name}.py")],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines() == [*printed, f"the server verified {requests} of {requests} requests"]
+    lines = run_example(f"frameworks/with_{name}.py").splitlines()
+    assert lines == [*printed, f"the server verified {requests} of {requests} requests"]
 
 
 def test_litellm_responses_with_an_openai_client_go_out_unsigned(oci: FakeOCI, signer: OCISigner) -> None:

@@ -241,8 +241,8 @@ def test_a_reader_who_leaves_causes_no_traceback(oci: FakeOCI, config: Path) -> 
 
 
 def test_what_a_server_says_cannot_steer_the_terminal(oci: FakeOCI, config: Path) -> None:
-    """Control characters of a message are shown as question marks."""
+    """Control characters of a message are not printed."""
     oci.fail("identity", Fault(status=503, code="X", message="\033]0;owned\007"))
     shown = in_terminal("check", "--config-file", str(config), "--endpoint", oci.url, NO_COLOR="1")
     assert "\033" not in shown
-    assert "?]0;owned?" in shown
+    assert "]0;owned" in shown
