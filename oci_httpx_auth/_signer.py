@@ -270,7 +270,6 @@ class OCISigner(_Auth):
             signed = work.result()
         else:
             signed = sign(*arguments)
-        signed.setdefault(b"host", present[b"host"])
         if b"transfer-encoding" in present:
             signed[b"content-length"] = b"%d" % length
         kept = [(name, value) for name, value in raw if name.lower() not in signed and name.lower() not in _REMOVED]

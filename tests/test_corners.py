@@ -8,12 +8,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from oci_httpx_auth import (
     ConfigError,
-    Credential,
     InvalidKeyError,
     InvalidTokenError,
     OCISigner,
@@ -89,36 +87,3 @@ def test_an_url_that_is_none_is_not_signed(oci: FakeOCI, tmp_path: Path) -> None
     for url in ("https://h.example:port/", "https://[::1/"):
         with pytest.raises(SigningError, match="cannot be signed"):
             signer.signed_headers("GET", url)
-
-
-def test_a_key_on_a_device_signs_for_async_clients_too(oci: FakeOCI, run: Any) -> None:
-    """On a thread of its own; what it raises reaches the caller."""
-    known = oci.add_api_key()
-
-    class Device:
-        blocking = True
-
-        def __init__(self, fails: bool) -> None:
-            self.fails = fails
-
-        def sign(self, *arguments: Any) -> bytes:
-            if self.fails:
-                raise SigningError("The device was pulled out.")
-            assert known.private_key is not None
-            return known.private_key.sign(*arguments)
-
-    class Provider:
-        def __init__(self, fails: bool) -> None:
-            self.fails = fails
-
-        def fetch(self) -> Credential:
-            return Credential(known.key_id, Device(self.fails))  # type: ignore[arg-type]
-
-    async def main() -> None:
-        async with httpx.AsyncClient(auth=OCISigner(Provider(fails=False))) as client:
-            assert (await client.post(f"{oci.url}/x", json={})).status_code == 200
-        async with httpx.AsyncClient(auth=OCISigner(Provider(fails=True))) as client:
-            with pytest.raises(SigningError, match="pulled out"):
-                await client.get(f"{oci.url}/x")
-
-    run(main)

@@ -778,3 +778,79 @@ def test_headers_are_the_same_from_both_functions(
     assert headers["content-length"] == "0"
     assert headers["x-content-sha256"] == "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
     assert headers.get("host") == given.get("Host")
+
+
+class Key:
+    """A key that does not show itself, as on a device, and notes which threads it signs on."""
+
+    def __init__(self, oci: FakeOCI, *, on_a_device: bool) -> None:
+        self.known, self.broken = oci.add_api_key(), False
+        self.threads: set[str] = set()
+        if on_a_device:
+            self.blocking = True
+
+    def fetch(self) -> Credential:
+        return Credential(self.known.key_id, self)  # type: ignore[arg-type]
+
+    def sign(self, *arguments: Any) -> bytes:
+        self.threads.add(threading.current_thread().name)
+        if self.broken:
+            raise SigningError("The device was pulled out.")
+        assert self.known.private_key is not None
+        return self.known.private_key.sign(*arguments)
+
+
+@pytest.mark.parametrize("on_a_device", [True, False])
+def test_a_key_on_a_device_signs_on_a_thread_of_its_own(oci: FakeOCI, run: Any, on_a_device: bool) -> None:
+    """It takes its time, and any other key none; what it raises reaches the caller."""
+    key = Key(oci, on_a_device=on_a_device)
+    signer = OCISigner(key)
+
+    async def main() -> None:
+        async with httpx.AsyncClient(auth=signer) as client:
+            assert (await client.post(f"{oci.url}/x", json={})).status_code == 200
+            key.broken = True
+            with pytest.raises(SigningError, match="pulled out"):
+                await client.get(f"{oci.url}/x")
+            key.broken = False
+
+    run(main)
+    with httpx.Client(auth=signer) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+    assert key.threads == {"oci-signature" if on_a_device else threading.current_thread().name}
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
+def test_the_length_is_on_the_wire_if_and_only_if_there_is_a_body(
+    oci: FakeOCI, signer: OCISigner, library: Any, method: str
+) -> None:
+    """Also of a body that comes in parts and is not signed."""
+    with library.Client(auth=signer) as client:
+        for parts, length in (([b"part", b"part"], "8"), ([], "0"), (None, "0" if method == "POST" else None)):
+            response = client.request(method, f"{oci.url}/x", content=None if parts is None else iter(parts))
+            record = oci.records[-1]
+            assert response.status_code == 200, record.reason
+            assert record.body == b"".join(parts or [])
+            assert record.header("content-length") == length
+            assert [name.lower() for name, _ in record.headers].count("content-length") == (length is not None)
+            assert record.header("transfer-encoding") is None
+
+
+def test_a_request_that_lost_its_host_gets_the_urls(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
+    """It could not be sent without one."""
+    with library.Client(auth=signer) as client:
+        request = client.build_request("GET", f"{oci.url}/x")
+        del request.headers["host"]
+        response = client.send(request)
+    assert response.status_code == 200, oci.records[-1].reason
+    assert oci.records[-1].header("host") == oci.url.removeprefix("http://")
+
+
+def test_why_plain_http_is_refused_is_told_with_the_remedy(signer: OCISigner) -> None:
+    """The whole message."""
+    with pytest.raises(SigningError) as caught:
+        signer.signed_headers("GET", "http://api.example.com/x")
+    assert str(caught.value) == (
+        "A request to http://api.example.com is not signed: signatures travel over https only, except to loopback and "
+        "link-local hosts. Use https, or OCISigner(allow_insecure_http=True) on a network that you trust."
+    )
