@@ -178,7 +178,6 @@ class OCISigner(_Auth):
                 raise
             if isinstance(step, Future):
                 wait(step)
-                result = None
             else:
                 result = yield step
 
@@ -196,7 +195,6 @@ class OCISigner(_Auth):
                 raise
             if isinstance(step, Future):
                 await wait_async(step)
-                result = None
             else:
                 result = yield step
 
@@ -333,7 +331,7 @@ class OCISigner(_Auth):
 
 def _was_redirected(response: Any) -> bool:
     # The history also has the 401s that were answered with another signature.
-    return any(300 <= earlier.status_code < 400 for earlier in response.history)
+    return any(earlier.has_redirect_location for earlier in response.history)
 
 
 def _without_host(request: httpx.Request, given: Mapping[str, str] | None) -> dict[str, str]:

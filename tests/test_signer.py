@@ -854,3 +854,20 @@ def test_why_plain_http_is_refused_is_told_with_the_remedy(signer: OCISigner) ->
         "A request to http://api.example.com is not signed: signatures travel over https only, except to loopback and "
         "link-local hosts. Use https, or OCISigner(allow_insecure_http=True) on a network that you trust."
     )
+
+
+@pytest.mark.parametrize(("size", "threads"), [(1 << 20, []), ((1 << 20) + 1, ["oci-content-digest"])])
+def test_a_body_of_more_than_a_mebibyte_is_hashed_off_the_event_loop(
+    signer: OCISigner, run: Any, monkeypatch: pytest.MonkeyPatch, size: int, threads: list[str]
+) -> None:
+    """For a smaller one a thread would cost more than the hash."""
+    started: list[str] = []
+    start = threading.Thread.start
+
+    def note(self: threading.Thread) -> None:
+        started.append(self.name)
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", note)
+    run(signer.asigned_headers, "PUT", "https://h.example/x", None, b"x" * size)
+    assert [name for name in started if name.startswith("oci-")] == [*threads, "oci-credential-refresh"]

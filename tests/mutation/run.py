@@ -1,7 +1,8 @@
 """Break the code in small ways, one at a time, and see that a test notices: `tox -e mutation`.
 
 Works on a copy of the tree. Fails for a mutant that survives and is not in SURVIVORS.md. With the name of a module as
-the argument, such as `_cache`, only that one is broken.
+the argument, such as `_cache`, only that one is broken. Each module's outcomes are counted. A mutant that is stopped
+because its tests take too long counts as noticed and is listed by name: it should hang, and not the machine be busy.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -56,14 +59,24 @@ def survivors(module: str, names: list[str], tests: list[str]) -> list[tuple[str
                 sys.exit(done.stdout.replace("\r", "\n")[-5000:])
             return done.stdout
 
-        output = mutmut("run", *(f"oci_httpx_auth.{module}.{name}" for name in names))
-        print(module, output.replace("\r", "\n").strip().splitlines()[-2:], flush=True)
-        found = []
-        for line in mutmut("results").splitlines():
+        chosen = [f"oci_httpx_auth.{module}.{name}" for name in names]
+        mutmut("run", "--max-children=2", *chosen)
+        counts, found = Counter[str](), []
+        for line in mutmut("results", "--all=true").splitlines():
             name, _, outcome = line.strip().partition(": ")
-            if outcome in ("survived", "no tests", "suspicious"):
-                changed = [text for text in mutmut("show", name).splitlines() if re.match(r"[-+](?![-+]{2} )", text)]
-                found.append((f"{name} ({outcome})", "\n".join(changed)))
+            if not any(fnmatchcase(name, pattern) for pattern in chosen):
+                continue
+            counts[outcome] += 1
+            if outcome == "killed":
+                continue
+            diff = mutmut("show", name).splitlines()
+            changed = "\n".join(text for text in diff if re.match(r"[-+](?![-+]{2} )", text))
+            if outcome == "timeout":
+                print(f"{name} (timeout)\n{changed}")
+            else:
+                found.append((f"{name} ({outcome})", changed))
+        told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+        print(f"{module}: {counts.total()} mutants, {told}", flush=True)
         return found
 
 
