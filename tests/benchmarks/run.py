@@ -267,6 +267,7 @@ class Benchmark:
                     },
                     f"{ratio:.3f}",
                     judged("≤ 1.1", ratio <= 1.1) if big else "",
+                    short=big,
                 )
             )
             extra = max(row["extra"] for row in ours)
