@@ -473,6 +473,26 @@ def test_what_the_platform_left_out_is_named(platform: Platform, change: dict[st
         ResourcePrincipal()
 
 
+@pytest.mark.parametrize(("times", "found"), [(1, True), (2, False)])
+def test_what_is_revoked_between_two_exchanges_is_fetched_again(platform: Platform, times: int, found: bool) -> None:
+    """Each exchange is signed with what the one before brought; from the beginning once, and not for ever."""
+    provider = platform.become("resource_principal", version="3.0", leaf="1.1")
+    revocations: list[str] = []
+
+    def revoke(service: str, record: Any) -> None:
+        if service == "rpst" and len(revocations) < times:
+            revocations.append(service)
+            platform.oci.revoke_tokens()
+
+    platform.oci.fault_source = revoke
+    if found:
+        assert provider.fetch().key_id.startswith("ST$")
+    else:
+        with pytest.raises(CredentialsUnavailableError, match="answered 401"):
+            provider.fetch()
+    assert platform.services().count("federation") == 2
+
+
 def test_parents_that_name_each_other_are_found_out(platform: Platform) -> None:
     """Nested resources come to an end, or the platform is at fault."""
     provider = platform.become("resource_principal", version="3.0", cycle=True)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from .._config import check_header, check_region, environment, join, shown
 from .._credential import Credential, Recipe, parse_security_token, pickled_as, token_credential
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError
-from .._exchange import AuthService, json_object, text_field
+from .._exchange import AuthService, ServiceRefused, json_object, text_field
 from .._files import read_small_file
 from .._http import Answer
 from .._keys import generate_private_key, load_private_key, public_key_text
@@ -108,7 +108,13 @@ class ResourcePrincipal:
     @hides_locals
     def fetch(self) -> Credential:
         """Read or exchange for a token. Raises `ConfigError` and `CredentialsUnavailableError`, and their children."""
-        credential = self._source.fetch()
+        try:
+            credential = self._source.fetch()
+        except ServiceRefused as error:
+            if error.status != 401:
+                raise
+            # Of several exchanges, each is signed with what the one before brought. That may have ended meanwhile.
+            credential = self._source.fetch()
         self._remember(credential)
         return credential
 

@@ -16,10 +16,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from oci_httpx_auth.testing import FakeOCI, Fault, Record
+from oci_httpx_auth.testing import FakeAPIKey, FakeOCI, Fault, Record
 from oci_httpx_auth.testing._server import Server
 
-AUTH_SERVICES = ("metadata", "federation", "session_refresh")
+AUTH_SERVICES = ("metadata", "federation", "session_refresh", "rpt", "rpst", "workload_identity")
 MOST_IN_A_ROW = 2  # faults of one service, so that a credential can be had in time
 
 FAULTS: dict[str, Fault] = {
@@ -56,7 +56,7 @@ class StandIn:
         self._certificate = self._oci._server_certificate()[1]
         self._auth = Server(self._oci, certificate=self._certificate)
         self._auth.start()
-        self._auth_port = self._auth.port
+        self._auth_ports = self._auth.port, self._auth.tls_port
         self._trouble = 0.0
         self._in_a_row: Counter[str] = Counter()
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -65,6 +65,7 @@ class StandIn:
         self._platform: threading.Thread | None = None
         self._stop = threading.Event()
         self._rotation = threading.Lock()
+        self._api_key: FakeAPIKey | None = None
 
     def begin(self, mode: str, lifetime: float) -> dict[str, str]:
         """Get ready for a mode. Returns addresses and paths, and variables by their upper-case names."""
@@ -72,11 +73,22 @@ class StandIn:
         self._folder = self._directory / mode
         self._oci.token_lifetime = lifetime
         self._oci.clock_offset = 0.0
-        auth = f"http://127.0.0.1:{self._auth_port}"
-        told = {"url": self._oci.url, "openai_url": self._oci.openai_url, "auth": auth}
-        if mode in ("api_key", "security_token"):
-            told["config"] = str(self._oci.write_config(self._folder, session=mode == "security_token"))
-        elif mode == "resource_principal":
+        auth = f"http://127.0.0.1:{self._auth_ports[0]}"
+        told = {"url": self._oci.url, "auth": auth, "auth_tls_port": str(self._auth_ports[1])}
+        if mode == "security_token":
+            told["config"] = str(self._oci.write_config(self._folder, session=True))
+        elif mode == "api_key":
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            told["config"] = str(self._folder / "config")
+            self._replace_api_key()
+        elif mode == "oke_workload_identity":
+            told |= self._oci.environment(mode, directory=self._folder)
+        elif mode == "resource_principal 3.0":
+            # Of a resource whose parent's parent is meant, and which lives on an instance: all services have a part.
+            variables = self._oci.environment("resource_principal", version="3.0", leaf="1.1", depth=2)
+            told |= {name: value.replace(self._oci.url, auth) for name, value in variables.items()}
+            told["OCI_CLI_FEDERATION_ENDPOINT"] = f"{auth}/v1/x509"
+        elif mode == "resource_principal 2.2":
             told |= self._oci.environment("resource_principal", directory=self._folder)
             self._stop.clear()
             self._platform = threading.Thread(target=self._rotate_forever, daemon=True)
@@ -100,30 +112,34 @@ class StandIn:
         if self._mode == "security_token" and ahead:
             # A session that has ended cannot be renewed by anybody, so the new one is made for the time to come.
             self._authenticate(ahead + self._lifetime)
-        elif self._mode == "resource_principal":
+        elif self._mode == "resource_principal 2.2":
             with self._rotation:
                 self._inject(ahead + self._lifetime)
         self._oci.clock_offset = seconds
 
     def rotate(self) -> None:
         """Replace what the credential is made from: certificate, session, injected files or key."""
-        if self._mode == "instance_principal":
+        if self._mode in ("instance_principal", "resource_principal 3.0"):
             self._oci.rotate_instance_certificate()
         elif self._mode == "security_token":
             self._authenticate(None)
-        elif self._mode == "resource_principal":
+        elif self._mode == "oke_workload_identity":
+            _replace(self._folder / "token", self._oci.service_account_token().encode())
+        elif self._mode == "api_key":
+            self._replace_api_key()
+        else:
             with self._rotation:
                 self._inject(None)
 
     def revoke(self) -> None:
         """Revoke what is in use, once there is something else to be had."""
-        if self._mode == "instance_principal":
+        if self._mode in ("instance_principal", "resource_principal 3.0", "oke_workload_identity"):
             self._oci.revoke_tokens()
         elif self._mode == "security_token":
             old = self._session_file("token").read_text()
             self._authenticate(None)
             self._oci.revoke(old)
-        elif self._mode == "resource_principal":
+        elif self._mode == "resource_principal 2.2":
             with self._rotation:
                 old = (self._folder / "rpst").read_text()
                 self._inject(None)
@@ -131,21 +147,20 @@ class StandIn:
 
     def reject(self) -> None:
         """Answer the next request to the called service with an unfounded 401."""
-        if self._mode != "api_key":  # there is no other key that could be had
-            self._oci.fail("echo", Fault(status=401))
+        self._oci.fail("echo", Fault(status=401))
 
     def hang(self) -> None:
         """Never answer the next call of an auth service."""
-        service = {"instance_principal": "federation", "security_token": "session_refresh"}.get(self._mode)
-        if service:
-            self._oci.fail(service, Fault(hang=True))
-            self._counts["fault", "hang"] += 1
+        services = {"instance_principal": "federation", "resource_principal 3.0": "rpst"}
+        self._oci.fail(services.get(self._mode, "workload_identity"), Fault(hang=True))
+        self._counts["fault", "hang"] += 1
 
     def refuse(self, seconds: float) -> None:
         """Close the port of the auth services for a while: connections are refused."""
         self._auth.stop()
         time.sleep(seconds)
-        self._auth = Server(self._oci, certificate=self._certificate, port=self._auth_port)
+        port, tls_port = self._auth_ports
+        self._auth = Server(self._oci, certificate=self._certificate, port=port, tls_port=tls_port)
         self._auth.start()
 
     def counts(self) -> dict[tuple[str, str], int]:
@@ -158,7 +173,7 @@ class StandIn:
         if self._chance.random() >= self._trouble:
             self._in_a_row[service] = 0
             return None
-        faults = FAULTS if service == "metadata" else FAULTS | TOKEN_FAULTS
+        faults = FAULTS if service in ("metadata", "rpt") else FAULTS | TOKEN_FAULTS
         name = self._chance.choice(list(faults))
         self._in_a_row[service] += 1
         self._counts["fault", name] += 1
@@ -180,6 +195,19 @@ class StandIn:
         session = self._oci.add_session(lifetime=lifetime, private_key=next(self._keys))
         _replace(self._session_file("oci_api_key.pem"), session.private_key_pem())
         _replace(self._session_file("token"), session.token.encode())
+
+    def _replace_api_key(self) -> None:
+        """What a person does who replaces an API key: register it, configure it, and delete the old one."""
+        private_key = next(self._keys)
+        key = self._oci.add_api_key(private_key.public_key())
+        key_file = self._folder / f"{key.fingerprint}.pem"
+        _replace(key_file, private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        values = {"user": key.user, "tenancy": key.tenancy, "region": key.region, "fingerprint": key.fingerprint}
+        lines = [f"{name}={value}" for name, value in {**values, "key_file": str(key_file)}.items()]
+        _replace(self._folder / "config", "\n".join(["[DEFAULT]", *lines, ""]).encode())
+        if self._api_key is not None:
+            self._oci.remove_api_key(self._api_key)
+        self._api_key = key
 
     def _inject(self, lifetime: float | None) -> None:
         """What the platform does: two files, one after the other. The lock is held."""
