@@ -137,6 +137,19 @@ def test_no_refresh_comes_before_the_last_quarter(setup: Setup) -> None:
     assert setup.provider.fetches == 1
 
 
+def test_a_refresh_starts_at_the_very_moment_that_the_status_tells(setup: Setup) -> None:
+    """By the first request from then on, and by none before."""
+    first = setup.obtain("a")
+    second = setup.credential("b", lifetime=10_000)
+    setup.provider.answers.put(second)
+    moment = setup.cache.status().next_refresh
+    assert moment is not None
+    for setup.clock.now, current in ((moment - 0.001, first), (moment, second)):
+        assert setup.cache.acquire() is first
+        settle()
+        assert setup.cache.acquire() is current
+
+
 def test_refreshes_of_a_fleet_are_spread(key: Key) -> None:
     """Caches that were filled together do not refresh together: their windows open at different moments."""
     due = set()
