@@ -624,6 +624,8 @@ def test_the_status_is_a_snapshot(oci: FakeOCI, signer: OCISigner) -> None:
     assert status.expires_at is not None
     assert status.last_refresh < status.next_refresh < status.expires_at
     assert json.dumps(status.__dict__)
+    with pytest.raises(AttributeError):
+        status.mode = "another"  # type: ignore[misc]
 
 
 def test_what_is_known_without_io_is_told(signer: OCISigner, oci: FakeOCI) -> None:
@@ -874,3 +876,30 @@ def test_a_body_of_more_than_a_mebibyte_is_hashed_off_the_event_loop(
     monkeypatch.setattr(threading.Thread, "start", note)
     run(signer.asigned_headers, "PUT", "https://h.example/x", None, b"x" * size)
     assert [name for name in started if name.startswith("oci-")] == [*threads, "oci-credential-refresh"]
+
+
+def test_the_callers_own_headers_arrive_as_they_are(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
+    """Each of them, in their order, also those with the same name."""
+    own = [("Accept", "text/plain"), ("User-Agent", "mine"), ("Cookie", "a=b"), ("X-Mine", "1"), ("x-mine", "2")]
+    with library.Client(auth=signer) as client:
+        client.headers.clear()
+        assert client.post(f"{oci.url}/x", headers=own, json={}).status_code == 200
+    names = {name.lower() for name, _ in own}
+    sent = [(name, value) for name, value in oci.records[-1].headers if name.lower() in names]
+    assert [(name.lower(), value) for name, value in sent] == [(name.lower(), value) for name, value in own]
+
+
+def test_an_auth_around_this_one_is_told_that_the_body_is_needed(oci: FakeOCI, signer: OCISigner, run: Any) -> None:
+    """It reads the body before it drives `auth_flow`, as httpx does for every flow that asks for it."""
+
+    class Around(httpx.Auth):
+        requires_request_body = signer.requires_request_body
+
+        def auth_flow(self, request: httpx.Request) -> Any:
+            return signer.auth_flow(request)
+
+    async def main() -> int:
+        async with httpx.AsyncClient(auth=Around()) as client:
+            return (await client.put(f"{oci.url}/x", content=parts())).status_code
+
+    assert run(main) == 200
