@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 from ._causes import of_unavailable
 from ._credential import Credential, CredentialProvider
@@ -109,7 +110,7 @@ class CredentialCache:
         return flight
 
     def _refresh(self) -> Credential:
-        """Fetch, and store what came. On the refresh thread."""
+        """Fetch, and store what came. On the refresh thread, which logs without the lock: a handler may take its time."""
         lock = self._lock
         started = time.perf_counter()
         try:
@@ -117,15 +118,17 @@ class CredentialCache:
         except BaseException as error:
             with lock:
                 self._flight = None
-                self._failed(error, time.perf_counter() - started)
+                told = self._failed(error, time.perf_counter() - started)
                 if not isinstance(error, SessionExpiredError):
                     self._set_alarm()
+            log.log(*told)
             raise
         with lock:
             self._flight = None
-            stored = self._store(fetched, time.perf_counter() - started)
+            stored, told = self._store(fetched, time.perf_counter() - started)
             self._set_alarm()
-            return stored
+        log.log(*told)
+        return stored
 
     def _set_alarm(self) -> None:
         """Have a credential that cannot be renewed once it has ended renewed in time, request or no request.
@@ -153,15 +156,20 @@ class CredentialCache:
         if alarm is not None:
             alarm.cancel()
 
-    def _store(self, fetched: Credential, seconds: float) -> Credential:
+    def _store(self, fetched: Credential, seconds: float) -> tuple[Credential, tuple[Any, ...]]:
+        """What is stored from now on, and what there is to be logged. The lock is held."""
         now = self._clock()
         self._last_error = None
         current = self._current
         if current is not None and fetched == current:
             # Nothing newer is to be had yet. The very object is kept, by which callers see just that.
             self._back_off(now)
-            log.debug("OCI credential of %s is unchanged (%.3f s)", describe(self._provider), seconds)
-            return current
+            return current, (
+                logging.DEBUG,
+                "OCI credential of %s is unchanged (%.3f s)",
+                describe(self._provider),
+                seconds,
+            )
         expiry = fetched.expiry()
         if expiry is not None:
             issued_at = fetched.issued_at
@@ -171,21 +179,23 @@ class CredentialCache:
         self._obtained_at = now
         self._failures = 0
         self._retry_at = float("-inf")
-        log.info(
+        return fetched, (
+            logging.INFO,
             "OCI credential of %s refreshed in %.3f s, %s",
             describe(self._provider),
             seconds,
             "without expiry" if expiry is None else f"valid for {expiry - now:.0f} s",
         )
-        return fetched
 
-    def _failed(self, error: BaseException, seconds: float) -> None:
+    def _failed(self, error: BaseException, seconds: float) -> tuple[Any, ...]:
+        """What there is to be logged. The lock is held."""
         now = self._clock()
         self._back_off(now)
         self._last_error = explain(error)
         expiry = None if self._current is None else self._current.expiry()
         usable = self._current is not None and (expiry is None or now < expiry)
-        log.warning(
+        return (
+            logging.WARNING,
             "OCI credential of %s could not be refreshed (%.3f s): %s%s",
             describe(self._provider),
             seconds,

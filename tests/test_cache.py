@@ -490,6 +490,30 @@ def test_a_refresh_is_told_in_one_sentence(setup: Setup, caplog: pytest.LogCaptu
     ]
 
 
+def test_a_log_handler_that_takes_its_time_holds_up_nobody(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+    """While the outcome of a refresh is written somewhere, other threads and their event loops go on."""
+    caplog.set_level(logging.DEBUG, "oci_httpx_auth")
+    held_up: dict[str, bool] = {}
+
+    def note(record: logging.LogRecord) -> bool:
+        other = threading.Thread(target=setup.cache.acquire, daemon=True)
+        other.start()
+        other.join(5)
+        held_up[record.levelname] = other.is_alive()
+        return True
+
+    logger = logging.getLogger("oci_httpx_auth")
+    logger.addFilter(note)
+    try:
+        first = setup.obtain("a")
+        for answer in (setup.credential("a"), CredentialsUnavailableError("down")):
+            setup.provider.answers.put(answer)
+            wait(setup.flight(rejected=first))
+    finally:
+        logger.removeFilter(note)
+    assert held_up == {"INFO": False, "DEBUG": False, "WARNING": False}
+
+
 def test_the_status_tells_of_each_refresh(setup: Setup) -> None:
     """Before the first one, after it, after a failure, and after the next success."""
     assert setup.cache.status() == CacheStatus(None, None, None, None)
