@@ -42,7 +42,7 @@ pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:unraisableexception",
 
 
 def survivors(module: str, names: list[str], tests: list[str]) -> list[tuple[str, str]]:
-    """The mutants of a module that no test notices: their names, and the lines that changed."""
+    """The mutants of a module that no test notices: their names, and the function and lines that changed."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as directory:
         work = Path(directory)
         for name in ("oci_httpx_auth", "tests"):
@@ -74,8 +74,9 @@ def survivors(module: str, names: list[str], tests: list[str]) -> list[tuple[str
             counts[outcome] += 1
             if outcome == "killed":
                 continue
-            diff = mutmut("show", name).splitlines()
-            changed = "\n".join(text for text in diff if re.match(r"[-+](?![-+]{2} )", text))
+            function = re.split(r"ǁ|\.x_", name.rpartition("__mutmut_")[0])[-1]
+            diff = [text for text in mutmut("show", name).splitlines() if re.match(r"[-+](?![-+]{2} )", text)]
+            changed = "\n".join([f"@@ {function} @@", *diff])
             if outcome == "timeout":
                 print(f"{name} (timeout)\n{changed}")
             else:
