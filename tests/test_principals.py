@@ -637,3 +637,31 @@ def test_default_credentials_prefers_a_profile(platform: Platform, clean_environ
     assert isinstance(default_credentials(), ResourcePrincipal)
     platform.oci.write_config(clean_environment / ".oci")
     assert not isinstance(default_credentials(), ResourcePrincipal)
+
+
+@pytest.mark.parametrize("path", ["/20180711/resourcePrincipalTokenV212/{}", "/20180711/resourcePrincipalTokenV212"])
+def test_a_path_names_the_place_of_the_resource_in_either_way_or_not_at_all(platform: Platform, path: str) -> None:
+    """As the SDKs have it: `{id}`, `{}` at the end, or nothing, and the resource follows."""
+    platform.set({f"{PREFIX}RPT_PATH": path})
+    provider = platform.become("resource_principal", version="2.1.2")
+    assert provider.fetch().key_id.startswith("ST$")
+    assert platform.oci.records[0].target.startswith("/20180711/resourcePrincipalTokenV212/ocid1.")
+
+
+@pytest.mark.parametrize("options", [{"version": "1.1"}, {"version": "3.0", "leaf": "1.1"}])
+def test_the_region_of_an_instances_resource_is_known_once_it_was_asked_for(
+    platform: Platform, options: dict[str, Any]
+) -> None:
+    """No variable names it, so it is the instance's."""
+    provider = platform.become("resource_principal", **options)
+    assert provider.region is None
+    provider.fetch()
+    assert provider.region == platform.oci.region
+
+
+def test_an_injected_file_that_is_no_text_is_named(platform: Platform) -> None:
+    """A token is ASCII; what is not may be anything but a token."""
+    provider = platform.become("resource_principal", version="2.2", directory=platform.directory)
+    (platform.directory / "rpst").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="RPST names is not text"):
+        provider.fetch()
