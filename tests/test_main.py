@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -246,3 +248,20 @@ def test_what_a_server_says_cannot_steer_the_terminal(oci: FakeOCI, config: Path
     shown = in_terminal("check", "--config-file", str(config), "--endpoint", oci.url, NO_COLOR="1")
     assert "\033" not in shown
     assert "]0;owned" in shown
+
+
+def test_an_impatient_person_ends_it_without_a_traceback(oci: FakeOCI, config: Path) -> None:
+    """Control-C is answered as shells expect: nothing more is said, and the status is 130."""
+    asked = threading.Event()
+
+    def hang(service: str, record: Any) -> Fault:
+        asked.set()
+        return Fault(hang=True)
+
+    oci.fault_source = hang
+    arguments = [*COMMAND, "curl", "GET", f"{oci.url}/x", "--config-file", str(config)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert asked.wait(60)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30) == (b"", b"")
+    assert process.returncode == 130

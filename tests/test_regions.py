@@ -65,8 +65,11 @@ def test_a_new_region_can_be_declared(clean_environment: Path, monkeypatch: pyte
     file.parent.mkdir()
     file.write_text(json.dumps([{"regionKey": "incomplete"}, declared("FIL", "file.example")]))
     assert regions.auth_endpoint("FIL") == "https://auth.xx-new-1.file.example"
-    file.write_text("not json")
-    assert regions.region_domain("xx-new-1") == "variable.example"
+    for nothing in ("not json", "[1, {}]", "{}"):
+        file.write_text(nothing)
+        assert regions.region_domain("xx-new-1") == "variable.example"
+    assert regions.region_domain("xx-other-1") == "default.example"
+    assert regions.auth_endpoint("NEW") == "https://auth.new.default.example"  # a code that nobody has declared
     monkeypatch.setenv("OCI_REGION_METADATA", "{not json")
     assert regions.region_domain("xx-new-1") == "default.example"
     assert regions.region_domain("us-chicago-1") == "oraclecloud.com"
