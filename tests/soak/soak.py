@@ -4,10 +4,10 @@
     python tests/soak/soak.py                  # the long form: 31 minutes, 200,000 requests, 500 credentials
 
 The modes take turns, three times each, so that what grows with time can be told from what a mode needs. Eight threads and
-two event loops (asyncio and trio) call a service of the stand-in through real sockets, with httpx and
-httpx2. Faults are put on the auth services, and on the called service only such as a signer has to heal: 401s. At
-every moment of the schedule a credential is there or can be had, so no caller may see a failure. Exits 1 if one does, if
-a request is stuck, or if threads, descriptors or memory grow.
+two event loops (asyncio and trio) call a service of the stand-in through real sockets, with httpx and httpx2. Faults are
+put on the auth services, and on the called service only such as a signer has to heal: 401s. At every moment of the
+schedule a credential is there or can be had, so no caller may see a failure. Exits 1 if one does, if a request is stuck,
+or if threads, descriptors or memory grow.
 
 Token lifetimes and the pauses between attempts are shortened (the latter tenfold), and nothing else.
 """
@@ -33,6 +33,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
@@ -58,12 +59,7 @@ except ImportError:
     LIBRARIES: list[ModuleType] = [httpx]
 else:
     LIBRARIES = [httpx, httpx2]
-try:
-    import trio  # noqa: F401
-except ImportError:
-    BACKENDS = ["asyncio", "asyncio"]
-else:
-    BACKENDS = ["asyncio", "trio"]
+BACKENDS = ["asyncio", "trio" if find_spec("trio") else "asyncio"]
 
 THREADS, TASKS = 8, 6  # TASKS for each of the two loops
 STUCK = 90.0  # seconds; the longest that a fault keeps the auth services from answering is ten

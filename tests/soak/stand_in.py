@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from oci_httpx_auth.testing import FakeAPIKey, FakeOCI, Fault, Record
+from oci_httpx_auth.testing._identity import private_pem
 from oci_httpx_auth.testing._server import Server
 
 AUTH_SERVICES = ("metadata", "federation", "session_refresh", "rpt", "rpst", "workload_identity")
@@ -201,7 +201,7 @@ class StandIn:
         private_key = next(self._keys)
         key = self._oci.add_api_key(private_key.public_key())
         key_file = self._folder / f"{key.fingerprint}.pem"
-        _replace(key_file, private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        _replace(key_file, private_pem(private_key))
         values = {"user": key.user, "tenancy": key.tenancy, "region": key.region, "fingerprint": key.fingerprint}
         lines = [f"{name}={value}" for name, value in {**values, "key_file": str(key_file)}.items()]
         _replace(self._folder / "config", "\n".join(["[DEFAULT]", *lines, ""]).encode())
@@ -212,9 +212,8 @@ class StandIn:
     def _inject(self, lifetime: float | None) -> None:
         """What the platform does: two files, one after the other. The lock is held."""
         key = next(self._keys)
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         token = self._oci.issue_token(key.public_key(), kind="resource", lifetime=lifetime)
-        _replace(self._folder / "private_pem", pem)
+        _replace(self._folder / "private_pem", private_pem(key))
         _replace(self._folder / "rpst", token.encode())
 
     def _rotate_forever(self) -> None:
