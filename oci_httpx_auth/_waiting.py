@@ -56,8 +56,8 @@ def _waker() -> tuple[Callable[[], None], Callable[[], Awaitable[Any]]]:
 
     The caller never waits for the loop, which may have stopped or been closed since.
     """
-    trio = sys.modules.get("trio")
-    if trio is not None:
+    trio: Any = sys.modules.get("trio")
+    if hasattr(trio, "lowlevel"):  # else another thread is importing it, as httpcore does when the first client is made
         try:
             token = trio.lowlevel.current_trio_token()
             trio.lowlevel.current_task()

@@ -250,6 +250,45 @@ def open_loops() -> int:
     return sum(isinstance(found, asyncio.AbstractEventLoop) for found in gc.get_objects())
 
 
+def test_a_task_waits_while_another_thread_is_importing_trio(tmp_path: Path) -> None:
+    """httpcore imports trio where it is installed, and half of a module has not got the names of the whole."""
+    (tmp_path / "trio.py").write_text("import gates\ngates.importing.set()\nassert gates.finish.wait(30)\n")
+    (tmp_path / "gates.py").write_text("import threading\nimporting, finish = threading.Event(), threading.Event()\n")
+    program = """
+import asyncio, threading
+import gates
+from oci_httpx_auth import Credential, OCISigner
+from cryptography.hazmat.primitives.asymmetric import rsa
+class Provider:
+    def fetch(self):
+        importer = threading.Thread(target=__import__, args=("trio",))
+        importer.start()
+        assert gates.importing.wait(30)
+        loop.call_soon_threadsafe(waiting.set)
+        assert fetch.wait(30)
+        importer.join()
+        return Credential("key", rsa.generate_private_key(public_exponent=65537, key_size=2048))
+fetch, waiting = threading.Event(), asyncio.Event()
+async def main():
+    global loop
+    loop = asyncio.get_running_loop()
+    signer = OCISigner(Provider())
+    signer._cache.acquire()
+    await waiting.wait()
+    signing = asyncio.create_task(signer.asigned_headers("GET", "https://host.example/"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    fetch.set()
+    gates.finish.set()
+    print("authorization" in await signing)
+asyncio.run(main())
+"""
+    arguments = [sys.executable, "-W", "error", "-c", program]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, env=environment)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 # Processes
 
 

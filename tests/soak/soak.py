@@ -33,7 +33,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
@@ -59,7 +58,12 @@ except ImportError:
     LIBRARIES: list[ModuleType] = [httpx]
 else:
     LIBRARIES = [httpx, httpx2]
-BACKENDS = ["asyncio", "trio" if find_spec("trio") else "asyncio"]
+try:
+    import trio  # noqa: F401  # here, since threads that import it for the first time at once can break each other's import
+except ImportError:
+    BACKENDS = ["asyncio", "asyncio"]
+else:
+    BACKENDS = ["asyncio", "trio"]
 
 THREADS, TASKS = 8, 6  # TASKS for each of the two loops
 STUCK = 90.0  # seconds; the longest that a fault keeps the auth services from answering is ten
