@@ -66,7 +66,7 @@ def sign(
         # What the OCI SDK sends when the caller named no type.
         signed[b"content-type"] = headers.get(b"content-type") or b"application/json"
         signed[b"x-content-sha256"] = digest
-    signing_string = b"\n".join([name + b": " + value for name, value in signed.items()])
+    signing_string = b"\n".join(map(b": ".join, signed.items()))
     if signing_string.count(b"\n") != len(signed) - 1:
         raise SigningError("The request's method, target or a signed header has a line break.")
     signature = base64.b64encode(credential.private_key.sign(signing_string, _PADDING, _SHA256))

@@ -205,41 +205,45 @@ class OCISigner(_Auth):
         first replacement may be as old as the cause, since its fetch can have been under way before.
         """
         url = request.url
-        self._check_transport(url.scheme, url.host)
-        acquired = self._cache.acquire(offset=self._clocks.offset(url.host))
-        if isinstance(acquired, Future):
-            yield acquired
-            acquired = outcome(acquired, self._provider)
-        credential = acquired
-        offset = self._clocks.offset(url.host)
-        yield from self._sign(request, length, digest, credential, offset)
-        response = yield request
-        if response.status_code != 401:
-            return
+        host = url.host
+        self._check_transport(url.scheme, host)
+        credential = self._cache.acquire(offset=self._clocks.offset(host))
+        if isinstance(credential, Future):
+            yield credential
+            credential = outcome(credential, self._provider)
         corrected, replacements = False, 0
         problem = None
-        while response.status_code == 401 and not _was_redirected(response):
+        while True:
+            offset = self._clocks.offset(host)
+            arguments = request, length, digest, credential, self._clocks.clock() + offset
+            if getattr(credential.private_key, "blocking", False):
+                signing = in_thread(partial(_signed_headers, *arguments), "oci-signature")
+                yield signing
+                request.headers = signing.result()
+            else:
+                request.headers = _signed_headers(*arguments)
+            response = yield request
+            if response.status_code != 401:
+                return
+            if _was_redirected(response):
+                break
             date = response.headers.get("date")
-            if not corrected and self._clocks.learn(url.scheme, url.host, 401, date, used=offset):
+            if not corrected and self._clocks.learn(url.scheme, host, 401, date, used=offset):
                 corrected = True
                 log.info(
                     "The clock of %s is %+.0f s from ours; its requests are dated accordingly.",
-                    url.host,
-                    self._clocks.offset(url.host),
+                    host,
+                    self._clocks.offset(host),
                 )
             elif replacements < 2:
                 replacements += 1
-                newer, problem = yield from self._replace(credential, url.host)
+                newer, problem = yield from self._replace(credential, host)
                 if newer is credential:
                     break
                 credential = newer
             else:
                 break
-            offset = self._clocks.offset(url.host)
-            yield from self._sign(request, length, digest, credential, offset)
-            response = yield request
-        if response.status_code == 401:
-            self._explain_refusal(response, credential, problem)
+        self._explain_refusal(response, credential, problem)
 
     def _replace(self, rejected: Credential, host: str) -> Generator[Any, Any, tuple[Credential, str | None]]:
         """Another credential than the rejected one, or that one and why there is no other."""
@@ -251,28 +255,6 @@ class OCISigner(_Auth):
             return outcome(acquired, self._provider), None
         except OCIAuthError as error:
             return rejected, str(error)
-
-    def _sign(
-        self, request: Any, length: int, digest: bytes | None, credential: Credential, offset: float
-    ) -> Generator[Any, Any, None]:
-        """Compute all headers, then set them all at once."""
-        url, raw = request.url, request.headers.raw
-        present = {name.lower(): value for name, value in raw}
-        present.setdefault(b"host", url.netloc)
-        # A client may put another target on the wire than the URL's, such as the `*` of OPTIONS.
-        target = request.extensions.get("target", url.raw_path)
-        arguments = request.method, target, present, length, digest, credential, self._clocks.clock() + offset
-        if getattr(credential.private_key, "blocking", False):
-            work = in_thread(partial(sign, *arguments), "oci-signature")
-            yield work
-            signed = work.result()
-        else:
-            signed = sign(*arguments)
-        if b"transfer-encoding" in present:
-            signed[b"content-length"] = b"%d" % length
-        kept = [(name, value) for name, value in raw if name.lower() not in signed and name.lower() not in _REMOVED]
-        # A new object, since changing the present one header by header costs as much as the rest of the signature.
-        request.headers = type(request.headers)([*signed.items(), *kept])
 
     def _check_transport(self, scheme: str, host: str) -> None:
         if scheme == "https" or (
@@ -327,6 +309,21 @@ class OCISigner(_Auth):
 
     def __repr__(self) -> str:
         return f"<OCISigner mode={self.mode} source={describe(self._provider)!r}>"
+
+
+def _signed_headers(request: Any, length: int, digest: bytes | None, credential: Credential, now: float) -> Any:
+    """All headers of the signed request, computed before any of them is set."""
+    url, raw = request.url, request.headers.raw
+    present = {name.lower(): value for name, value in raw}
+    present.setdefault(b"host", url.netloc)
+    # A client may put another target on the wire than the URL's, such as the `*` of OPTIONS.
+    target = request.extensions.get("target", url.raw_path)
+    signed = sign(request.method, target, present, length, digest, credential, now)
+    if b"transfer-encoding" in present:
+        signed[b"content-length"] = b"%d" % length
+    kept = [pair for pair in raw if (name := pair[0].lower()) not in signed and name not in _REMOVED]
+    # A new object, since changing the present one header by header costs as much as the rest of the signature.
+    return type(request.headers)([*signed.items(), *kept])
 
 
 def _was_redirected(response: Any) -> bool:
