@@ -121,6 +121,13 @@ def test_what_is_signed_can_be_read_from_the_headers(key: Key, method: str, targ
         assert signed[b"content-length"] == b"%d" % len(body)
 
 
+@pytest.mark.parametrize("size", [0, 1, 2046, 2047, 2048, 4094, 4095, 65535, 65536, 65537, 200_000])
+def test_a_body_of_any_size_has_the_digest_of_all_its_bytes(size: int) -> None:
+    """Small bodies are hashed in pieces, and whatever the last of them holds counts."""
+    body = bytes(number % 251 for number in range(size))
+    assert content_digest(body) == base64.b64encode(hashlib.sha256(body).digest())
+
+
 def test_extra_headers_are_signed_after_the_generic_ones(key: Key) -> None:
     """A delegation token stands where the SDK signs it: behind `host`, before the body's headers."""
     credential = Credential(key_id="k", private_key=key.private, headers={"OPC-OBO-Token": "delegated"})
