@@ -29,6 +29,17 @@ log = logging.getLogger("oci_httpx_auth")
 _REFRESH_WINDOW = (0.10, 0.25)
 _BACK_OFF = (1.0, 30.0)  # seconds, first and longest, after a refresh that failed
 
+_forks = 0  # between the first process and this one; quicker to look at than the process id
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_fork)
+
 
 @dataclass(frozen=True)
 class CacheStatus:
@@ -58,7 +69,7 @@ class CredentialCache:
 
     def _start(self) -> None:
         # The state that belongs to one process: a fork copies neither threads nor who holds a lock.
-        self._pid = os.getpid()
+        self._process = _forks
         # Reentrant, since a refresh runs in place when no thread can be started.
         self._lock = threading.RLock()
         self._flight: Future[Credential] | None = None
@@ -71,7 +82,7 @@ class CredentialCache:
         rejected: the credential that a server refused; another one is fetched unless it was replaced meanwhile.
         offset: how far the server's clock is ahead of ours, seconds.
         """
-        if self._pid != os.getpid():
+        if self._process != _forks:
             self._start()
         current = self._current
         if current is not None and current is not rejected and current.expires_at is None:

@@ -752,7 +752,7 @@ def test_another_process_may_refresh_at_once(setup: Setup) -> None:
     setup.cache.acquire()
     setup.provider.answers.put(CredentialsUnavailableError("down"))
     settle()
-    setup.cache._pid = -1  # as after a fork
+    setup.cache._process = -1  # as after a fork
     assert setup.cache.acquire() is first
     second = setup.credential("b")
     setup.provider.answers.put(second)
