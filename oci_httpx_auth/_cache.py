@@ -91,13 +91,10 @@ class CredentialCache:
             current = self._current
             if current is None or current is rejected:
                 return self._launch()
-            expiry = current.expiry(offset)
-            if expiry is None:
-                return current
-            now = self._clock()
-            if now >= expiry:
+            expiry, now = current.expiry(offset), self._clock()
+            if expiry is not None and now >= expiry:
                 return self._launch()
-            if now >= expiry - self._due_before_end and now >= self._retry_at:
+            if expiry is not None and now >= expiry - self._due_before_end and now >= self._retry_at:
                 self._launch()
             return current
 

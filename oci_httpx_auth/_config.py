@@ -213,6 +213,5 @@ def _parse_problem(error: configparser.Error) -> str:
         return f"profile {_brief(error.section)} is defined twice (line {error.lineno})"
     if isinstance(error, configparser.DuplicateOptionError):
         return f"{_brief(error.option)} stands twice in profile {_brief(error.section)} (line {error.lineno})"
-    if isinstance(error, configparser.ParsingError) and error.errors:
-        return f"line {error.errors[0][0]} is neither a [PROFILE] line, a comment, nor key=value"
-    return "its syntax is wrong"
+    first = "".join(f"line {number}" for number, _ in getattr(error, "errors", [])[:1]) or "a line"
+    return f"{first} is neither a [PROFILE] line, a comment, nor key=value"

@@ -383,6 +383,23 @@ def test_a_closed_loop_does_not_stop_the_refresh(setup: Setup) -> None:
     assert outcome(flight, setup.provider).key_id == "a"
 
 
+def test_a_trio_run_that_has_ended_does_not_stop_the_refresh(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+    """Its task had given up waiting; the fetch finishes later, and finds nobody to wake."""
+    trio = pytest.importorskip("trio")
+    flight = setup.flight()
+
+    async def main() -> None:
+        with trio.move_on_after(0):
+            await wait_async(flight)
+
+    trio.run(main)
+    setup.provider.answers.put(setup.credential("a"))
+    wait(flight)
+    settle()
+    assert outcome(flight, setup.provider).key_id == "a"
+    assert not [record for record in caplog.records if record.name.startswith("concurrent")]
+
+
 def test_tasks_of_many_loops_share_one_fetch(setup: Setup) -> None:
     """Event loops in several threads wait for the same refresh."""
 

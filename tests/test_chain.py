@@ -78,6 +78,10 @@ def test_a_pod_without_a_service_account_goes_on_to_the_instance(
     with httpx.Client(auth=signer) as client:
         assert client.get(f"{oci.url}/x").status_code == 200
     assert (oci.records[-1].mode, signer.mode) == ("instance_principal", "instance_principal")
+    oci.revoke_tokens()
+    with httpx.Client(auth=signer) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+    assert [record.target for record in oci.records].count("/opc/v2/instance/region") == 1  # it is known by then
 
 
 def test_the_reasons_of_all_that_was_tried_are_told(become: Callable[[dict[str, str]], None]) -> None:
@@ -148,3 +152,26 @@ def test_a_clusters_authority_is_verified_as_before_python_3_13(tmp_path: Path) 
     assert context.check_hostname
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert len(context.get_ca_certs()) == 1
+
+
+def test_an_api_key_in_the_environment_serves_where_there_is_no_file(
+    oci: FakeOCI, become: Callable[[dict[str, str]], None]
+) -> None:
+    """`OCI_CLI_AUTH=api_key` in a container that has variables and nothing else."""
+    registered = oci.add_api_key()
+    become({"OCI_CLI_AUTH": "api_key", "OCI_CLI_USER": registered.user, "OCI_CLI_TENANCY": oci.tenancy})
+    become(
+        {"OCI_CLI_FINGERPRINT": registered.fingerprint, "OCI_CLI_KEY_CONTENT": registered.private_key_pem().decode()}
+    )
+    with httpx.Client(auth=OCISigner()) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+
+
+def test_a_config_file_without_the_default_profile_is_passed_over_by_name(
+    become: Callable[[dict[str, str]], None], clean_environment: Path
+) -> None:
+    """Nobody asked for it; that it was looked at is told at the end."""
+    (clean_environment / ".oci").mkdir()
+    (clean_environment / ".oci" / "config").write_text("[WORK]\nuser=ocid1.user.oc1..aaaa\n")
+    with pytest.raises(CredentialsUnavailableError, match=r"config file .*There is no profile DEFAULT.*It has WORK"):
+        default_credentials().fetch()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from oci_httpx_auth import (
     SecurityToken,
     SigningError,
 )
-from oci_httpx_auth._credential import parse_security_token
+from oci_httpx_auth._credential import parse_security_token, token_credential
 from oci_httpx_auth._keys import load_private_key
 from oci_httpx_auth.testing import FakeOCI
 
@@ -36,6 +38,12 @@ def token_of(claims: dict[str, Any]) -> str:
 def test_a_token_whose_key_cannot_be_read_is_taken_as_it_is(jwk: Any) -> None:
     """Whether a token names its key, and how, is for its issuer to say; the server will check it."""
     assert parse_security_token(token_of({"exp": 2e9, "jwk": jwk}), "the token").public_numbers is None
+
+
+def test_a_token_that_does_not_say_when_it_was_issued_ends_by_our_clock(key: Key) -> None:
+    """Nor did its issuer's answer have a date: there is nothing to tell the clocks apart by."""
+    credential = token_credential(token_of({"exp": 2e9}), key.private, "the token", received_at=1.9e9)
+    assert (credential.expires_at, credential.clock_offset, credential.expiry(60.0)) == (2e9, None, 2e9 - 60)
 
 
 @pytest.mark.parametrize("token", ["aaaa.eyJ+.bbbb", "aaaa.W10.bbbb"])
@@ -87,3 +95,14 @@ def test_an_url_that_is_none_is_not_signed(oci: FakeOCI, tmp_path: Path) -> None
     for url in ("https://h.example:port/", "https://[::1/"):
         with pytest.raises(SigningError, match="cannot be signed"):
             signer.signed_headers("GET", url)
+
+
+def test_what_has_to_be_installed_is_named_with_the_command() -> None:
+    """The factories without the openai package."""
+    program = "import sys; sys.modules['openai'] = None; import oci_httpx_auth.openai"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: oci_httpx_auth.openai needs the openai package. "
+        "Install it with: pip install 'oci-httpx-signer[openai]'"
+    )

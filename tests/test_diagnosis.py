@@ -229,6 +229,30 @@ def inherits_a_stale_tenancy(b: Broken) -> None:
     b.options["profile"] = "NEW"
 
 
+@broken("key-unknown", "OCI knows no API key")
+def key_of_a_profile_of_its_own_deleted(b: Broken) -> None:
+    path = b.config(profile="WORK")
+    b.options["profile"] = "WORK"
+    key = b.oci.add_api_key()
+    b.key_file(path).write_bytes(key.private_key_pem())
+    b.edit(path, "fingerprint", key.fingerprint)
+    b.oci.remove_api_key(key)
+
+
+@broken("key-unknown", "OCI knows no API key")
+def key_in_the_environment_deleted(b: Broken) -> None:
+    key = b.oci.add_api_key()
+    for name, value in {
+        "USER": key.user,
+        "TENANCY": b.oci.tenancy,
+        "FINGERPRINT": key.fingerprint,
+        "KEY_CONTENT": key.private_key_pem().decode(),
+        "REGION": b.oci.region,
+    }.items():
+        b.environment.setenv(f"OCI_CLI_{name}", value)
+    b.oci.remove_api_key(key)
+
+
 @broken("session-expired", "oci session authenticate --profile-name DEFAULT")
 def expired_session_token(b: Broken) -> None:
     b.session(lifetime=-3600)
@@ -332,6 +356,12 @@ def clock_behind_with_a_session(b: Broken) -> None:
 @broken("clock-off", "2 h ahead of the server's")
 def clock_ahead_with_a_session(b: Broken) -> None:
     b.session(lambda: time.time() + 7200)
+
+
+@broken("clock-off", "cannot be corrected for on this connection")
+def clock_that_is_refused_without_a_date(b: Broken) -> None:
+    b.config()
+    b.options["endpoint"] = _page(401, b"too much clock skew", dated=False)
 
 
 # The way there.
@@ -474,16 +504,18 @@ def throttled(b: Broken) -> None:
     b.inference_answers(lambda compartment: Fault(status=429, code="TooManyRequests"))
 
 
-def _page(status: int) -> str:
+def _page(status: int, body: bytes = b"hello", *, dated: bool = True) -> str:
     """A server, up to the end of the tests, that answers everything with a page of its own."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("content-length", 0)))
-            self.send_response(status)
-            self.send_header("content-length", "5")
+            self.send_response_only(status)
+            if dated:
+                self.send_header("date", self.date_time_string())
+            self.send_header("content-length", str(len(body)))
             self.end_headers()
-            self.wfile.write(b"hello")
+            self.wfile.write(body)
 
         do_POST = do_GET
 
@@ -563,6 +595,22 @@ def test_an_instance_shows_its_certificate(setting: Broken) -> None:
     (line,) = [line for line in report.lines if line.subject == "certificate"]
     assert "issued by the intermediate one" in line.text
     assert "not issued" not in line.text
+
+
+def test_a_certificate_that_cannot_be_read_is_told_once(setting: Broken) -> None:
+    """By the credential's error."""
+    setting.oci.fault_source = lambda service, record: (
+        Fault(status=200, body=b"nonsense") if record.target.endswith("/cert.pem") else None
+    )
+    given = InstancePrincipal(
+        metadata_url=setting.oci.metadata_url,
+        federation_endpoint=setting.oci.federation_endpoint,
+        sleep=lambda _: None,
+    )
+    report = check(given, **setting.options)
+    assert [finding.code for finding in report.findings] == ["no-credentials"]
+    assert "certificate cannot be read" in report.findings[0].cause
+    assert "certificate" not in [line.subject for line in report.lines]
 
 
 def test_sources_that_were_passed_over_are_listed_with_the_reason(setting: Broken) -> None:

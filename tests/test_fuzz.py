@@ -313,6 +313,20 @@ def test_a_hostile_answer_is_broken_off(name: str) -> None:
     assert peak < 20 * MAX_ANSWER
 
 
+def test_a_dripping_answer_is_broken_off_where_no_more_threads_are_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that breaks connections off cannot be started; the clock is looked at with each drop."""
+
+    def refuse(timer: threading.Timer) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Timer, "start", refuse)
+    with RawServer(lambda: dripping(OK + b"\r\n", b"x")) as server:
+        with pytest.raises(ServiceUnreachable, match="did not finish its answer within 1 s"):
+            exchange("GET", f"{server.url}/x", headers={b"host": b"x"}, timeout=1.0)
+        assert server.done.wait(20)
+    assert server.sent < 150
+
+
 # Settings.
 
 

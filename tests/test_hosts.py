@@ -306,6 +306,18 @@ def test_an_auth_service_is_asked_through_the_proxy_inside_of_tls(platform: Plat
     assert set(proxy.asked) == {"CONNECT auth.invalid:443 HTTP/1.1"}
 
 
+def test_a_session_is_renewed_by_the_auth_service_of_its_region(
+    platform: Platform, proxy: Proxy, tmp_path: Path
+) -> None:
+    """Where no other is named."""
+    config = platform.oci.write_config(tmp_path, session=True)
+    provider = SecurityToken.from_config(config_file=config, clock=platform.clock, sleep=lambda _: None)
+    provider.fetch()
+    with pytest.raises(OCIAuthError, match="could not be reached"):
+        provider.fetch()
+    assert set(proxy.asked) == {"CONNECT auth.us-chicago-1.oraclecloud.com:443 HTTP/1.1"}
+
+
 def test_no_proxy_is_honoured(platform: Platform, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a host that it names, the proxy is not asked."""
     monkeypatch.setenv("NO_PROXY", "auth.invalid")

@@ -130,6 +130,18 @@ def test_a_terminal_has_colours_and_80_columns(oci: FakeOCI, config: Path) -> No
     assert "\033" not in in_terminal(*arguments, TERM="dumb")
 
 
+def test_what_else_is_wrong_is_told_after_the_cause(oci: FakeOCI, config: Path) -> None:
+    """The clock is off, and the key is not known either."""
+    config.write_text(config.read_text().replace(oci.user, "ocid1.user.oc1..aaaasomebodyelse"))
+    oci.clock_offset = -7200.0
+    done = run("check", "--config-file", str(config), "--endpoint", oci.url)
+    assert done.returncode == 1
+    told = [line for line in done.stdout.splitlines() if line.startswith(("Verdict: ", "Next: ", "Also: "))]
+    assert [line.split(":")[0] for line in told] == ["Verdict", "Next", "Also"]
+    assert "OCI knows no API key" in told[0]
+    assert "clock is 2 h ahead" in told[2]
+
+
 def test_the_key_to_upload_can_be_copied_from_a_terminal(oci: FakeOCI, config: Path) -> None:
     """It is printed as PEM, which nothing has broken."""
     config.write_text(config.read_text().replace(oci.user, "ocid1.user.oc1..aaaasomebodyelse"))
@@ -216,6 +228,7 @@ def test_curl_prints_headers_that_another_tool_can_send(oci: FakeOCI, config: Pa
         (["GET", "ftp://127.0.0.1/x"], 1, "https only"),
         (["GET", "http://127.0.0.1/", "-H", "no colon"], 2, "Name: value"),
         (["GET", "https://127.0.0.1:9/"], 1, "The host refuses connections"),
+        (["GET", "https://127.0.0.1:port/"], 2, "Invalid port"),
         (["GET", "http://example.com/"], 1, "https only"),
     ],
 )

@@ -381,6 +381,47 @@ def test_a_region_that_nobody_knows_gets_its_realm_from_the_instance(tmp_path: P
         assert provider.regional_auth_endpoint() == "https://auth.xx-new-9.new-realm.example"
 
 
+@pytest.mark.parametrize("answer", [b"<html>", b"[]", b"{}", b'{"realmDomainComponent": 7}'])
+def test_a_region_whose_realm_is_not_told_is_taken_for_a_commercial_one(platform: Platform, answer: bytes) -> None:
+    """As the SDK does."""
+    platform.oci.fault_source = lambda service, record: Fault(
+        status=200, body=b"xx-new-9" if record.target.endswith("/region") else answer
+    )
+    provider = platform.become("instance_principal")
+    assert provider.regional_auth_endpoint() == "https://auth.xx-new-9.oraclecloud.com"
+
+
+def test_a_realm_that_is_no_domain_is_named(platform: Platform) -> None:
+    """A key is not sent to whatever the metadata says."""
+    answers = {"region": b"xx-new-9", "regionInfo": b'{"realmDomainComponent": "evil.example/#"}'}
+    platform.oci.fault_source = lambda service, record: Fault(
+        status=200, body=answers[record.target.rpartition("/")[2]]
+    )
+    with pytest.raises(CredentialsUnavailableError, match="The instance's region has no auth service"):
+        platform.become("instance_principal").regional_auth_endpoint()
+
+
+def test_a_certificate_that_names_no_tenancy_is_refused(platform: Platform) -> None:
+    """It is not one that OCI gave to an instance."""
+    provider = platform.become("instance_principal")
+    platform.oci.change_tenancy("two words")
+    with pytest.raises(CredentialsUnavailableError, match="certificate names no tenancy"):
+        provider.fetch()
+    assert "federation" not in platform.services()
+
+
+def test_an_instance_whose_key_is_never_its_certificates_is_not_waited_for(platform: Platform) -> None:
+    """Three times they are read; then the auth service says what it thinks of it."""
+    provider = platform.become("instance_principal")
+    other = platform.oci.add_session().private_key_pem()
+    platform.oci.fault_source = lambda service, record: (
+        Fault(status=200, body=other) if record.target.endswith("/key.pem") else None
+    )
+    with pytest.raises(CredentialsUnavailableError, match="certificate was refused"):
+        provider.fetch()
+    assert [record.target for record in platform.oci.records].count("/opc/v2/identity/key.pem") == 3
+
+
 # Resource principals
 
 

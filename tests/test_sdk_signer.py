@@ -182,6 +182,31 @@ def test_what_the_sdk_raises_is_named_and_chained(key: Any) -> None:
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
+def test_what_the_sdk_raises_while_it_refreshes_is_named_too(key: Any) -> None:
+    """Its token was handed out before, so a new one is asked for, in vain."""
+
+    class Broken(signers.SecurityTokenSigner):  # type: ignore[misc]
+        def refresh_security_token(self) -> None:
+            raise RuntimeError("token=secret")
+
+    bridge = SDKSigner(Broken("opaque", key.private))
+    bridge.fetch()
+    with pytest.raises(CredentialsUnavailableError, match="the SDK's Broken raised RuntimeError") as caught:
+        bridge.fetch()
+    assert "secret" not in str(caught.value)
+
+
+def test_a_signer_that_signs_nothing_is_named(key: Any) -> None:
+    """What it left on the request is no signature that OCI would know."""
+
+    class Idle(signers.SecurityTokenSigner):  # type: ignore[misc]
+        def __call__(self, request: Any, enforce_content_headers: bool = True) -> Any:
+            return request
+
+    with pytest.raises(CredentialsUnavailableError, match="the SDK's Idle put no signature"):
+        SDKSigner(Idle("opaque", key.private)).fetch()
+
+
 @pytest.mark.parametrize("wrong", [None, "DEFAULT", object(), sdk.signer.Signer])
 def test_what_is_no_signer_is_refused(wrong: Any) -> None:
     """An object of another kind, or the class in place of its instance."""

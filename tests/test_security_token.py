@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import os
@@ -18,7 +19,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from oci_httpx_auth import InvalidTokenError, OCISigner, SecurityToken, SessionExpiredError, default_credentials
+from oci_httpx_auth import (
+    ConfigError,
+    InvalidTokenError,
+    OCISigner,
+    SecurityToken,
+    SessionExpiredError,
+    default_credentials,
+)
 from oci_httpx_auth.testing import FakeOCI, Fault
 
 from .conftest import Clock, settle
@@ -126,6 +134,9 @@ def test_a_signer_that_is_gone_renews_nothing(laptop: Laptop) -> None:
     gc.collect()
     alarm.join(20)
     assert not alarm.is_alive()
+    alarm.function(*alarm.args)  # nor if it rings in that very moment
+    settle()
+    assert laptop.services() == ["echo"]
 
 
 def test_the_renewed_token_is_written_back(laptop: Laptop) -> None:
@@ -321,6 +332,104 @@ def test_a_directory_that_cannot_be_written_costs_nothing_but_a_warning(
         assert client.get(f"{laptop.oci.url}/x").status_code == 200
         settle()
     assert laptop.token_file.read_text() != before
+
+
+def test_a_new_session_counts_more_than_a_token_that_could_not_be_written(laptop: Laptop) -> None:
+    """A person has authenticated since; the renewed token of the session before is forgotten."""
+    obstacle = laptop.token_file.with_name("token.renewed")
+    obstacle.mkdir()
+    provider = laptop.provider()
+    laptop.clock.now += 3500
+    provider.fetch()
+    obstacle.rmdir()
+    laptop.authenticate()
+    assert provider.fetch().key_id == f"ST${laptop.token_file.read_text()}"
+
+
+@pytest.mark.parametrize("left", [None, b"half a tok"])
+def test_a_renewed_token_is_used_whatever_became_of_its_file_meanwhile(laptop: Laptop, left: bytes | None) -> None:
+    """A file that is gone is written again; one that somebody is writing is left to them."""
+    provider, token_file = laptop.provider(), laptop.token_file
+    provider.fetch()
+
+    def meddle(service: str, record: object) -> None:
+        token_file.unlink()
+        if left is not None:
+            token_file.write_bytes(left)
+        laptop.oci.fault_source = None
+
+    laptop.oci.fault_source = meddle
+    renewed = provider.fetch()
+    assert renewed.key_id.startswith("ST$")
+    assert token_file.read_bytes() == (renewed.key_id[3:].encode() if left is None else left)
+
+
+@pytest.mark.parametrize("left", [None, b"half a tok"])
+def test_a_failed_renewal_is_told_whatever_became_of_its_file_meanwhile(laptop: Laptop, left: bytes | None) -> None:
+    """What is there is of no use, so the service's word counts: the session has ended."""
+    provider, token_file = laptop.provider(), laptop.token_file
+    provider.fetch()
+
+    def meddle(service: str, record: object) -> Fault:
+        token_file.unlink()
+        if left is not None:
+            token_file.write_bytes(left)
+        return Fault(status=401)
+
+    laptop.oci.fault_source = meddle
+    with pytest.raises(SessionExpiredError, match="has ended"):
+        provider.fetch()
+
+
+@pytest.mark.parametrize("trouble", ["no locks", "a lock that is never free"])
+def test_a_session_is_renewed_without_a_lock_where_none_can_be_had(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """On a file system that has none, and beside a process that hangs with it."""
+    fcntl = pytest.importorskip("fcntl")
+    provider = laptop.provider()
+    before = provider.fetch()
+    directory = os.open(laptop.token_file.parent, os.O_RDONLY)
+    try:
+        if trouble == "no locks":
+
+            def refuse(*arguments: object) -> None:
+                raise OSError(errno.ENOLCK, "No locks available")
+
+            monkeypatch.setattr(fcntl, "flock", refuse)
+        else:
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            monkeypatch.setattr("oci_httpx_auth.credentials.security_token._LOCK_WAIT", 0.1)
+        assert provider.fetch().key_id != before.key_id
+    finally:
+        os.close(directory)
+
+
+def test_a_system_that_knows_no_locks_renews_all_the_same(oci: FakeOCI, tmp_path: Path) -> None:
+    """Such as Windows, whose Python has no `fcntl`."""
+    program = """
+import sys
+sys.modules["fcntl"] = None
+from oci_httpx_auth import SecurityToken
+provider = SecurityToken.from_config(config_file=sys.argv[1], auth_endpoint=sys.argv[2])
+print(provider.fetch().key_id != provider.fetch().key_id)
+"""
+    arguments = [sys.executable, "-W", "error", "-c", program, str(oci.write_config(tmp_path, session=True))]
+    done = subprocess.run([*arguments, oci.auth_endpoint], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    assert [record.service for record in oci.records] == ["session_refresh"]
+
+
+def test_a_session_given_by_its_files_may_have_a_passphrase(tmp_path: Path) -> None:
+    """Which is a secret in memory, so that such a provider is not pickled."""
+    with FakeOCI() as oci:
+        oci.write_config(tmp_path, session=True, passphrase="of the session")
+        (token_file,), (key_file,) = tmp_path.rglob("token"), tmp_path.rglob("oci_api_key.pem")
+        provider = SecurityToken(token_file=token_file, key_file=key_file, passphrase="of the session")
+        with httpx.Client(auth=OCISigner(provider)) as client:
+            assert client.get(f"{oci.url}/x").status_code == 200
+    with pytest.raises(ConfigError, match="secrets in memory"):
+        pickle.dumps(provider)
 
 
 def test_token_and_key_of_two_sessions_are_told_apart(laptop: Laptop, tmp_path: Path) -> None:

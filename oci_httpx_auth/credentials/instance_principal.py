@@ -182,12 +182,13 @@ class InstancePrincipal:
 
     def _leaf(self) -> tuple[x509.Certificate, RSAPrivateKey]:
         """Certificate and key as one: a rotation between the two requests would mix them."""
-        for last in (False, False, True):
+        attempts_left = 3
+        while True:
             certificate = _certificate(self.metadata.read("/identity/cert.pem", _certificate))
             private_key = _key(self.metadata.read("/identity/key.pem", _key))
-            if certificate.public_key() == private_key.public_key() or last:
-                break
-        return certificate, private_key
+            attempts_left -= 1
+            if certificate.public_key() == private_key.public_key() or not attempts_left:
+                return certificate, private_key
 
     def _explained(
         self, endpoint: str, credential: Credential, payload: dict[str, Any], session_key: RSAPrivateKey

@@ -278,23 +278,16 @@ def _directory_lock(path: str) -> Iterator[None]:
     The directory itself is locked, so no lock file is left behind, and the lock ends with its process. A lock that
     cannot be had, be it for another's hanging refresh or a file system without locks, is done without.
     """
-    if fcntl is None:
+    with contextlib.ExitStack() as stack:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):
+                directory = os.open(os.path.dirname(os.path.realpath(path)), os.O_RDONLY)
+                stack.callback(os.close, directory)  # and with it the lock
+                deadline = time.monotonic() + _LOCK_WAIT
+                while time.monotonic() < deadline:
+                    try:
+                        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        break
+                    except BlockingIOError:
+                        time.sleep(0.02)
         yield
-        return
-    directory = None
-    try:
-        directory = os.open(os.path.dirname(os.path.realpath(path)), os.O_RDONLY)
-        deadline = time.monotonic() + _LOCK_WAIT
-        while time.monotonic() < deadline:
-            try:
-                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(0.02)
-    except OSError:
-        pass
-    try:
-        yield
-    finally:
-        if directory is not None:
-            os.close(directory)  # and with it the lock
