@@ -6,6 +6,7 @@ background), then *expired* or *rejected* (callers wait for the one refresh).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
@@ -37,7 +38,7 @@ def _count_fork() -> None:
     _forks += 1
 
 
-if hasattr(os, "register_at_fork"):
+with contextlib.suppress(AttributeError):  # Windows has no forks
     os.register_at_fork(after_in_child=_count_fork)
 
 
