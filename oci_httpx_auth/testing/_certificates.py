@@ -68,19 +68,17 @@ def check_chain(leaf: x509.Certificate, intermediates: list[x509.Certificate], n
 
 
 def tenancy_of(leaf: x509.Certificate) -> str:
-    for attribute in leaf.subject:
-        value = str(attribute.value)
-        if value.startswith(("opc-tenant:", "opc-identity:")):
-            return value.partition(":")[2]
-    raise Refused("the certificate names no tenancy")
+    return _of_subject(leaf, "opc-tenant:", "opc-identity:")
 
 
 def instance_of(leaf: x509.Certificate) -> str:
-    for attribute in leaf.subject:
-        value = str(attribute.value)
-        if value.startswith("opc-instance:"):
-            return value.partition(":")[2]
-    raise Refused("the certificate names no instance")
+    return _of_subject(leaf, "opc-instance:")
+
+
+def _of_subject(leaf: x509.Certificate, *prefixes: str) -> str:
+    """What a certificate says after one of the prefixes; every leaf of this stand-in's instances has all of them."""
+    values = (str(attribute.value) for attribute in leaf.subject)
+    return next(value.partition(":")[2] for value in values if value.startswith(prefixes))
 
 
 def fingerprints_of(leaf: x509.Certificate) -> dict[str, str]:

@@ -88,7 +88,7 @@ class TokenIssuer:
         self._last_serial = 0
         self._revoked_up_to = 0
         self._revoked: set[str] = set()
-        self._verified: dict[str, Token] = {}
+        self._verified = functools.lru_cache(maxsize=4096)(self._parse)
 
     def issue(self, kind: str, public_key: rsa.RSAPublicKey | None, lifetime: float, claims: dict[str, Any]) -> str:
         """A new token that expires `lifetime` seconds from now. A claim of `None` is left out."""
@@ -112,12 +112,7 @@ class TokenIssuer:
 
     def verify(self, text: str, *, allow_expired: bool = False) -> Token:
         """The token, or `Refused` with the reason why it is none of this stand-in's valid tokens."""
-        token = self._verified.get(text)
-        if token is None:
-            token = self._parse(text)
-            if len(self._verified) >= 4096:
-                self._verified.clear()
-            self._verified[text] = token
+        token = self._verified(text)
         if text in self._revoked or self._serial_is_revoked(token):
             raise Refused("the token was revoked")
         if not allow_expired:
