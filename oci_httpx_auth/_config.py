@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -16,13 +15,13 @@ from ._regions import region_id
 DEFAULT_PROFILE = "DEFAULT"
 
 # The SDK's notion of an OCID: five or more parts, joined by dots (colons in very old ones).
-_OCID = re.compile(r"[0-9A-Za-z_-]+(?:[.:][0-9A-Za-z_-]*){3,}[.:][0-9A-Za-z_-]+")
-_FINGERPRINT = re.compile(r"(?:[0-9a-f]{2}:){15}[0-9a-f]{2}")
-_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_OCID = r"[0-9A-Za-z_-]+(?:[.:][0-9A-Za-z_-]*){3,}[.:][0-9A-Za-z_-]+"
+_FINGERPRINT = r"(?:[0-9a-f]{2}:){15}[0-9a-f]{2}"
+_HEADER_VALUE = r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?"
 
 _MAX_CONFIG = 256 * 1024  # bytes; a profile is some 500
 # The time that configparser takes for a line grows with the square of its blanks.
-_BLANKS = re.compile(r"[^\S\n]{100}")
+_BLANKS = r"[^\S\n]{100}"
 
 
 @dataclass(frozen=True)
@@ -114,9 +113,11 @@ def load_profile(profile: str | None = None, config_file: str | os.PathLike[str]
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"The OCI config file {path} is not UTF-8 text. Save it as UTF-8.") from None
-    if blanks := _BLANKS.search(text):
+    if blanks := re.search(_BLANKS, text):
         line = text.count("\n", 0, blanks.start()) + 1
         raise ConfigError(f"The OCI config file {path} has 100 blanks or more in a row, in line {line}. Remove them.")
+    import configparser  # here, since principals do without it
+
     parser = configparser.ConfigParser(interpolation=None, default_section=DEFAULT_PROFILE)
     # Read a second time with DEFAULT as a section like any other: what does each profile set itself?
     flat = configparser.ConfigParser(interpolation=None, default_section="", strict=False)
@@ -141,7 +142,7 @@ def load_profile(profile: str | None = None, config_file: str | os.PathLike[str]
 
 def check_ocid(value: str, what: str) -> str:
     """Raises `ConfigError` if the value is not an OCID."""
-    if not _OCID.fullmatch(value):
+    if not re.fullmatch(_OCID, value):
         raise ConfigError(f"{what} is not an OCID: {shown(value)}. An OCID looks like 'ocid1.user.oc1..aaaa'.")
     return value
 
@@ -149,7 +150,7 @@ def check_ocid(value: str, what: str) -> str:
 def check_fingerprint(value: str, what: str) -> str:
     """The fingerprint in lower case. Raises `ConfigError` if it is none."""
     lowered = value.strip().lower()
-    if not _FINGERPRINT.fullmatch(lowered):
+    if not re.fullmatch(_FINGERPRINT, lowered):
         raise ConfigError(
             f"{what} is not an API key fingerprint: {shown(value)}. It is 16 hex pairs joined by colons, "
             "as the console shows it beside the uploaded key."
@@ -169,7 +170,7 @@ def check_region(value: str | None, what: str) -> str | None:
 
 def check_header(value: str, what: str) -> str:
     """Raises `ConfigError` if an HTTP header cannot carry the value, which is not shown."""
-    if not _HEADER_VALUE.fullmatch(value):
+    if not re.fullmatch(_HEADER_VALUE, value):
         raise ConfigError(
             f"{what} has characters that an HTTP header cannot carry: line breaks, control or non-ASCII ones."
         )
@@ -206,7 +207,9 @@ def _brief(name: str) -> str:
     return name if len(name) <= 100 and name.isprintable() else shown(name)
 
 
-def _parse_problem(error: configparser.Error) -> str:
+def _parse_problem(error: Exception) -> str:
+    import configparser
+
     if isinstance(error, configparser.MissingSectionHeaderError):
         return f"line {error.lineno} stands before the first [PROFILE] line"
     if isinstance(error, configparser.DuplicateSectionError):

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from ._errors import ConfigError, InvalidTokenError, SigningError
 from ._secrecy import Hidden
 
-_KEY_ID = re.compile(r"[\x21\x23-\x7e]+")  # printable ASCII without space and double quote
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # "token" of RFC 9110, section 5.6.2
-_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_KEY_ID = r"[\x21\x23-\x7e]+"  # printable ASCII without space and double quote
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # "token" of RFC 9110, section 5.6.2
+_HEADER_VALUE = r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?"
 _MAX_TOKEN = 64 * 1024  # characters; OCI's tokens are 1 to 3 kB, a header of this size no server takes
 _END_OF_TIME = 253402300800  # seconds; no date beyond the year 9999
 
@@ -46,7 +46,7 @@ class Credential:
     clock_offset: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        if not _KEY_ID.fullmatch(self.key_id):
+        if not re.fullmatch(_KEY_ID, self.key_id):
             raise SigningError(
                 "The credential's key id is empty or has characters that an HTTP header cannot carry "
                 "(spaces, quotes, line breaks, non-ASCII); check the OCIDs, the fingerprint or the token it is made of."
@@ -58,7 +58,7 @@ class Credential:
                 raise SigningError(f"The credential's {name} is not a point in time; None stands for none.")
         headers = {name.lower(): Hidden(value) for name, value in self.headers.items()}
         for name, value in headers.items():
-            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            if not re.fullmatch(_HEADER_NAME, name) or not re.fullmatch(_HEADER_VALUE, value):
                 raise SigningError(f"The credential's header {name!r} has a name or value that HTTP cannot carry.")
         object.__setattr__(self, "headers", MappingProxyType(headers))
         object.__setattr__(self, "key_id", Hidden(self.key_id))
@@ -130,7 +130,7 @@ def parse_security_token(token: str, source: str) -> SecurityTokenClaims:
             f"{source} is not a security token: a token is three base64url texts joined by dots. "
             "Check that it names the token itself, not a key or a config file."
         )
-    if not _KEY_ID.fullmatch(token):
+    if not re.fullmatch(_KEY_ID, token):
         raise InvalidTokenError(
             f"{source} is not a security token: it has blanks or other characters that no token has."
         )

@@ -24,7 +24,7 @@ _ATTEMPT = 10.0  # seconds for one attempt
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between attempts
 
 # What a service may have quoted of a request: tokens, signatures and keys, and nothing that people write.
-_QUOTED = re.compile(r"eyJ[\w.-]*|[\w+/=-]{80,}")
+_QUOTED = r"eyJ[\w.-]*|[\w+/=-]{80,}"
 
 T = TypeVar("T")
 
@@ -211,13 +211,13 @@ def said(content: bytes) -> str:
         text = f" {_line(str(fields['code'])[:80])}: {_line(str(fields['message'])[:400])}"
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ""
-    return _QUOTED.sub("…", text)
+    return re.sub(_QUOTED, "…", text)
 
 
 def _refusal(url: str, answer: Answer) -> str:
     request_id = answer.headers.get("opc-request-id")
     trace = f" (opc-request-id {_line(request_id[:120])})" if request_id else ""
-    return _QUOTED.sub("…", f"{url.partition('?')[0][:300]} answered {answer.status}{said(answer.content)}{trace}")
+    return re.sub(_QUOTED, "…", f"{url.partition('?')[0][:300]} answered {answer.status}{said(answer.content)}{trace}")
 
 
 def _line(text: str) -> str:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from ._errors import InvalidKeyError
 
-_PEM = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
+_PEM = rb"(?s)-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----"
 
 _PADDING, _SHA256 = PKCS1v15(), SHA256()
 
@@ -99,7 +99,7 @@ def _bytes(text: bytes | str | None) -> bytes | None:
 
 def _load(data: bytes, secret: bytes | None) -> object:
     # Just the key: older versions of the library trip over a label that is glued to the end line.
-    block = _PEM.search(data)
+    block = re.search(_PEM, data)
     data = data if block is None else block[0]
     # The library's own test of the numbers takes 40 ms, in which no other thread runs, and keys are loaded again with
     # each refresh. Ours comes afterwards.

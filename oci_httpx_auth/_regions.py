@@ -47,7 +47,7 @@ for _realm in _REALMS.split("\n"):
         _CODES[_code] = _region
         _DOMAINS[_region] = _domain
 
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
+_NAME = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*"
 
 
 def region_id(name: str) -> str:
@@ -56,7 +56,7 @@ def region_id(name: str) -> str:
     Raises `ValueError` for what cannot be a region: the name becomes part of a host name.
     """
     region = name.strip().lower()
-    if len(region) > 200 or not _NAME.fullmatch(region):
+    if len(region) > 200 or not re.fullmatch(_NAME, region):
         raise ValueError(f"{name[:80]!r} is not a region. A region looks like 'us-chicago-1'.")
     if region in _CODES:
         return _CODES[region]
@@ -131,7 +131,7 @@ def _region_object(described: Any) -> dict[str, str] | None:
     region = {name: str(described.get(name) or "").strip().lower() for name in names}
     valid = (
         all(region.values())
-        and _NAME.fullmatch(region["realmDomainComponent"])
-        and _NAME.fullmatch(region["regionIdentifier"])
+        and re.fullmatch(_NAME, region["realmDomainComponent"])
+        and re.fullmatch(_NAME, region["regionIdentifier"])
     )
     return region if valid else None

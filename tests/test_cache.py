@@ -421,25 +421,30 @@ def test_tasks_of_many_loops_share_one_fetch(setup: Setup) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_fork_during_a_refresh_starts_with_none_in_flight(setup: Setup) -> None:
-    """The child, which has neither the thread nor the lock's owner, fetches for itself; the parent is undisturbed."""
+    """A child, and a child's child, has neither the thread nor the lock's owner: each fetches for itself."""
     flight = setup.flight()
     assert setup.provider.started.acquire(timeout=20)
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
 
-    def child() -> None:
+    def descendant(generation: int, before: Future[Credential]) -> None:
         setup.provider.answers = queue.SimpleQueue()
-        setup.provider.answers.put(setup.credential("child"))
-        mine = setup.cache.acquire()
-        assert isinstance(mine, Future)
-        assert mine is not flight
+        mine = setup.flight()
+        assert mine is not before
+        if generation == 1:
+            child = context.Process(target=descendant, args=(2, mine))
+            child.start()
+            child.join(20)
+            assert child.exitcode == 0
+        setup.provider.answers.put(setup.credential(f"generation-{generation}"))
         wait(mine)
         sender.send(mine.result().key_id)
 
-    process = context.Process(target=child)
+    process = context.Process(target=descendant, args=(1, flight))
     process.start()
-    assert receiver.poll(20)
-    assert receiver.recv() == "child"
+    for expected in ("generation-2", "generation-1"):
+        assert receiver.poll(30)
+        assert receiver.recv() == expected
     process.join(20)
     setup.provider.answers.put(setup.credential("parent"))
     wait(flight)

@@ -34,7 +34,7 @@ _IPV6 = "http://[fd00:c1::a9fe:a9fe]/opc/v2"
 # While an instance boots, its metadata may not be there yet.
 _BOOTING = frozenset({404})
 
-_OCID = re.compile(r"[!-~]+")
+_OCID = r"[!-~]+"
 
 
 class Metadata:
@@ -247,7 +247,7 @@ def _tenancy(certificate: x509.Certificate) -> str:
     for attribute in certificate.subject:
         value = attribute.value if isinstance(attribute.value, str) else ""
         for prefix in ("opc-tenant:", "opc-identity:"):
-            if value.startswith(prefix) and _OCID.fullmatch(value[len(prefix) :]):
+            if value.startswith(prefix) and re.fullmatch(_OCID, value[len(prefix) :]):
                 return value[len(prefix) :]
     raise CredentialsUnavailableError(
         "The instance's certificate names no tenancy, so it is none that OCI has issued to an instance."

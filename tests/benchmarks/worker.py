@@ -222,10 +222,16 @@ def client_auth(library: Any, mode: str, config: str) -> Any:
             KEYS["auth"] = make_auth(config, "RSA2048")
         return KEYS["auth"]
     sign = bare_signature(config, "RSA2048")
+    headers: list[tuple[bytes, bytes]] = []
+    if mode == "rsa and headers":  # those of some other signature, to be sent along
+        signed = make_auth(config, "RSA2048").signed_headers("POST", URL, HEADERS, BODY)
+        headers = [(name.encode(), value.encode()) for name, value in signed.items()]
 
     class BareSignature(library.Auth):
         def auth_flow(self, request: Any) -> Any:
             sign()
+            if headers:
+                request.headers = library.Headers([(b"host", request.url.netloc), *headers])
             yield request
 
     return BareSignature()
