@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -354,6 +355,59 @@ def test_only_a_resource_has_parents_and_not_endlessly_many(oci: FakeOCI) -> Non
     assert answers == [401, 404, 200]
 
 
+def test_a_key_pair_that_nobody_registered_gets_no_token(oci: FakeOCI, key: FakeAPIKey) -> None:
+    """Whatever its key id says of itself."""
+    holder = Holder("resource/v2.1/ocid1.fnfunc.oc1..a", key.private_key)
+    path = "/20180711/resourcePrincipalTokenV2/ocid1.fnfunc.oc1..a"
+    assert Draft(holder, "GET", path, body=b"").sign().send(oci.url).status == 401
+    assert oci.records[-1].reason == "no key pair is registered under the key id"
+
+
+@pytest.mark.parametrize("flaw", ["missing", "garbage", "expired", "wrong_key"])
+def test_the_two_tokens_of_a_resource_can_be_bad(oci: FakeOCI, flaw: str) -> None:
+    """Not there, or none that the second step takes; the next request gets good ones."""
+    private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    token = oci.issue_token(private_key.public_key(), kind="instance", sub=oci.instance)
+    draft = Draft(
+        Holder(f"ST${token}", private_key), "GET", f"/20180711/resourcePrincipalToken/{oci.instance}", body=b""
+    ).sign()
+    oci.fail("rpt", Fault(token=flaw))
+    bad, good = draft.send(oci.url), draft.send(oci.url)
+    assert (bad.status, good.status) == (200, 200)
+    names = ["resourcePrincipalToken", "servicePrincipalSessionToken"]
+    assert sorted(good.json()) == names
+    assert bad.json() == ({} if flaw == "missing" else dict.fromkeys(names, "this-is-no-token"))
+
+
+def test_a_session_is_renewed_at_the_auth_endpoint(oci: FakeOCI) -> None:
+    """The address is one to append the path to."""
+    session = oci.add_session()
+    body = json.dumps({"currentToken": session.token}).encode()
+    url = urlsplit(f"{oci.auth_endpoint}/v1/authentication/refresh")
+    answer = Draft(session, target=url.path, body=body).sign().send(url.geturl())
+    assert (answer.status, oci.records[-1].service) == (200, "session_refresh")
+    assert Draft(Holder(f"ST${answer.json()['token']}", session.private_key)).sign().send(oci.url).status == 200
+
+
+# Faults.
+
+
+def test_a_fault_leaves_unsigned_what_was_not_signed(oci: FakeOCI, key: FakeAPIKey) -> None:
+    """The fault is the answer, and the record says both."""
+    oci.fail("echo", Fault(status=503))
+    assert Draft(key).send(oci.url).status == 503
+    record = oci.records[-1]
+    assert (record.reason, record.signed, record.principal) == ("a fault: 503", False, "")
+
+
+def test_a_faults_body_of_no_type_is_bytes(oci: FakeOCI, key: FakeAPIKey) -> None:
+    """Its other headers come along."""
+    oci.fail("echo", Fault(status=502, body=b"\0\1", headers={"Retry-After": "2"}))
+    answer = Draft(key).sign().send(oci.url)
+    assert (answer.status, answer.body) == (502, b"\0\1")
+    assert (answer.headers["content-type"], answer.headers["retry-after"]) == ("application/octet-stream", "2")
+
+
 # The server.
 
 
@@ -366,14 +420,21 @@ def test_blank_lines_and_trailers_are_read_over(oci: FakeOCI, key: FakeAPIKey) -
     assert oci.records[-1].body == b"a"
 
 
-def test_a_request_that_breaks_off_is_answered_and_recorded(oci: FakeOCI) -> None:
-    """In the middle of its head."""
+@pytest.mark.parametrize(
+    ("part", "sent"),
+    [
+        ("head", b"GET /x HTTP/1.1\r\nHost"),
+        ("body", b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nab"),
+    ],
+)
+def test_a_request_that_breaks_off_is_answered_and_recorded(oci: FakeOCI, part: str, sent: bytes) -> None:
+    """In the middle of its head, or of its body."""
     with connect(oci.url) as connection:
-        connection.sendall(b"GET /x HTTP/1.1\r\nHost")
+        connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
         with connection.makefile("rb") as file:
             assert file.readline() == b"HTTP/1.1 400 Bad Request\r\n"
-    assert oci.records[-1].reason == "the connection ended inside the head of a request"
+    assert oci.records[-1].reason == f"the connection ended inside the {part} of a request"
 
 
 def test_a_status_that_nobody_knows_is_sent_all_the_same(oci: FakeOCI, key: FakeAPIKey) -> None:
