@@ -446,6 +446,7 @@ def test_a_fork_during_a_refresh_starts_with_none_in_flight(setup: Setup) -> Non
         assert receiver.poll(30)
         assert receiver.recv() == expected
     process.join(20)
+    assert setup.cache.acquire() is flight  # the parent goes on with its own
     setup.provider.answers.put(setup.credential("parent"))
     wait(flight)
     assert flight.result().key_id == "parent"
