@@ -59,6 +59,13 @@ class Broken:
     def field(self, path: Path, name: str) -> str:
         return next(line.partition(" = ")[2] for line in path.read_text().splitlines() if line.startswith(f"{name} = "))
 
+    def delete_key(self, path: Path) -> None:
+        """Have the profile name a key that OCI knows no more."""
+        key = self.oci.add_api_key()
+        self.key_file(path).write_bytes(key.private_key_pem())
+        self.edit(path, "fingerprint", key.fingerprint)
+        self.oci.remove_api_key(key)
+
     def inference_answers(self, fault: Callable[[str], Fault | None]) -> None:
         """Have Generative AI answer by the compartment that a request names."""
 
@@ -190,11 +197,7 @@ def no_region(b: Broken) -> None:
 
 @broken("key-unknown", "OCI knows no API key")
 def key_deleted(b: Broken) -> None:
-    path = b.config()
-    key = b.oci.add_api_key()
-    b.key_file(path).write_bytes(key.private_key_pem())
-    b.edit(path, "fingerprint", key.fingerprint)
-    b.oci.remove_api_key(key)
+    b.delete_key(b.config())
 
 
 @broken("key-of-another-user", "is that of user ocid1.user.oc1..aaaatheotheruser")
@@ -231,12 +234,8 @@ def inherits_a_stale_tenancy(b: Broken) -> None:
 
 @broken("key-unknown", "OCI knows no API key")
 def key_of_a_profile_of_its_own_deleted(b: Broken) -> None:
-    path = b.config(profile="WORK")
     b.options["profile"] = "WORK"
-    key = b.oci.add_api_key()
-    b.key_file(path).write_bytes(key.private_key_pem())
-    b.edit(path, "fingerprint", key.fingerprint)
-    b.oci.remove_api_key(key)
+    b.delete_key(b.config(profile="WORK"))
 
 
 @broken("key-unknown", "OCI knows no API key")

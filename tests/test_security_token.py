@@ -346,6 +346,12 @@ def test_a_new_session_counts_more_than_a_token_that_could_not_be_written(laptop
     assert provider.fetch().key_id == f"ST${laptop.token_file.read_text()}"
 
 
+def replace(path: Path, data: bytes | None) -> None:
+    path.unlink()
+    if data is not None:
+        path.write_bytes(data)
+
+
 @pytest.mark.parametrize("left", [None, b"half a tok"])
 def test_a_renewed_token_is_used_whatever_became_of_its_file_meanwhile(laptop: Laptop, left: bytes | None) -> None:
     """A file that is gone is written again; one that somebody is writing is left to them."""
@@ -353,9 +359,7 @@ def test_a_renewed_token_is_used_whatever_became_of_its_file_meanwhile(laptop: L
     provider.fetch()
 
     def meddle(service: str, record: object) -> None:
-        token_file.unlink()
-        if left is not None:
-            token_file.write_bytes(left)
+        replace(token_file, left)
         laptop.oci.fault_source = None
 
     laptop.oci.fault_source = meddle
@@ -371,9 +375,7 @@ def test_a_failed_renewal_is_told_whatever_became_of_its_file_meanwhile(laptop: 
     provider.fetch()
 
     def meddle(service: str, record: object) -> Fault:
-        token_file.unlink()
-        if left is not None:
-            token_file.write_bytes(left)
+        replace(token_file, left)
         return Fault(status=401)
 
     laptop.oci.fault_source = meddle

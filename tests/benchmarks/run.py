@@ -335,10 +335,11 @@ class Benchmark:
             turns["rsa and headers"] = turn(workers[OURS], "rsa and headers")
         found = self.rounds(rounds, turns)
         rates = [row["rate"] for row in found[OURS]]
-        ratio, plain, sent = (
-            statistics.median(a / b["rate"] for a, b in zip(rates, found[limit], strict=True))
-            for limit in ("rsa", "none", "rsa and headers" if concurrent == 100 else "rsa")
-        )
+
+        def over(limit: str) -> float:
+            return statistics.median(a / b["rate"] for a, b in zip(rates, found[limit], strict=True))
+
+        ratio = over("rsa")
         self.rows.append(
             Row(
                 f"requests per second (p50 / p99), {library}, {style}, {concurrent:,} concurrent; "
@@ -355,13 +356,14 @@ class Benchmark:
                 "– limit: the same client without auth",
                 shown(found["none"]),
                 {OURS: shown(found[OURS])},
-                f"{plain:.2f}",
+                f"{over('none'):.2f}",
             )
         )
         if concurrent == 100:
             what = "– limit: a bare RSA signature, and the headers of some signature sent along"
+            limit = "rsa and headers"
             self.rows.append(
-                Row(what, shown(found["rsa and headers"]), {OURS: shown(found[OURS])}, f"{sent:.2f}", short=True)
+                Row(what, shown(found[limit]), {OURS: shown(found[OURS])}, f"{over(limit):.2f}", short=True)
             )
         if style == "sync" and concurrent == 100:
             switches = {name: f"{median(rows, 'switches'):.1f}" for name, rows in found.items()}
