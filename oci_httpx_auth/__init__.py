@@ -1,6 +1,5 @@
 """Sign requests for Oracle Cloud Infrastructure with httpx and httpx2."""
 
-from ._chain import default_credentials
 from ._credential import Credential, CredentialProvider
 from ._errors import (
     ConfigError,
@@ -13,6 +12,7 @@ from ._errors import (
     SigningError,
 )
 from ._signer import OCISigner, SignerStatus
+from .credentials._default import default_credentials
 from .credentials.api_key import APIKey
 from .credentials.instance_principal import InstancePrincipal
 from .credentials.resource_principal import ResourcePrincipal

@@ -16,10 +16,10 @@ from typing import TextIO
 
 import httpx
 
-from ._causes import of_network
-from ._chain import MODES
+from ._causes import network_cause
 from ._errors import OCIAuthError
 from ._signer import OCISigner
+from .credentials._default import MODES
 from .diagnosis import DEFAULT_MODEL, Report, check
 
 _OCID = re.compile(r"(ocid1\.[a-z0-9]+\.[a-z0-9-]+\.[a-z0-9-]*\.)([.a-zA-Z0-9_-]{12,})")
@@ -153,7 +153,7 @@ def _curl(options: argparse.Namespace) -> int:
         print(f"{options.url}: {error}", file=sys.stderr)
         return 2
     except httpx.HTTPError as error:
-        print(f"{options.url}: {of_network(error)} ({error or type(error).__name__})", file=sys.stderr)
+        print(f"{options.url}: {network_cause(error)} ({error or type(error).__name__})", file=sys.stderr)
     return 1
 
 

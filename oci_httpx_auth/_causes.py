@@ -12,20 +12,10 @@ from dataclasses import dataclass
 
 import httpx
 
-from ._errors import ConfigError, CredentialsUnavailableError, SessionExpiredError
-from ._http import ServiceUnreachable
+from ._credential import CredentialProvider
+from ._errors import ConfigError, NoCredentialsFoundError, OCIAuthError, ServiceUnreachableError, SessionExpiredError
 
 PRINCIPALS = frozenset({"instance_principal", "resource_principal", "oke_workload_identity"})
-
-
-class NothingFound(CredentialsUnavailableError):
-    """No source of credentials serves. `likely` says why, `remedy` what to do."""
-
-    def __init__(self, likely: str, tried: list[str]) -> None:
-        self.likely = f"No OCI credentials were found, most probably for this reason: {likely}"
-        self.remedy = "Run `oci setup config` or `oci session authenticate`, or give credentials explicitly."
-        listed = "".join(f"  - {reason}\n" for reason in tried)
-        super().__init__(f"{self.likely}\nLooked at:\n{listed}{self.remedy}")
 
 
 @dataclass(frozen=True)
@@ -40,7 +30,7 @@ class Cause:
         return f"{self.text} {self.remedy}".strip()
 
 
-def of_refusal(
+def refusal_cause(
     mode: str, *, redirected: bool = False, problem: str | None = None, expired: bool = False, from_oci: bool = True
 ) -> Cause:
     """The cause of a 401 that stayed, after the clock was corrected and the credential replaced if it could be.
@@ -89,20 +79,20 @@ def of_refusal(
     )
 
 
-def of_unavailable(error: BaseException) -> Cause | None:
+def unavailable_cause(error: BaseException) -> Cause | None:
     """The cause of a fetch that failed; `None` where the error's own message begins with it."""
-    for link in chain(error):
-        if isinstance(link, (ConfigError, NothingFound, SessionExpiredError)):
+    for link in error_chain(error):
+        if isinstance(link, (ConfigError, NoCredentialsFoundError, SessionExpiredError)):
             return None
-        if isinstance(link, ServiceUnreachable):
-            return of_network(link)
+        if isinstance(link, ServiceUnreachableError):
+            return network_cause(link)
         status = getattr(link, "status", None)
         if isinstance(status, int) and status:
-            return _of_auth_service(status)
+            return _auth_service_cause(status)
     return None
 
 
-def _of_auth_service(status: int) -> Cause | None:
+def _auth_service_cause(status: int) -> Cause | None:
     if status == 401:
         return Cause(
             "auth-service-refused",
@@ -116,9 +106,9 @@ def _of_auth_service(status: int) -> Cause | None:
     return None
 
 
-def of_network(error: BaseException) -> Cause:
+def network_cause(error: BaseException) -> Cause:
     """The cause of a request without an answer."""
-    links = list(chain(error))
+    links = list(error_chain(error))
     if any(isinstance(link, socket.gaierror) for link in links):
         return Cause(
             "name-not-found",
@@ -148,7 +138,7 @@ def of_network(error: BaseException) -> Cause:
     return Cause("unreachable", "The host cannot be reached.", "Check endpoint, network and proxy.")
 
 
-def chain(error: BaseException) -> Iterator[BaseException]:
+def error_chain(error: BaseException) -> Iterator[BaseException]:
     """An error and what led to it."""
     seen: set[int] = set()
     link: BaseException | None = error
@@ -156,3 +146,14 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(link))
         yield link
         link = link.__cause__ or link.__context__
+
+
+def describe_source(provider: CredentialProvider) -> str:
+    """Where a provider's credentials are from, for people."""
+    source = getattr(provider, "source", None)
+    return source if isinstance(source, str) else type(provider).__name__
+
+
+def error_text(error: BaseException) -> str:
+    """What an error says. A foreign one is only named, for its text may hold anything; it stays chained."""
+    return str(error) if isinstance(error, OCIAuthError) else f"{type(error).__name__} was raised by the provider."

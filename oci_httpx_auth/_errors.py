@@ -6,6 +6,9 @@
         - InvalidTokenError        a security token cannot be used
         - ProfileNotFoundError     the config file has no such profile
     - CredentialsUnavailableError  no valid credential can be had at the moment
+        - NoCredentialsFoundError  no source of credentials is configured here
+        - ServiceRefusedError      an auth service answered, and the answer was no
+        - ServiceUnreachableError  a metadata or auth service did not answer, or not completely
         - SessionExpiredError      a person has to authenticate again
     - SigningError                 this request must not, or cannot, be signed
 
@@ -38,6 +41,28 @@ class ProfileNotFoundError(ConfigError):
 
 class CredentialsUnavailableError(OCIAuthError):
     """No valid credential could be obtained. The cause is chained; the next request tries anew."""
+
+
+class NoCredentialsFoundError(CredentialsUnavailableError):
+    """Configure one of the sources that the message lists. `likely` says what is probably wrong, `remedy` what to do."""
+
+    def __init__(self, likely: str, tried: list[str]) -> None:
+        self.likely = f"No OCI credentials were found, most probably for this reason: {likely}"
+        self.remedy = "Run `oci setup config` or `oci session authenticate`, or give credentials explicitly."
+        listed = "".join(f"  - {reason}\n" for reason in tried)
+        super().__init__(f"{self.likely}\nLooked at:\n{listed}{self.remedy}")
+
+
+class ServiceRefusedError(CredentialsUnavailableError):
+    """Look at what the auth service said, which the message repeats. `status` is its HTTP status, 0 for a useless 200."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ServiceUnreachableError(CredentialsUnavailableError):
+    """Check the network: there was no complete answer (refused, reset, timed out, too slow, too large)."""
 
 
 class SessionExpiredError(CredentialsUnavailableError):

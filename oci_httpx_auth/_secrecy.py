@@ -64,3 +64,15 @@ def _clear(error: BaseException, outer: BaseException | None) -> None:
             if link.__suppress_context__:
                 link.__context__ = None  # which may quote what was hidden by `from None`
             links += (link.__cause__, link.__context__)
+
+
+def quote_value(value: str) -> str:
+    """A value as it may stand in an error: short, on one line, and never a PEM text or a token."""
+    if "-----" in value or value.startswith("eyJ") or "\n" in value.strip():
+        return "(a key or token?)"
+    return repr(value if len(value) <= 100 else value[:100] + "…")
+
+
+def quote_name(name: str) -> str:
+    """A profile's or key's name as it may stand in an error."""
+    return name if len(name) <= 100 and name.isprintable() else quote_value(name)

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from ._cache import CredentialCache, describe, outcome
-from ._causes import of_refusal
-from ._chain import default_credentials
-from ._clock import ClockOffsets, is_link_local, is_loopback
+from ._causes import describe_source, error_text, refusal_cause, unavailable_cause
 from ._credential import Credential, CredentialProvider
-from ._errors import ConfigError, OCIAuthError, SigningError
-from ._http import AUTH_CLASSES
+from ._errors import ConfigError, CredentialsUnavailableError, OCIAuthError, SessionExpiredError, SigningError
+from ._hosts import is_link_local, is_loopback
 from ._secrecy import hides_locals
-from ._signature import BODY_METHODS, content_digest, sign
-from ._waiting import in_thread, wait, wait_async
+from ._signing.cache import CredentialCache
+from ._signing.clock import ClockOffsets
+from ._signing.signature import BODY_METHODS, content_digest, sign
+from ._signing.waiting import in_thread, wait, wait_async
+from .credentials._default import default_credentials
 
 log = logging.getLogger("oci_httpx_auth")
 
@@ -38,7 +38,14 @@ if TYPE_CHECKING:
     class _Auth(httpx.Auth, httpx2.Auth):  # type: ignore[misc]
         """What both libraries look for."""
 else:
-    _Auth = type("_Auth", AUTH_CLASSES, {"__module__": __name__})
+    # httpx2 first: libraries that look for the first base they know then choose what the newer ones prefer. Each class
+    # once: after `httpx2.alias_httpx()` they are the same.
+    try:
+        import httpx2
+    except ImportError:
+        _Auth = httpx.Auth  # httpx2 is used where it is installed, and never required
+    else:
+        _Auth = type("_Auth", tuple(dict.fromkeys((httpx2.Auth, httpx.Auth))), {"__module__": __name__})
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,7 @@ class OCISigner(_Auth):
 
     def status(self) -> SignerStatus:
         """A snapshot of mode, source and refreshes. Does no I/O and never waits."""
-        return SignerStatus(mode=self.mode, source=describe(self._provider), **vars(self._cache.status()))
+        return SignerStatus(mode=self.mode, source=describe_source(self._provider), **vars(self._cache.status()))
 
     def signed_headers(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, content: bytes = b""
@@ -210,7 +217,7 @@ class OCISigner(_Auth):
         credential = self._cache.acquire(offset=self._clocks.offset(host))
         if isinstance(credential, Future):
             yield credential
-            credential = outcome(credential, self._provider)
+            credential = credential_from(credential, self._provider)
         corrected, replacements = False, 0
         problem = None
         while True:
@@ -252,7 +259,7 @@ class OCISigner(_Auth):
             return acquired, None
         yield acquired
         try:
-            return outcome(acquired, self._provider), None
+            return credential_from(acquired, self._provider), None
         except OCIAuthError as error:
             return rejected, str(error)
 
@@ -279,7 +286,7 @@ class OCISigner(_Auth):
         """One line that says what is known of a 401 that stays, and never a secret."""
         host = response.request.url.host
         expiry, now = credential.expiry(self._clocks.offset(host)), self._clocks.clock()
-        cause = of_refusal(
+        cause = refusal_cause(
             self.mode,
             redirected=_was_redirected(response),
             problem=problem,
@@ -292,7 +299,7 @@ class OCISigner(_Auth):
             response.request.method,
             cause,
             self.mode,
-            describe(self._provider),
+            describe_source(self._provider),
             "never" if expiry is None else f"in {expiry - now:.0f} s",
             self._clocks.offset(host),
             response.headers.get("opc-request-id", "none"),
@@ -308,7 +315,7 @@ class OCISigner(_Auth):
         return self  # frameworks copy their settings; a copy that shares nothing would fetch its own credential
 
     def __repr__(self) -> str:
-        return f"<OCISigner mode={self.mode} source={describe(self._provider)!r}>"
+        return f"<OCISigner mode={self.mode} source={describe_source(self._provider)!r}>"
 
 
 def _signed_headers(request: Any, length: int, digest: bytes | None, credential: Credential, now: float) -> Any:
@@ -324,6 +331,21 @@ def _signed_headers(request: Any, length: int, digest: bytes | None, credential:
     kept = [pair for pair in raw if (name := pair[0].lower()) not in signed and name not in _REMOVED]
     # A new object, since changing the present one header by header costs as much as the rest of the signature.
     return type(request.headers)([*signed.items(), *kept])
+
+
+def credential_from(flight: Future[Credential], provider: CredentialProvider) -> Credential:
+    """A finished refresh's credential.
+
+    Raises an error of its own for each caller: one instance raised in many threads would pile up their tracebacks.
+    It is a `CredentialsUnavailableError`, or `SessionExpiredError`, whose cause is chained.
+    """
+    error = flight.exception()
+    if error is None:
+        return flight.result()
+    kind = SessionExpiredError if isinstance(error, SessionExpiredError) else CredentialsUnavailableError
+    cause = unavailable_cause(error)
+    likely = f"{cause} In full: " if cause is not None else ""
+    raise kind(f"No valid OCI credential from {describe_source(provider)}: {likely}{error_text(error)}") from error
 
 
 def _was_redirected(response: Any) -> bool:

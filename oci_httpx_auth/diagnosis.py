@@ -15,17 +15,18 @@ from urllib.request import getproxies
 
 import httpx
 
-from ._causes import PRINCIPALS, Cause, NothingFound, of_network, of_refusal, of_unavailable
-from ._chain import PerhapsInstance, sources
-from ._clock import parse_http_date
-from ._config import DEFAULT_PROFILE, Profile, environment, join, load_profile
-from ._credential import CredentialProvider, parse_security_token
-from ._errors import OCIAuthError, SessionExpiredError
-from ._exchange import said
-from ._files import read_small_file
-from ._keys import public_key_text
-from ._regions import identity_endpoint, inference_endpoint, is_known, region_domain, region_id
+from ._auth_service.regions import identity_endpoint, inference_endpoint, is_known, region_domain, region_id
+from ._auth_service.service import service_message
+from ._auth_service.tokens import parse_security_token
+from ._causes import PRINCIPALS, Cause, network_cause, refusal_cause, unavailable_cause
+from ._credential import CredentialProvider
+from ._errors import NoCredentialsFoundError, OCIAuthError, SessionExpiredError
 from ._signer import OCISigner
+from ._signing.clock import parse_http_date
+from .credentials._config import DEFAULT_PROFILE, Profile, env_value, join_names, load_profile
+from .credentials._default import InstancePrincipalIfAvailable, sources
+from .credentials._files import read_small_file
+from .credentials._keys import public_key_text
 from .credentials.api_key import APIKey
 from .credentials.instance_principal import InstancePrincipal
 
@@ -115,8 +116,8 @@ def check(
         profile=profile,
         config_file=config_file,
         region=region,
-        compartment=compartment_id or environment(("OCI_COMPARTMENT_ID",)),
-        project=project_id or environment(("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID")),
+        compartment=compartment_id or env_value(("OCI_COMPARTMENT_ID",)),
+        project=project_id or env_value(("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID")),
         model=model,
         endpoint=endpoint,
         base_url=base_url,
@@ -210,7 +211,7 @@ class _Check:
             break
         if provider is None:
             self._chosen_by = "instance metadata, as nothing else serves"
-            provider = PerhapsInstance(tried, self.clock)
+            provider = InstancePrincipalIfAvailable(tried, self.clock)
         mode = getattr(provider, "mode", "custom")
         self._line("ok", "source", f"{mode} ({self._chosen_by}), from {getattr(provider, 'source', provider)}")
         if mode in ("api_key", "security_token") and "environment" not in self._chosen_by:
@@ -224,9 +225,9 @@ class _Check:
             return
         own = sorted(name for name in loaded.own if loaded.get(name))
         inherited = sorted(name for name in loaded.values if name not in loaded.own and loaded.get(name))
-        text = f"{loaded.label} sets {join(own) if own else 'nothing'}"
+        text = f"{loaded.label} sets {join_names(own) if own else 'nothing'}"
         if inherited and loaded.name != DEFAULT_PROFILE:
-            text += f"; inherits {join(inherited)} from {DEFAULT_PROFILE}"
+            text += f"; inherits {join_names(inherited)} from {DEFAULT_PROFILE}"
         self._line("ok", "profile", text)
         if loaded.is_session:
             self._describe_session(loaded)
@@ -258,8 +259,8 @@ class _Check:
         if not own or not inherited:
             return ""
         return (
-            f"The identity of {self._loaded.label} is mixed: {join(own)} of its own, "
-            f"{join(inherited)} inherited from {DEFAULT_PROFILE}."
+            f"The identity of {self._loaded.label} is mixed: {join_names(own)} of its own, "
+            f"{join_names(inherited)} inherited from {DEFAULT_PROFILE}."
         )
 
     # The credential.
@@ -291,7 +292,7 @@ class _Check:
         return True
 
     def _of_fetch(self, signer: OCISigner, reason: BaseException) -> Cause:
-        if isinstance(reason, NothingFound):
+        if isinstance(reason, NoCredentialsFoundError):
             return Cause("no-source", reason.likely, reason.remedy)
         if isinstance(reason, SessionExpiredError):
             return _of_message("session-expired", reason)
@@ -300,7 +301,7 @@ class _Check:
             if self._chosen_by.endswith("OCI_CLI_AUTH"):
                 remedy = f"OCI_CLI_AUTH asks for this mode: unset it if that is not meant. {remedy}"
             return Cause("not-an-instance", f"This is no OCI instance, or its metadata is blocked. {reason}", remedy)
-        likely = of_unavailable(reason)
+        likely = unavailable_cause(reason)
         if likely is None:
             return _of_message("no-credentials", reason)
         return Cause(likely.code, f"{likely.text} {reason}", likely.remedy)
@@ -341,7 +342,7 @@ class _Check:
             )
 
     def _region(self, signer: OCISigner) -> str | None:
-        name = self.region or environment(("OCI_REGION",)) or signer.region
+        name = self.region or env_value(("OCI_REGION",)) or signer.region
         if name is None:
             return None
         try:
@@ -349,7 +350,7 @@ class _Check:
         except ValueError as error:
             self._found("error", _of_message("not-a-region", error))
             return None
-        origin = "as given" if self.region else "OCI_REGION" if environment(("OCI_REGION",)) else "of the source"
+        origin = "as given" if self.region else "OCI_REGION" if env_value(("OCI_REGION",)) else "of the source"
         if is_known(name):
             self._line("ok", "region", f"{name} ({origin}), domain {region_domain(name)}")
         else:
@@ -407,7 +408,7 @@ class _Check:
             with httpx.Client(auth=signer, timeout=_TIMEOUT, follow_redirects=False) as client:
                 answer = client.request(method, url, headers=headers, json=body)
         except (httpx.HTTPError, httpx.InvalidURL, OCIAuthError) as error:
-            cause = of_network(error)
+            cause = network_cause(error)
             if isinstance(error, OCIAuthError):
                 cause = _of_message("not-signed", error)
             elif isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
@@ -458,7 +459,7 @@ class _Check:
 
     def _refused(self, signer: OCISigner, provider: CredentialProvider, answer: httpx.Response) -> None:
         expired = self._expires_at is not None and self._expires_at <= self.clock()
-        cause = of_refusal(signer.mode, from_oci=_from_oci(answer), expired=expired)
+        cause = refusal_cause(signer.mode, from_oci=_from_oci(answer), expired=expired)
         if "clock skew" in answer.text:
             cause = Cause(
                 "clock-off",
@@ -616,7 +617,7 @@ def _from_oci(answer: httpx.Response) -> bool:
 
 
 def _said(answer: httpx.Response) -> str:
-    return said(answer.content).rstrip(".") if answer.status_code >= 400 else ""
+    return service_message(answer.content).rstrip(".") if answer.status_code >= 400 else ""
 
 
 def _other_profiles(profile: Profile) -> list[Profile]:

@@ -14,11 +14,11 @@ except ImportError as error:
         "oci_httpx_auth.openai needs the openai package. Install it with: pip install 'oci-httpx-signer[openai]'"
     ) from error
 
-from ._config import check_header, environment
+from ._auth_service.regions import inference_endpoint
 from ._credential import CredentialProvider
 from ._errors import ConfigError
-from ._regions import inference_endpoint
 from ._signer import OCISigner
+from .credentials._config import check_header, env_value
 
 PLACEHOLDER_API_KEY = "placeholder-oci-httpx-auth-signs-instead"
 """What the client carries as its API key. Seen by a server, it says that a request slipped past the signer."""
@@ -126,8 +126,8 @@ def _create(
         raise ConfigError("Give either signer, or auth, profile and config_file, and not both.")
     signer = as_signer(signer)
     url = _base_url(signer, region, base_url, service_endpoint)
-    compartment = compartment_id or environment(("OCI_COMPARTMENT_ID",)) or signer.compartment
-    project = project_id or environment(("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID")) or signer.project
+    compartment = compartment_id or env_value(("OCI_COMPARTMENT_ID",)) or signer.compartment
+    project = project_id or env_value(("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID")) or signer.project
     if not compartment and not project and "generativeai" in (urlsplit(url).hostname or ""):
         raise ConfigError(
             "OCI Generative AI needs to know the compartment or the project of a request. Pass compartment_id or "
@@ -169,7 +169,7 @@ def _base_url(signer: OCISigner, region: str | None, base_url: str | None, servi
         return base_url
     if service_endpoint:
         return f"{service_endpoint.rstrip('/')}/openai/v1"
-    name = region or environment(("OCI_REGION",)) or signer.region
+    name = region or env_value(("OCI_REGION",)) or signer.region
     if name is None:
         raise ConfigError(
             f"No region is known from the arguments, OCI_REGION, or {signer!r}. Pass region='us-chicago-1' (or whichever "

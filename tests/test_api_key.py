@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from oci_httpx_auth import APIKey, ConfigError, OCISigner, SecurityToken, default_credentials
-from oci_httpx_auth._config import load_profile
+from oci_httpx_auth.credentials._config import load_profile
 
 from .conftest import TENANCY, USER, Key
 

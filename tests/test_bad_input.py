@@ -34,7 +34,7 @@ from oci_httpx_auth import (
     SigningError,
     default_credentials,
 )
-from oci_httpx_auth._clock import parse_http_date
+from oci_httpx_auth._signing.clock import parse_http_date
 from oci_httpx_auth.credentials.instance_principal import _certificate
 
 from .conftest import TENANCY, USER, Key

@@ -18,8 +18,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from oci_httpx_auth import Credential, CredentialsUnavailableError, SessionExpiredError
-from oci_httpx_auth._cache import CacheStatus, CredentialCache, outcome
-from oci_httpx_auth._waiting import wait, wait_async
+from oci_httpx_auth._signer import credential_from
+from oci_httpx_auth._signing.cache import CacheStatus, CredentialCache
+from oci_httpx_auth._signing.waiting import wait, wait_async
 
 from .conftest import Clock, Key, settle
 
@@ -71,7 +72,7 @@ class Setup:
         acquired = self.cache.acquire()
         assert isinstance(acquired, Future)
         wait(acquired)
-        return outcome(acquired, self.provider)
+        return credential_from(acquired, self.provider)
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_any_number_of_threads_shares_one_fetch(setup: Setup) -> None:
         acquired = setup.cache.acquire()
         if isinstance(acquired, Future):
             wait(acquired)
-            return outcome(acquired, setup.provider)
+            return credential_from(acquired, setup.provider)
         return acquired
 
     with ThreadPoolExecutor(50) as pool:
@@ -175,7 +176,7 @@ def test_an_expired_credential_is_waited_for(setup: Setup) -> None:
     second = setup.credential("b")
     setup.provider.answers.put(second)
     wait(flight)
-    assert outcome(flight, setup.provider) is second
+    assert credential_from(flight, setup.provider) is second
 
 
 def test_the_expiry_is_judged_in_the_servers_time(setup: Setup) -> None:
@@ -259,7 +260,7 @@ def test_without_a_valid_credential_all_waiting_callers_fail_at_once(setup: Setu
     for flight in flights:
         wait(flight)
         with pytest.raises(SessionExpiredError, match="Run `oci session authenticate`") as caught:
-            outcome(flight, setup.provider)
+            credential_from(flight, setup.provider)
         assert caught.value.__cause__ is cause
         errors.append(caught.value)
     assert len(set(map(id, errors))) == 20
@@ -273,7 +274,7 @@ def test_a_foreign_exception_is_named_and_chained_but_not_quoted(setup: Setup) -
     setup.provider.answers.put(RuntimeError("token=very-secret"))
     wait(flight)
     with pytest.raises(CredentialsUnavailableError, match=r"the test: RuntimeError") as caught:
-        outcome(flight, setup.provider)
+        credential_from(flight, setup.provider)
     assert "very-secret" not in str(caught.value)
     assert isinstance(caught.value.__cause__, RuntimeError)
 
@@ -289,7 +290,7 @@ def test_an_error_class_of_the_users_own_does_not_get_in_the_way(setup: Setup) -
     setup.provider.answers.put(Mine("the vault", 7))
     wait(flight)
     with pytest.raises(CredentialsUnavailableError, match="the vault answered 7") as caught:
-        outcome(flight, setup.provider)
+        credential_from(flight, setup.provider)
     assert type(caught.value) is CredentialsUnavailableError
     assert isinstance(caught.value.__cause__, Mine)
 
@@ -302,7 +303,7 @@ def test_many_rejections_of_one_credential_cause_one_fetch(setup: Setup) -> None
     setup.provider.answers.put(second)
     for flight in flights:
         wait(flight)
-        assert outcome(flight, setup.provider) is second
+        assert credential_from(flight, setup.provider) is second
     assert setup.cache.acquire(rejected=first) is second
     assert setup.provider.fetches == 2
 
@@ -313,7 +314,7 @@ def test_the_same_credential_fetched_again_is_the_same_object(setup: Setup) -> N
     flight = setup.flight(rejected=first)
     setup.provider.answers.put(setup.credential("a", lifetime=None))
     wait(flight)
-    assert outcome(flight, setup.provider) is first
+    assert credential_from(flight, setup.provider) is first
 
 
 def test_each_refresh_is_one_info_record(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
@@ -335,7 +336,7 @@ def test_a_cancelled_task_harms_no_other(setup: Setup, run) -> None:
 
         async def caller() -> None:
             await wait_async(flight)
-            done.append(outcome(flight, setup.provider))
+            done.append(credential_from(flight, setup.provider))
 
         if run.__module__.startswith("trio"):
             import trio
@@ -380,7 +381,7 @@ def test_a_closed_loop_does_not_stop_the_refresh(setup: Setup) -> None:
     loop.close()
     setup.provider.answers.put(setup.credential("a"))
     wait(flight)
-    assert outcome(flight, setup.provider).key_id == "a"
+    assert credential_from(flight, setup.provider).key_id == "a"
 
 
 def test_a_trio_run_that_has_ended_does_not_stop_the_refresh(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
@@ -396,7 +397,7 @@ def test_a_trio_run_that_has_ended_does_not_stop_the_refresh(setup: Setup, caplo
     setup.provider.answers.put(setup.credential("a"))
     wait(flight)
     settle()
-    assert outcome(flight, setup.provider).key_id == "a"
+    assert credential_from(flight, setup.provider).key_id == "a"
     assert not [record for record in caplog.records if record.name.startswith("concurrent")]
 
 
@@ -407,7 +408,7 @@ def test_tasks_of_many_loops_share_one_fetch(setup: Setup) -> None:
         acquired = setup.cache.acquire()
         if isinstance(acquired, Future):
             await wait_async(acquired)
-            return outcome(acquired, setup.provider).key_id
+            return credential_from(acquired, setup.provider).key_id
         return acquired.key_id
 
     with ThreadPoolExecutor(4) as pool:
@@ -456,7 +457,7 @@ def test_the_interpreter_exits_during_a_refresh() -> None:
     """A hanging fetch neither holds up the exit nor prints anything."""
     program = """
 import threading
-from oci_httpx_auth._cache import CredentialCache
+from oci_httpx_auth._signing.cache import CredentialCache
 started = threading.Event()
 class Hanging:
     def fetch(self):
@@ -641,16 +642,16 @@ def test_the_likely_cause_comes_first(setup: Setup) -> None:
     setup.provider.answers.put(Refused("It answered 503."))
     wait(flight)
     with pytest.raises(CredentialsUnavailableError) as caught:
-        outcome(flight, setup.provider)
+        credential_from(flight, setup.provider)
     assert str(caught.value) == (
         "No valid OCI credential from the test: The auth service has trouble of its own. It is asked again by itself. "
         "In full: It answered 503."
     )
     with pytest.raises(CredentialsUnavailableError, match=r"^No valid OCI credential from object: "):
-        outcome(flight, object())  # type: ignore[arg-type]
+        credential_from(flight, object())  # type: ignore[arg-type]
     setup.provider.source = 7  # type: ignore[assignment]
     with pytest.raises(CredentialsUnavailableError, match=r"^No valid OCI credential from ControlledProvider: "):
-        outcome(flight, setup.provider)
+        credential_from(flight, setup.provider)
 
 
 # What must be renewed before it ends, also while no request is sent.
@@ -763,7 +764,7 @@ def test_without_threads_a_refresh_runs_in_place(idle: Setup, monkeypatch: pytes
         idle.provider.answers.put(expected)
         flight = idle.flight()
         assert flight.done()
-        assert outcome(flight, idle.provider) is expected
+        assert credential_from(flight, idle.provider) is expected
         assert idle.cache._alarm is None
         idle.clock.now += 3600
 

@@ -26,8 +26,9 @@ from hypothesis.stateful import (
 )
 
 from oci_httpx_auth import Credential, CredentialsUnavailableError, SessionExpiredError
-from oci_httpx_auth._cache import CredentialCache, outcome
-from oci_httpx_auth._waiting import wait, wait_async
+from oci_httpx_auth._signer import credential_from
+from oci_httpx_auth._signing.cache import CredentialCache
+from oci_httpx_auth._signing.waiting import wait, wait_async
 
 from .conftest import Clock, Key
 
@@ -99,7 +100,7 @@ class Caller(threading.Thread):
     def run(self) -> None:
         wait(self.flight)
         try:
-            self.result = outcome(self.flight, self.provider)
+            self.result = credential_from(self.flight, self.provider)
         except BaseException as error:
             self.result = error
 
@@ -192,7 +193,7 @@ class CacheMachine(RuleBasedStateMachine):
     def wait_in_a_task(self, flight: Future[Credential] | None) -> None:
         async def ask(flight: Future[Credential]) -> Credential:
             await wait_async(flight)
-            return outcome(flight, self.provider)
+            return credential_from(flight, self.provider)
 
         if flight is not None:
             self.tasks.append(self.loop.create_task(ask(flight)))

@@ -18,7 +18,7 @@ from oci_httpx_auth import (
     ResourcePrincipal,
     default_credentials,
 )
-from oci_httpx_auth._http import _authorities
+from oci_httpx_auth._auth_service.http import _authorities
 from oci_httpx_auth.testing import FakeOCI
 
 PREFIX = "OCI_RESOURCE_PRINCIPAL_"

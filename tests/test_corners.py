@@ -20,8 +20,8 @@ from oci_httpx_auth import (
     SecurityToken,
     SigningError,
 )
-from oci_httpx_auth._credential import parse_security_token, token_credential
-from oci_httpx_auth._keys import load_private_key
+from oci_httpx_auth._auth_service.tokens import parse_security_token, token_credential
+from oci_httpx_auth.credentials._keys import load_private_key
 from oci_httpx_auth.testing import FakeOCI
 
 from .conftest import Clock, Key
@@ -65,7 +65,7 @@ def test_an_empty_key_is_told_from_a_damaged_one(key: Key) -> None:
 
 def test_a_host_that_is_met_for_the_thousandth_time_does_not_cost_memory(oci: FakeOCI) -> None:
     """Clock offsets are kept for a bounded number of hosts."""
-    from oci_httpx_auth._clock import ClockOffsets
+    from oci_httpx_auth._signing.clock import ClockOffsets
 
     clocks = ClockOffsets(lambda: 0.0)
     for number in range(1100):

@@ -24,7 +24,7 @@ from oci_httpx_auth import (
     OKEWorkloadIdentity,
     SecurityToken,
 )
-from oci_httpx_auth._causes import of_network, of_refusal
+from oci_httpx_auth._causes import network_cause, refusal_cause
 from oci_httpx_auth.diagnosis import Report, check
 from oci_httpx_auth.testing import FakeOCI, Fault
 
@@ -686,15 +686,15 @@ def test_an_error_for_the_caller_begins_with_the_most_probable_cause(setting: Br
 def test_causes_of_silence() -> None:
     """Each kind of network failure has a cause of its own."""
     request = httpx.Request("GET", "https://127.0.0.1/")
-    assert of_network(httpx.ReadTimeout("", request=request)).code == "no-answer-in-time"
-    assert of_network(httpx.ProxyError("", request=request)).code == "proxy"
-    assert of_network(httpx.ReadError("", request=request)).code == "unreachable"
+    assert network_cause(httpx.ReadTimeout("", request=request)).code == "no-answer-in-time"
+    assert network_cause(httpx.ProxyError("", request=request)).code == "proxy"
+    assert network_cause(httpx.ReadError("", request=request)).code == "unreachable"
 
 
 def test_causes_of_a_refusal() -> None:
     """What is known of a 401, from the surest to the vaguest."""
-    assert of_refusal("api_key", redirected=True, problem="x", expired=True).code == "redirected"
-    assert "x" in of_refusal("api_key", problem="x", expired=True).text
-    assert of_refusal("api_key", from_oci=False, expired=True).code == "proxy"
-    assert of_refusal("api_key", expired=True).code == "credential-expired"
-    assert of_refusal("custom").code == "identity-refused"
+    assert refusal_cause("api_key", redirected=True, problem="x", expired=True).code == "redirected"
+    assert "x" in refusal_cause("api_key", problem="x", expired=True).text
+    assert refusal_cause("api_key", from_oci=False, expired=True).code == "proxy"
+    assert refusal_cause("api_key", expired=True).code == "credential-expired"
+    assert refusal_cause("custom").code == "identity-refused"

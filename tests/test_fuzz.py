@@ -30,11 +30,12 @@ from oci_httpx_auth import (
     ResourcePrincipal,
     SecurityToken,
 )
-from oci_httpx_auth._clock import parse_http_date
-from oci_httpx_auth._config import load_profile
-from oci_httpx_auth._credential import parse_security_token
-from oci_httpx_auth._http import MAX_ANSWER, ServiceUnreachable, exchange
-from oci_httpx_auth._keys import load_private_key
+from oci_httpx_auth._auth_service.http import MAX_ANSWER, exchange
+from oci_httpx_auth._auth_service.tokens import parse_security_token
+from oci_httpx_auth._errors import ServiceUnreachableError
+from oci_httpx_auth._signing.clock import parse_http_date
+from oci_httpx_auth.credentials._config import load_profile
+from oci_httpx_auth.credentials._keys import load_private_key
 from oci_httpx_auth.testing import FakeOCI
 from oci_httpx_auth.testing._wire import Fault
 
@@ -299,7 +300,7 @@ def test_a_hostile_answer_is_broken_off(name: str) -> None:
     with RawServer(HOSTILE[name]) as server:
         tracemalloc.start()
         try:
-            with pytest.raises(ServiceUnreachable):
+            with pytest.raises(ServiceUnreachableError):
                 exchange("GET", f"{server.url}/x", headers={b"host": b"x"}, timeout=1.0)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
@@ -321,7 +322,7 @@ def test_a_dripping_answer_is_broken_off_where_no_more_threads_are_to_be_had(mon
 
     monkeypatch.setattr(threading.Timer, "start", refuse)
     with RawServer(lambda: dripping(OK + b"\r\n", b"x")) as server:
-        with pytest.raises(ServiceUnreachable, match="did not finish its answer within 1 s"):
+        with pytest.raises(ServiceUnreachableError, match="did not finish its answer within 1 s"):
             exchange("GET", f"{server.url}/x", headers={b"host": b"x"}, timeout=1.0)
         assert server.done.wait(20)
     assert server.sent < 150
@@ -355,7 +356,7 @@ def test_a_host_that_no_name_service_can_be_asked_for_is_unreachable(
 ) -> None:
     """Python refuses such labels with an error of another kind than any network's."""
     monkeypatch.undo()  # what keeps tests on this machine would refuse the name first; Python refuses it before asking
-    with pytest.raises(ServiceUnreachable):
+    with pytest.raises(ServiceUnreachableError):
         exchange("GET", f"http://{host}:9/", headers={}, timeout=1.0, direct=True)
 
 

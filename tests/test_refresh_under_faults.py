@@ -15,7 +15,8 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from oci_httpx_auth import CredentialsUnavailableError, InstancePrincipal, OCISigner, _exchange
+from oci_httpx_auth import CredentialsUnavailableError, InstancePrincipal, OCISigner
+from oci_httpx_auth._auth_service import service
 from oci_httpx_auth.testing import FakeOCI, Fault, Record
 
 DAY, HOUR, MINUTE = 86400, 3600, 60  # seconds
@@ -126,7 +127,7 @@ FAULTS = {
 def test_a_day_of_federation_faults_is_noticed_by_nobody(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens of 20 seconds, a fault in one of twenty exchanges, busy hours and quiet ones: every answer is a 200."""
     # Ten seconds in real life; a day has several, and each is waited for.
-    monkeypatch.setattr(_exchange, "_ATTEMPT", 0.3)
+    monkeypatch.setattr(service, "_ATTEMPT", 0.3)
     chance = random.Random(20)
     kinds = itertools.cycle(FAULTS)
     met: Counter[str] = Counter()

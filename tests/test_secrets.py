@@ -37,7 +37,7 @@ from oci_httpx_auth import (
     SecurityToken,
     default_credentials,
 )
-from oci_httpx_auth._files import replace_secret_file
+from oci_httpx_auth.credentials._files import replace_secret_file
 from oci_httpx_auth.testing import FakeOCI, Fault
 
 from .conftest import TENANCY, USER, Clock, Key, settle
@@ -583,7 +583,7 @@ def test_files_are_private_from_their_first_byte(machine: Machine) -> None:
 
 WRITER = """
 import sys
-from oci_httpx_auth._files import replace_secret_file
+from oci_httpx_auth.credentials._files import replace_secret_file
 path, size = sys.argv[1], int(sys.argv[2])
 print("ready", flush=True)
 number = 0

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from oci_httpx_auth import APIKey, Credential, OCISigner, SigningError
-from oci_httpx_auth._signature import content_digest, sign
+from oci_httpx_auth._signing.signature import content_digest, sign
 
 from .conftest import TENANCY, USER, Key
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from .._config import Profile, check_fingerprint, check_ocid, check_region, environment, join, load_profile
 from .._credential import Credential, Recipe, pickled_as
 from .._errors import ConfigError, InvalidKeyError
-from .._files import read_small_file
-from .._keys import fingerprint as fingerprint_of
-from .._keys import load_private_key
 from .._secrecy import hidden, hides_locals
+from ._config import Profile, check_fingerprint, check_ocid, check_region, env_value, join_names, load_profile
+from ._files import read_small_file
+from ._keys import fingerprint as fingerprint_of
+from ._keys import load_private_key
 
 # The names of each field in the environment: the CLI's, then Terraform's, then those of other OCI tools.
 _VARIABLES = {
@@ -94,12 +94,12 @@ class APIKey:
 
         Raises `ConfigError` (naming all missing variables at once) and `InvalidKeyError`.
         """
-        values = {field: environment(names) for field, names in _VARIABLES.items()}
+        values = {field: env_value(names) for field, names in _VARIABLES.items()}
         missing = [_VARIABLES[field][0] for field in ("tenancy", "user", "fingerprint") if not values[field]]
         if not values["key_file"] and not values["private_key"]:
             missing.append("OCI_CLI_KEY_FILE (or OCI_CLI_KEY_CONTENT)")
         if missing:
-            raise ConfigError(f"The environment has no {join(missing)}. Set what is missing.")
+            raise ConfigError(f"The environment has no {join_names(missing)}. Set what is missing.")
         if values["private_key"]:  # as in the CLI, the content wins over the file
             values["key_file"] = None
         self = cls.__new__(cls)

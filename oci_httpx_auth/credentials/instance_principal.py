@@ -16,14 +16,14 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .._config import environment
+from .._auth_service.http import Answer
+from .._auth_service.regions import auth_endpoint, region_id
+from .._auth_service.service import AuthService
 from .._credential import Credential, Recipe, pickled_as
-from .._errors import CredentialsUnavailableError, OCIAuthError
-from .._exchange import AuthService, ServiceRefused
-from .._http import Answer, ServiceUnreachable
-from .._keys import generate_private_key, load_private_key, public_key_text
-from .._regions import auth_endpoint, region_id
+from .._errors import CredentialsUnavailableError, OCIAuthError, ServiceRefusedError, ServiceUnreachableError
 from .._secrecy import hides_locals
+from ._config import env_value
+from ._keys import generate_private_key, load_private_key, public_key_text
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -55,7 +55,7 @@ class Metadata:
 
         Raises `CredentialsUnavailableError`, with a hint that this only works on OCI.
         """
-        failure: CredentialsUnavailableError | ServiceUnreachable | None = None
+        failure: CredentialsUnavailableError | ServiceUnreachableError | None = None
         for base in self._candidates():
             try:
                 return self._service.call(
@@ -68,9 +68,9 @@ class Metadata:
                     direct=True,
                     **options,
                 )
-            except ServiceUnreachable as error:  # only then the next address is tried
+            except ServiceUnreachableError as error:  # only then the next address is tried
                 failure = error
-            except ServiceRefused as error:
+            except ServiceRefusedError as error:
                 failure = error
                 break
         raise CredentialsUnavailableError(
@@ -121,7 +121,7 @@ class InstancePrincipal:
         self.tenancy: str | None = None
         self._service = AuthService(clock=clock, sleep=sleep)
         self.metadata = Metadata(metadata_url, self._service)
-        self._endpoint = federation_endpoint or environment(("OCI_CLI_FEDERATION_ENDPOINT",))
+        self._endpoint = federation_endpoint or env_value(("OCI_CLI_FEDERATION_ENDPOINT",))
         self._recipe: Recipe = partial(type(self), metadata_url=metadata_url, federation_endpoint=federation_endpoint)
 
     @hides_locals
@@ -197,7 +197,7 @@ class InstancePrincipal:
             return self._service.token(
                 endpoint, credential, payload, session_key, "the federation endpoint", sign_host=False
             )
-        except ServiceRefused as error:
+        except ServiceRefusedError as error:
             if not 400 <= error.status < 500 or error.status == 429:
                 raise
             raise CredentialsUnavailableError(
@@ -218,11 +218,11 @@ def _text(check: Callable[[str], Any], answer: Answer, _: float) -> str:
     except UnicodeDecodeError:
         text = ""
     if not text:
-        raise ServiceRefused("The instance metadata service answered without text.")
+        raise ServiceRefusedError("The instance metadata service answered without text.")
     try:
         check(text)
     except (ValueError, OCIAuthError) as error:
-        raise ServiceRefused(f"The instance metadata service answered with something else: {error}") from None
+        raise ServiceRefusedError(f"The instance metadata service answered with something else: {error}") from None
     return text
 
 

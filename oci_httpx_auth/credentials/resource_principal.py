@@ -18,14 +18,15 @@ from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from .._config import check_header, check_region, environment, join, shown
-from .._credential import Credential, Recipe, parse_security_token, pickled_as, token_credential
-from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError
-from .._exchange import AuthService, ServiceRefused, json_object, text_field
-from .._files import read_small_file
-from .._http import Answer
-from .._keys import generate_private_key, load_private_key, public_key_text
-from .._secrecy import hidden, hides_locals
+from .._auth_service.http import Answer
+from .._auth_service.service import AuthService
+from .._auth_service.tokens import json_object, parse_security_token, text_field, token_credential
+from .._credential import Credential, Recipe, pickled_as
+from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, ServiceRefusedError
+from .._secrecy import hidden, hides_locals, quote_value
+from ._config import check_header, check_region, env_value, join_names
+from ._files import read_small_file
+from ._keys import generate_private_key, load_private_key, public_key_text
 from .instance_principal import InstancePrincipal
 
 _PREFIX = "OCI_RESOURCE_PRINCIPAL_"
@@ -84,7 +85,7 @@ class ResourcePrincipal:
         self._recipe = partial(this, auth_endpoint=auth_endpoint, metadata_url=metadata_url)
         service = AuthService(clock=clock, sleep=sleep)
         make_instance = partial(InstancePrincipal, metadata_url=metadata_url, clock=clock, sleep=sleep)
-        version = environment((f"{_PREFIX}VERSION",))
+        version = env_value((f"{_PREFIX}VERSION",))
         if version is None:
             raise ConfigError(
                 f"{_PREFIX}VERSION is not set, as it is where resource principals work: in functions, container instances, "
@@ -110,7 +111,7 @@ class ResourcePrincipal:
         """Read or exchange for a token. Raises `ConfigError` and `CredentialsUnavailableError`, and their children."""
         try:
             credential = self._source.fetch()
-        except ServiceRefused as error:
+        except ServiceRefusedError as error:
             if error.status != 401:
                 raise
             # Of several exchanges, each is signed with what the one before brought. That may have ended meanwhile.
@@ -149,7 +150,7 @@ def _by_version(
     if version in _KEY_PAIR_VERSIONS:
         return _OfKeyPair(version, suffix, service, auth_endpoint)
     raise ConfigError(
-        f"{named_by} is {shown(version)}, which is unknown. Known are 1.1, {', '.join(_KEY_PAIR_VERSIONS)}, 2.2 and 3.0."
+        f"{named_by} is {quote_value(version)}, which is unknown. Known are 1.1, {', '.join(_KEY_PAIR_VERSIONS)}, 2.2 and 3.0."
     )
 
 
@@ -160,7 +161,7 @@ class _Injected:
         self._names = {name: f"{_PREFIX}{name}{suffix}" for name in ("RPST", "PRIVATE_PEM", "PRIVATE_PEM_PASSPHRASE")}
         values = _required(self._names["RPST"], self._names["PRIVATE_PEM"])
         self._token, self._pem = map(hidden, values.values())
-        self._passphrase = hidden(environment((self._names["PRIVATE_PEM_PASSPHRASE"],)))
+        self._passphrase = hidden(env_value((self._names["PRIVATE_PEM_PASSPHRASE"],)))
         self.region = _region(suffix)
 
     def fetch(self) -> Credential:
@@ -186,9 +187,9 @@ class _OfInstance:
     ) -> None:
         name = f"{_PREFIX}RPT_ENDPOINT{suffix}"
         self._rpt_endpoint = _required(name)[name]
-        self._rpst_endpoint = environment((f"{_PREFIX}RPST_ENDPOINT{suffix}",)) or auth_endpoint
-        self._path = environment((f"{_PREFIX}RPT_PATH{suffix}",)) or _RPT_PATHS["1.1"]
-        self._id = environment((f"{_PREFIX}RPT_ID{suffix}",))
+        self._rpst_endpoint = env_value((f"{_PREFIX}RPST_ENDPOINT{suffix}",)) or auth_endpoint
+        self._path = env_value((f"{_PREFIX}RPT_PATH{suffix}",)) or _RPT_PATHS["1.1"]
+        self._id = env_value((f"{_PREFIX}RPT_ID{suffix}",))
         self._service = service
         self._instance = instance
         self._region = _region(suffix)
@@ -218,16 +219,16 @@ class _OfKeyPair:
         resource = values["RESOURCE_ID"]
         owner = f"{values['TENANCY_ID']}/" if tenancy else ""
         self._key_id = f"resource/v{version}/{owner}{resource}"
-        path = environment((f"{_PREFIX}RPT_PATH{suffix}",)) if version == "2.1.2" else None
+        path = env_value((f"{_PREFIX}RPT_PATH{suffix}",)) if version == "2.1.2" else None
         self._url = values["RPT_ENDPOINT"].rstrip("/") + _with_id(path or _RPT_PATHS[version], resource)
-        self._rpst_endpoint = environment((f"{_PREFIX}RPST_ENDPOINT{suffix}",)) or str(auth_endpoint)
-        context = environment((f"{_PREFIX}SECURITY_CONTEXT{suffix}",)) if version == "2.1.2" else None
+        self._rpst_endpoint = env_value((f"{_PREFIX}RPST_ENDPOINT{suffix}",)) or str(auth_endpoint)
+        context = env_value((f"{_PREFIX}SECURITY_CONTEXT{suffix}",)) if version == "2.1.2" else None
         # Whether it must be signed is unverified; the SDK does not sign it.
         what = f"{_PREFIX}SECURITY_CONTEXT{suffix}"
         self._headers = {"security-context": hidden(check_header(context, what))} if context else {}
         self._names = {name: f"{_PREFIX}{name}{suffix}" for name in ("PRIVATE_PEM", "PRIVATE_PEM_PASSPHRASE")}
         self._pem = hidden(values["PRIVATE_PEM"])
-        self._passphrase = hidden(environment((self._names["PRIVATE_PEM_PASSPHRASE"],)))
+        self._passphrase = hidden(env_value((self._names["PRIVATE_PEM_PASSPHRASE"],)))
         self._service = service
         self.region = _region(suffix)
         _private_key(self._pem, self._passphrase, self._names)
@@ -245,7 +246,7 @@ class _Nested:
         url_name, endpoint_name = f"{_PREFIX}RPT_URL{_PARENT}", f"{_PREFIX}RPST_ENDPOINT{_PARENT}"
         values = _required(url_name) if auth_endpoint else _required(url_name, endpoint_name)
         self._url = values[url_name]
-        self._rpst_endpoint = environment((endpoint_name,)) or str(auth_endpoint)
+        self._rpst_endpoint = env_value((endpoint_name,)) or str(auth_endpoint)
         self._leaf = leaf
         self._service = service
 
@@ -291,11 +292,11 @@ def _exchanged(
 
 
 def _required(*names: str) -> dict[str, str]:
-    values = {name: environment((name,)) or "" for name in names}
+    values = {name: env_value((name,)) or "" for name in names}
     missing = [name for name, value in values.items() if not value]
     if missing:
         raise ConfigError(
-            f"{join(missing)} {'is' if len(missing) == 1 else 'are'} not set. The platform sets such variables where resource "
+            f"{join_names(missing)} {'is' if len(missing) == 1 else 'are'} not set. The platform sets such variables where resource "
             "principals work; elsewhere use another way to authenticate."
         )
     return values
@@ -303,7 +304,7 @@ def _required(*names: str) -> dict[str, str]:
 
 def _region(suffix: str) -> str | None:
     name = f"{_PREFIX}REGION{suffix}"
-    return check_region(environment((name,)), name)
+    return check_region(env_value((name,)), name)
 
 
 def _value(value: str, name: str) -> str:

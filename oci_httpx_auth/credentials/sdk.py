@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .._credential import Credential, parse_security_token, pickled_as, token_credential
+from .._auth_service.tokens import parse_security_token, token_credential
+from .._credential import Credential, pickled_as
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError
 from .._secrecy import hidden, hides_locals
 

@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from .._config import Profile, check_region, load_profile
-from .._credential import Credential, Recipe, pickled_as, token_credential
-from .._errors import ConfigError, InvalidTokenError, OCIAuthError, SessionExpiredError
-from .._exchange import AuthService, ServiceRefused
-from .._files import read_small_file, replace_secret_file
-from .._keys import load_private_key
-from .._regions import auth_endpoint as regional_auth_endpoint
+from .._auth_service.regions import auth_endpoint as regional_auth_endpoint
+from .._auth_service.service import AuthService
+from .._auth_service.tokens import token_credential
+from .._credential import Credential, Recipe, pickled_as
+from .._errors import ConfigError, InvalidTokenError, OCIAuthError, ServiceRefusedError, SessionExpiredError
 from .._secrecy import hidden, hides_locals
+from ._config import Profile, check_region, load_profile
+from ._files import read_small_file, replace_secret_file
+from ._keys import load_private_key
 
 try:
     import fcntl
@@ -183,7 +184,7 @@ class SecurityToken:
         except OCIAuthError as error:
             if (put := self._put_meanwhile(before)) is not None:
                 return put
-            ended = isinstance(error, ServiceRefused) and error.status == 401
+            ended = isinstance(error, ServiceRefusedError) and error.status == 401
             if token != self._last and credential.expires_at is not None and self._clock() < credential.expires_at:
                 log.warning(
                     "The session token of %s could not be renewed and is used to its end: %s", self.source, error

@@ -12,14 +12,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from .._config import check_region, environment
-from .._credential import Credential, Recipe, parse_security_token, pickled_as
-from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError
-from .._exchange import AuthService, ServiceRefused, issued_credential, text_field
-from .._files import read_small_file
-from .._http import Answer
-from .._keys import generate_private_key, public_key_text
+from .._auth_service.http import Answer
+from .._auth_service.service import AuthService
+from .._auth_service.tokens import issued_credential, parse_security_token, text_field
+from .._credential import Credential, Recipe, pickled_as
+from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, ServiceRefusedError
 from .._secrecy import hides_locals
+from ._config import check_region, env_value
+from ._files import read_small_file
+from ._keys import generate_private_key, public_key_text
 
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _SOURCE = "the workload identity proxy"
@@ -56,21 +57,21 @@ class OKEWorkloadIdentity:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        address = host or environment(("KUBERNETES_SERVICE_HOST",))
+        address = host or env_value(("KUBERNETES_SERVICE_HOST",))
         if not address:
             raise ConfigError(
                 "KUBERNETES_SERVICE_HOST is not set, as it is in every pod. Workload identity works in OKE clusters only."
             )
         self._url = f"https://{_bracketed(address)}:{port}/resourcePrincipalSessionTokens"
         self._ca_file = os.path.expanduser(
-            ca_file or environment(("OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH",)) or f"{_ACCOUNT}/ca.crt"
+            ca_file or env_value(("OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH",)) or f"{_ACCOUNT}/ca.crt"
         )
         self._token_file = os.path.expanduser(
-            token_file or environment(("OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH",)) or f"{_ACCOUNT}/token"
+            token_file or env_value(("OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH",)) or f"{_ACCOUNT}/token"
         )
         self.source = f"the service account of this pod, at {address}"
         self.region = check_region(
-            region or environment(("OCI_RESOURCE_PRINCIPAL_REGION",)), "OCI_RESOURCE_PRINCIPAL_REGION"
+            region or env_value(("OCI_RESOURCE_PRINCIPAL_REGION",)), "OCI_RESOURCE_PRINCIPAL_REGION"
         )
         self._service = AuthService(clock=clock, sleep=sleep)
         this: Callable[..., Any] = type(self)
@@ -105,7 +106,7 @@ class OKEWorkloadIdentity:
                 direct=True,
                 ca_file=self._ca_file,
             )
-        except ServiceRefused as error:
+        except ServiceRefusedError as error:
             if error.status == 403:
                 reason = "Workload identity needs an enhanced cluster. Check the cluster's type."
             elif error.status == 401 and claims.expires_at <= self._service.clock():
@@ -156,11 +157,11 @@ def _claim(value: object) -> str | None:
 
 
 def _decoded(answer: Answer) -> dict[str, Any]:
-    """The proxy's answer: a JSON object in base64, in double quotes or bare. Raises `ServiceRefused`."""
+    """The proxy's answer: a JSON object in base64, in double quotes or bare. Raises `ServiceRefusedError`."""
     try:
         fields = json.loads(base64.b64decode(answer.content.strip().strip(b'"'), validate=True))
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        raise ServiceRefused(f"{_SOURCE} answered with something else than a JSON object in base64.")
+        raise ServiceRefusedError(f"{_SOURCE} answered with something else than a JSON object in base64.")
     return fields

@@ -15,12 +15,12 @@ import atheris
 
 with atheris.instrument_imports(include=["oci_httpx_auth", "configparser", "json", "email"]):
     from oci_httpx_auth import OCIAuthError
-    from oci_httpx_auth._clock import parse_http_date
-    from oci_httpx_auth._config import load_profile
-    from oci_httpx_auth._credential import parse_security_token
-    from oci_httpx_auth._exchange import _refusal, json_object
-    from oci_httpx_auth._http import Answer
-    from oci_httpx_auth._keys import load_private_key
+    from oci_httpx_auth._auth_service.http import Answer
+    from oci_httpx_auth._auth_service.service import _refusal
+    from oci_httpx_auth._auth_service.tokens import json_object, parse_security_token
+    from oci_httpx_auth._signing.clock import parse_http_date
+    from oci_httpx_auth.credentials._config import load_profile
+    from oci_httpx_auth.credentials._keys import load_private_key
     from oci_httpx_auth.credentials.instance_principal import _certificate, _tenancy
     from oci_httpx_auth.credentials.workload_identity import _decoded
 

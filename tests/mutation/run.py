@@ -25,8 +25,8 @@ ROOT = HERE.parents[1]
 # Each part has its own tests alone: a mutant that survives takes the time of all of them.
 FLOW = "sync_auth_flow async_auth_flow _steps _replace _check_transport signed_headers _was_redirected _without_host _digest_async"
 PARTS = (
-    ("_signature", ["*"], ["test_signature.py"]),
-    ("_cache", ["*"], ["test_cache.py"]),
+    ("_signing/signature", ["*"], ["test_signature.py"]),
+    ("_signing/cache", ["*"], ["test_cache.py"]),
     ("_signer", [f"*{name}__mutmut*" for name in FLOW.split()], ["test_signer.py", "test_secrets.py"]),
 )
 CHOSEN = "not thousand and not travels and not threads_that_meet and not (secrets and not sdks)"
@@ -64,7 +64,7 @@ def survivors(module: str, names: list[str], tests: list[str]) -> list[tuple[str
                 sys.exit(done.stdout.replace("\r", "\n")[-5000:])
             return done.stdout
 
-        chosen = [f"oci_httpx_auth.{module}.{name}" for name in names]
+        chosen = [f"oci_httpx_auth.{module.replace('/', '.')}.{name}" for name in names]
         mutmut("run", "--max-children=2", *chosen)
         counts, found = Counter[str](), []
         for line in mutmut("results", "--all=true").splitlines():

@@ -12,12 +12,21 @@ from typing import Any, TypeVar
 import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from ._clock import ClockOffsets, is_loopback, parse_http_date
-from ._config import shown
-from ._credential import Credential, token_credential
-from ._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, SigningError
-from ._http import Answer, ServiceUnreachable, exchange
-from ._signature import content_digest, sign
+from .._credential import Credential
+from .._errors import (
+    ConfigError,
+    CredentialsUnavailableError,
+    InvalidTokenError,
+    ServiceRefusedError,
+    ServiceUnreachableError,
+    SigningError,
+)
+from .._hosts import is_loopback
+from .._secrecy import quote_value
+from .._signing.clock import ClockOffsets
+from .._signing.signature import content_digest, sign
+from .http import Answer, exchange
+from .tokens import issued_credential, json_object, text_field
 
 DEADLINE = 30.0  # seconds for one exchange with all its attempts
 _ATTEMPT = 10.0  # seconds for one attempt
@@ -27,14 +36,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between attempts
 _QUOTED = r"eyJ[\w.-]*|[\w+/=-]{80,}"
 
 T = TypeVar("T")
-
-
-class ServiceRefused(CredentialsUnavailableError):
-    """An auth service answered, and the answer was no."""
-
-    def __init__(self, message: str, status: int = 0) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class AuthService:
@@ -65,13 +66,13 @@ class AuthService:
     ) -> T:
         """Send until there is an answer that can be used; return what `parse` makes of it.
 
-        parse: given the answer and our clock's reading when it came; raises `ServiceRefused` or `InvalidTokenError` for
+        parse: given the answer and our clock's reading when it came; raises `ServiceRefusedError` or `InvalidTokenError` for
         one that is of no use.
         Retried, with a growing random pause, until `deadline` seconds have passed: no answer, one of no use, 429, 5xx
         except 501, and the statuses in `retried`. A 401 whose `Date` shows that this machine's clock is off is answered
         by signing again, once.
 
-        Raises `ServiceRefused` for any other answer but 200, the last failure when time is up, `ConfigError` for a URL
+        Raises `ServiceRefusedError` for any other answer but 200, the last failure when time is up, `ConfigError` for a URL
         that is none, and `SigningError` for a credential that would be sent over plain http.
         """
         target = _target(url)
@@ -80,7 +81,7 @@ class AuthService:
         content = b"" if payload is None else json.dumps(payload).encode()
         spent, pause, corrected = 0.0, _FIRST_PAUSE, False
         while True:
-            failure: CredentialsUnavailableError | ServiceUnreachable | InvalidTokenError
+            failure: CredentialsUnavailableError | ServiceUnreachableError | InvalidTokenError
             started, offset = time.monotonic(), self._offsets.offset(target.host)
             try:
                 answer = exchange(
@@ -95,10 +96,10 @@ class AuthService:
                 received_at = self.clock()
                 if answer.status == 200:
                     return parse(answer, received_at)
-            except (ServiceUnreachable, ServiceRefused, InvalidTokenError) as error:
+            except (ServiceUnreachableError, ServiceRefusedError, InvalidTokenError) as error:
                 failure = error
             else:
-                failure = ServiceRefused(_refusal(url, answer), answer.status)
+                failure = ServiceRefusedError(_refusal(url, answer), answer.status)
                 date = answer.headers.get("date")
                 if (
                     credential
@@ -169,41 +170,12 @@ def _target(url: str) -> httpx.URL:
         target = httpx.URL()
     if target.scheme not in ("http", "https") or not target.host:
         raise ConfigError(
-            f"{shown(url)} is not the URL of a service. It looks like 'https://auth.us-chicago-1.oraclecloud.com'."
+            f"{quote_value(url)} is not the URL of a service. It looks like 'https://auth.us-chicago-1.oraclecloud.com'."
         )
     return target
 
 
-def json_object(answer: Answer, source: str) -> dict[str, Any]:
-    """An answer's body as a JSON object. Raises `ServiceRefused` if it is none."""
-    try:
-        fields = json.loads(answer.content)
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
-        raise ServiceRefused(f"{source} answered with something else than a JSON object.")
-    return fields
-
-
-def text_field(fields: Mapping[str, Any], name: str, source: str) -> str:
-    """A field of an answer that is a text. Raises `ServiceRefused` if it is missing."""
-    value = fields.get(name)
-    if not isinstance(value, str) or not value:
-        raise ServiceRefused(f"{source} answered without a {name}.")
-    return value
-
-
-def issued_credential(
-    token: str, private_key: RSAPrivateKey, source: str, answer: Answer, received_at: float
-) -> Credential:
-    """The credential of a token that its issuer has just handed over. Raises `InvalidTokenError`."""
-    # The answer's Date is what the issuer's clock said when it handed the token over.
-    issuer_time = parse_http_date(answer.headers.get("date"))
-    label = f"The token from {source}"
-    return token_credential(token, private_key, label, received_at=received_at, issuer_time=issuer_time)
-
-
-def said(content: bytes) -> str:
+def service_message(content: bytes) -> str:
     """What a service said when it refused, after a blank: its code and message, never the body as it is."""
     try:
         fields = json.loads(content)
@@ -217,7 +189,9 @@ def said(content: bytes) -> str:
 def _refusal(url: str, answer: Answer) -> str:
     request_id = answer.headers.get("opc-request-id")
     trace = f" (opc-request-id {_line(request_id[:120])})" if request_id else ""
-    return re.sub(_QUOTED, "…", f"{url.partition('?')[0][:300]} answered {answer.status}{said(answer.content)}{trace}")
+    return re.sub(
+        _QUOTED, "…", f"{url.partition('?')[0][:300]} answered {answer.status}{service_message(answer.content)}{trace}"
+    )
 
 
 def _line(text: str) -> str:

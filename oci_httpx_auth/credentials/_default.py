@@ -8,16 +8,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Union
 
-from ._causes import NothingFound
-from ._config import DEFAULT_PROFILE, config_path, environment, join, load_profile, profile_name, shown
-from ._credential import Credential, CredentialProvider
-from ._errors import ConfigError, CredentialsUnavailableError, ProfileNotFoundError
-from ._secrecy import hides_locals
-from .credentials.api_key import APIKey
-from .credentials.instance_principal import InstancePrincipal
-from .credentials.resource_principal import ResourcePrincipal
-from .credentials.security_token import SecurityToken
-from .credentials.workload_identity import OKEWorkloadIdentity
+from .._credential import Credential, CredentialProvider
+from .._errors import ConfigError, CredentialsUnavailableError, NoCredentialsFoundError, ProfileNotFoundError
+from .._secrecy import hides_locals, quote_value
+from ._config import DEFAULT_PROFILE, config_path, env_value, join_names, load_profile, profile_name
+from .api_key import APIKey
+from .instance_principal import InstancePrincipal
+from .resource_principal import ResourcePrincipal
+from .security_token import SecurityToken
+from .workload_identity import OKEWorkloadIdentity
 
 MODES = ("api_key", "security_token", "instance_principal", "resource_principal", "oke_workload_identity")
 
@@ -56,7 +55,7 @@ def default_credentials(
         if not isinstance(found, str):
             return found
         tried.append(found)
-    return PerhapsInstance(tried, clock)
+    return InstancePrincipalIfAvailable(tried, clock)
 
 
 Look = Callable[[], "CredentialProvider | str"]
@@ -67,7 +66,7 @@ def sources(auth: str | None, profile: str | None, config_file: ConfigFile, cloc
 
     To look brings a provider, or the reason why the source is passed over; it raises for one that is broken.
     """
-    mode = auth or environment(("OCI_CLI_AUTH",))
+    mode = auth or env_value(("OCI_CLI_AUTH",))
     if mode is not None:
         named_by = "auth" if auth else "OCI_CLI_AUTH"
         return [(f"{mode}, named by {named_by}", partial(_by_mode, mode, named_by, profile, config_file, clock))]
@@ -79,7 +78,7 @@ def sources(auth: str | None, profile: str | None, config_file: ConfigFile, cloc
     ]
 
 
-class PerhapsInstance(InstancePrincipal):
+class InstancePrincipalIfAvailable(InstancePrincipal):
     """The last resort: an instance principal, if this is an instance."""
 
     def __init__(self, tried: list[str], clock: Clock) -> None:
@@ -94,8 +93,8 @@ class PerhapsInstance(InstancePrincipal):
                 self.known_region(deadline=_PROBE)
             except CredentialsUnavailableError as error:
                 # In a pod, people meant its identity; anywhere else, most have a config file.
-                likely = self._tried[-1] if environment(("KUBERNETES_SERVICE_HOST",)) else self._tried[0]
-                raise NothingFound(likely, [*self._tried, f"instance metadata: {error}"]) from error
+                likely = self._tried[-1] if env_value(("KUBERNETES_SERVICE_HOST",)) else self._tried[0]
+                raise NoCredentialsFoundError(likely, [*self._tried, f"instance metadata: {error}"]) from error
         return super().fetch()
 
 
@@ -114,13 +113,15 @@ def _by_mode(
         return ResourcePrincipal(clock=clock)
     if mode == "oke_workload_identity":
         return OKEWorkloadIdentity(clock=clock)
-    raise ConfigError(f"{named_by} is {shown(mode)}, which is no way to authenticate. Use one of {join(MODES)}.")
+    raise ConfigError(
+        f"{named_by} is {quote_value(mode)}, which is no way to authenticate. Use one of {join_names(MODES)}."
+    )
 
 
 def _from_profile(profile: str | None, config_file: ConfigFile, clock: Clock) -> CredentialProvider | str:
     """The profile's credentials, or why there are none: a missing file, or one without the profile nobody asked for."""
     path, name = config_path(config_file), profile_name(profile)
-    asked_for = config_file or profile or name != DEFAULT_PROFILE or environment(("OCI_CLI_CONFIG_FILE",))
+    asked_for = config_file or profile or name != DEFAULT_PROFILE or env_value(("OCI_CLI_CONFIG_FILE",))
     if not asked_for and not os.path.exists(path):
         return f"config file {path}: it does not exist"
     try:
@@ -138,25 +139,25 @@ def _from_environment() -> CredentialProvider | str:
     try:
         return APIKey.from_env()
     except ConfigError as error:
-        if environment(("OCI_CLI_KEY_FILE", "OCI_CLI_KEY_CONTENT", "OCI_CLI_USER", "OCI_CLI_FINGERPRINT")):
+        if env_value(("OCI_CLI_KEY_FILE", "OCI_CLI_KEY_CONTENT", "OCI_CLI_USER", "OCI_CLI_FINGERPRINT")):
             raise
         return f"API key in the environment: {error}"
 
 
 def _from_resource(clock: Clock) -> CredentialProvider | str:
-    version = environment(("OCI_RESOURCE_PRINCIPAL_VERSION",))
+    version = env_value(("OCI_RESOURCE_PRINCIPAL_VERSION",))
     if version is None:
         return "resource principal: OCI_RESOURCE_PRINCIPAL_VERSION is not set"
     # The Go SDK wants a version and a region set for workload identity too, and so do many pods' specifications.
     own = ("OCI_RESOURCE_PRINCIPAL_RPST", "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM", "OCI_RESOURCE_PRINCIPAL_RPT_ENDPOINT")
-    if version in ("1.1", "2.2") and environment(("KUBERNETES_SERVICE_HOST",)) and not environment(own):
+    if version in ("1.1", "2.2") and env_value(("KUBERNETES_SERVICE_HOST",)) and not env_value(own):
         return f"resource principal: in a pod, version {version} alone says that this is a workload of OKE"
     return ResourcePrincipal(clock=clock)
 
 
 def _from_cluster(clock: Clock) -> CredentialProvider | str:
     """Workload identity, in a pod that has a service account; other clusters than OKE's set the same variables."""
-    if not environment(("KUBERNETES_SERVICE_HOST",)):
+    if not env_value(("KUBERNETES_SERVICE_HOST",)):
         return "OKE workload identity: KUBERNETES_SERVICE_HOST is not set"
     try:
         return OKEWorkloadIdentity(clock=clock)

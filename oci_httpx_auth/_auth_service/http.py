@@ -1,4 +1,4 @@
-"""Which HTTP libraries are here, and the small blocking client for metadata and auth services."""
+"""The small blocking HTTP client for metadata and auth services."""
 
 from __future__ import annotations
 
@@ -14,18 +14,8 @@ from typing import Any
 
 import httpx
 
-from ._clock import is_link_local, is_loopback
-from ._errors import ConfigError, OCIAuthError
-
-# The classes of `Auth` that clients will look for, each once: after `httpx2.alias_httpx()` they are the same.
-AUTH_CLASSES: tuple[type, ...] = (httpx.Auth,)
-try:
-    import httpx2
-except ImportError:
-    pass  # it is used where it is installed, and never required
-else:
-    # httpx2 first: libraries that look for the first base they know then choose what the newer ones prefer.
-    AUTH_CLASSES = tuple(dict.fromkeys((httpx2.Auth, httpx.Auth)))
+from .._errors import ConfigError, ServiceUnreachableError
+from .._hosts import is_link_local, is_loopback
 
 CONNECT_TIMEOUT = 10.0  # seconds, as the OCI SDK has it
 MAX_ANSWER = 1 << 20  # bytes; a token is a few thousand
@@ -38,10 +28,6 @@ class Answer:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
-
-
-class ServiceUnreachable(OCIAuthError):
-    """There was no complete answer: refused, reset, timed out, too slow, too large."""
 
 
 def exchange(
@@ -60,7 +46,7 @@ def exchange(
     direct: never use a proxy, whatever the environment says. Loopback and link-local addresses never do.
     ca_file: verify the server's certificate against these authorities alone.
 
-    Raises `ServiceUnreachable`, and `ConfigError` for unusable settings of proxies and certificates.
+    Raises `ServiceUnreachableError`, and `ConfigError` for unusable settings of proxies and certificates.
     """
     deadline = time.monotonic() + timeout
     target = httpx.URL(url)
@@ -79,23 +65,25 @@ def exchange(
             ) as response:
                 encoding = response.headers.get("content-encoding", "").strip().lower()
                 if encoding not in ("", "identity"):
-                    raise ServiceUnreachable(f"{_shown(target)} answered in an encoding that it was not asked for.")
+                    raise ServiceUnreachableError(
+                        f"{_shown(target)} answered in an encoding that it was not asked for."
+                    )
                 body = bytearray()
                 for chunk in response.iter_raw():
                     body += chunk
                     if len(body) > MAX_ANSWER:
-                        raise ServiceUnreachable(f"{_shown(target)} answered with more than {MAX_ANSWER} bytes.")
+                        raise ServiceUnreachableError(f"{_shown(target)} answered with more than {MAX_ANSWER} bytes.")
                     if time.monotonic() > deadline:
-                        raise ServiceUnreachable(too_late)
+                        raise ServiceUnreachableError(too_late)
                 if late.is_set():  # a body without a length ends as soon as its connection does
-                    raise ServiceUnreachable(too_late)
+                    raise ServiceUnreachableError(too_late)
                 return Answer(response.status_code, response.headers, bytes(body))
         # UnicodeError: a host that cannot be looked up, for it has an empty label or one that is too long.
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError) as error:
             if late.is_set():
-                raise ServiceUnreachable(too_late) from error
+                raise ServiceUnreachableError(too_late) from error
             reason = str(error) or type(error).__name__
-            raise ServiceUnreachable(f"{_shown(target)} could not be reached: {reason}") from error
+            raise ServiceUnreachableError(f"{_shown(target)} could not be reached: {reason}") from error
 
 
 def _client(target: httpx.URL, ca_file: str | None, limits: httpx.Timeout, *, trust_env: bool) -> httpx.Client:

@@ -14,8 +14,8 @@ from functools import lru_cache
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from ._credential import Credential
-from ._errors import SigningError
+from .._credential import Credential
+from .._errors import SigningError
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 

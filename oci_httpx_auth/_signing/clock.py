@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
-from ipaddress import ip_address
+
+from .._hosts import is_loopback
 
 # OCI tolerates five minutes. Below one minute the clock is not what a refusal is about.
 _SIGNIFICANT = 60.0
@@ -52,22 +52,3 @@ def parse_http_date(value: str | None) -> float | None:
     except (ValueError, TypeError, IndexError, OverflowError, OSError):
         return None
     return seconds if 0 <= seconds < _LATEST else None
-
-
-@lru_cache(maxsize=1024)
-def is_loopback(host: str) -> bool:
-    """True for `localhost` and the loopback addresses: what is sent there stays on this machine."""
-    try:
-        return ip_address(host.strip("[]").partition("%")[0]).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"
-
-
-@lru_cache(maxsize=1024)
-def is_link_local(host: str) -> bool:
-    """True for link-local addresses, where OCI's metadata service lives."""
-    try:
-        address = ip_address(host.strip("[]").partition("%")[0])
-    except ValueError:
-        return False
-    return address.is_link_local or address == ip_address("fd00:c1::a9fe:a9fe")

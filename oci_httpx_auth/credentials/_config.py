@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ._errors import ConfigError, ProfileNotFoundError
+from .._auth_service.regions import region_id
+from .._errors import ConfigError, ProfileNotFoundError
+from .._secrecy import quote_name, quote_value
 from ._files import read_small_file
-from ._regions import region_id
 
 DEFAULT_PROFILE = "DEFAULT"
 
@@ -35,7 +36,7 @@ class Profile:
 
     @property
     def label(self) -> str:
-        return f"profile {_brief(self.name)} of {self.path}"
+        return f"profile {quote_name(self.name)} of {self.path}"
 
     @property
     def is_session(self) -> bool:
@@ -57,17 +58,17 @@ class Profile:
         missing = [name for name in names if not self.get(name)]
         if missing:
             raise ConfigError(
-                f"{self.label} has no {join(missing)}. Add {'it' if len(missing) == 1 else 'them'} to the file."
+                f"{self.label} has no {join_names(missing)}. Add {'it' if len(missing) == 1 else 'them'} to the file."
             )
         return {name: str(self.get(name)) for name in names}
 
     @property
     def region(self) -> str | None:
-        return self.get("region") or environment(("OCI_REGION",))
+        return self.get("region") or env_value(("OCI_REGION",))
 
     @property
     def passphrase(self) -> str | None:
-        return self.get("pass_phrase", "passphrase") or environment(("OCI_CLI_PASSPHRASE",))
+        return self.get("pass_phrase", "passphrase") or env_value(("OCI_CLI_PASSPHRASE",))
 
     @property
     def compartment(self) -> str | None:
@@ -134,7 +135,7 @@ def load_profile(profile: str | None = None, config_file: str | os.PathLike[str]
     values = dict(parser.defaults()) if name == DEFAULT_PROFILE else dict(parser.items(name))
     if "key_content" in values:
         raise ConfigError(
-            f"Profile {_brief(name)} of {path} has a key_content. A private key does not belong in the config file: "
+            f"Profile {quote_name(name)} of {path} has a key_content. A private key does not belong in the config file: "
             "put it into a file of its own, mode 0600, and name that in key_file."
         )
     return Profile(name=name, path=path, values=values, own=frozenset(flat.options(name)))
@@ -143,7 +144,7 @@ def load_profile(profile: str | None = None, config_file: str | os.PathLike[str]
 def check_ocid(value: str, what: str) -> str:
     """Raises `ConfigError` if the value is not an OCID."""
     if not re.fullmatch(_OCID, value):
-        raise ConfigError(f"{what} is not an OCID: {shown(value)}. An OCID looks like 'ocid1.user.oc1..aaaa'.")
+        raise ConfigError(f"{what} is not an OCID: {quote_value(value)}. An OCID looks like 'ocid1.user.oc1..aaaa'.")
     return value
 
 
@@ -152,7 +153,7 @@ def check_fingerprint(value: str, what: str) -> str:
     lowered = value.strip().lower()
     if not re.fullmatch(_FINGERPRINT, lowered):
         raise ConfigError(
-            f"{what} is not an API key fingerprint: {shown(value)}. It is 16 hex pairs joined by colons, "
+            f"{what} is not an API key fingerprint: {quote_value(value)}. It is 16 hex pairs joined by colons, "
             "as the console shows it beside the uploaded key."
         )
     return lowered
@@ -165,7 +166,9 @@ def check_region(value: str | None, what: str) -> str | None:
     try:
         return region_id(value)
     except ValueError:
-        raise ConfigError(f"{what}: {shown(value)} is not a region. A region looks like 'us-chicago-1'.") from None
+        raise ConfigError(
+            f"{what}: {quote_value(value)} is not a region. A region looks like 'us-chicago-1'."
+        ) from None
 
 
 def check_header(value: str, what: str) -> str:
@@ -177,34 +180,22 @@ def check_header(value: str, what: str) -> str:
     return value
 
 
-def environment(names: Iterable[str]) -> str | None:
+def env_value(names: Iterable[str]) -> str | None:
     """The first of these variables that has a value."""
     return next((value for name in names if (value := os.environ.get(name, "").strip())), None)
 
 
-def shown(value: str) -> str:
-    """A value as it may stand in an error: short, on one line, and never a PEM text or a token."""
-    if "-----" in value or value.startswith("eyJ") or "\n" in value.strip():
-        return "(a key or token?)"
-    return repr(value if len(value) <= 100 else value[:100] + "…")
-
-
-def join(names: Iterable[str]) -> str:
+def join_names(names: Iterable[str]) -> str:
     *rest, last = names
     return f"{', '.join(rest)} and {last}" if rest else last
 
 
 def _no_profile(name: str, path: Path, sections: list[str]) -> ProfileNotFoundError:
-    listed = [_brief(section) for section in sections[:20]]
+    listed = [quote_name(section) for section in sections[:20]]
     if len(sections) > len(listed):
         listed.append(f"{len(sections) - len(listed)} more")
-    there = f"It has {join(listed)}" if listed else "It has no profile at all"
-    return ProfileNotFoundError(f"There is no profile {_brief(name)} in {path}. {there}; names are case-sensitive.")
-
-
-def _brief(name: str) -> str:
-    """A profile's or key's name as it may stand in an error."""
-    return name if len(name) <= 100 and name.isprintable() else shown(name)
+    there = f"It has {join_names(listed)}" if listed else "It has no profile at all"
+    return ProfileNotFoundError(f"There is no profile {quote_name(name)} in {path}. {there}; names are case-sensitive.")
 
 
 def _parse_problem(error: Exception) -> str:
@@ -213,8 +204,8 @@ def _parse_problem(error: Exception) -> str:
     if isinstance(error, configparser.MissingSectionHeaderError):
         return f"line {error.lineno} stands before the first [PROFILE] line"
     if isinstance(error, configparser.DuplicateSectionError):
-        return f"profile {_brief(error.section)} is defined twice (line {error.lineno})"
+        return f"profile {quote_name(error.section)} is defined twice (line {error.lineno})"
     if isinstance(error, configparser.DuplicateOptionError):
-        return f"{_brief(error.option)} stands twice in profile {_brief(error.section)} (line {error.lineno})"
+        return f"{quote_name(error.option)} stands twice in profile {quote_name(error.section)} (line {error.lineno})"
     first = "".join(f"line {number}" for number, _ in getattr(error, "errors", [])[:1]) or "a line"
     return f"{first} is neither a [PROFILE] line, a comment, nor key=value"

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from ._errors import InvalidKeyError
+from .._errors import InvalidKeyError
 
 _PEM = rb"(?s)-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----"
 

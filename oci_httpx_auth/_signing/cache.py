@@ -18,10 +18,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from ._causes import of_unavailable
-from ._credential import Credential, CredentialProvider
-from ._errors import CredentialsUnavailableError, OCIAuthError, SessionExpiredError
-from ._waiting import in_thread
+from .._causes import describe_source, error_text
+from .._credential import Credential, CredentialProvider
+from .._errors import SessionExpiredError
+from .waiting import in_thread
 
 log = logging.getLogger("oci_httpx_auth")
 
@@ -176,7 +176,7 @@ class CredentialCache:
             return current, (
                 logging.DEBUG,
                 "OCI credential of %s is unchanged (%.3f s)",
-                describe(self._provider),
+                describe_source(self._provider),
                 seconds,
             )
         expiry = fetched.expiry()
@@ -191,7 +191,7 @@ class CredentialCache:
         return fetched, (
             logging.INFO,
             "OCI credential of %s refreshed in %.3f s, %s",
-            describe(self._provider),
+            describe_source(self._provider),
             seconds,
             "without expiry" if expiry is None else f"valid for {expiry - now:.0f} s",
         )
@@ -200,13 +200,13 @@ class CredentialCache:
         """What there is to be logged. The lock is held."""
         now = self._clock()
         self._back_off(now)
-        self._last_error = explain(error)
+        self._last_error = error_text(error)
         expiry = None if self._current is None else self._current.expiry()
         usable = self._current is not None and (expiry is None or now < expiry)
         return (
             logging.WARNING,
             "OCI credential of %s could not be refreshed (%.3f s): %s%s",
-            describe(self._provider),
+            describe_source(self._provider),
             seconds,
             self._last_error,
             " - the present one stays in use" if usable else "",
@@ -228,29 +228,3 @@ def _ring(cache_reference: weakref.ref[CredentialCache]) -> None:
     if cache is not None:
         with cache._lock:
             cache._launch()
-
-
-def outcome(flight: Future[Credential], provider: CredentialProvider) -> Credential:
-    """A finished refresh's credential.
-
-    Raises an error of its own for each caller: one instance raised in many threads would pile up their tracebacks.
-    It is a `CredentialsUnavailableError`, or `SessionExpiredError`, whose cause is chained.
-    """
-    error = flight.exception()
-    if error is None:
-        return flight.result()
-    kind = SessionExpiredError if isinstance(error, SessionExpiredError) else CredentialsUnavailableError
-    cause = of_unavailable(error)
-    likely = f"{cause} In full: " if cause is not None else ""
-    raise kind(f"No valid OCI credential from {describe(provider)}: {likely}{explain(error)}") from error
-
-
-def describe(provider: CredentialProvider) -> str:
-    """Where a provider's credentials are from, for people."""
-    source = getattr(provider, "source", None)
-    return source if isinstance(source, str) else type(provider).__name__
-
-
-def explain(error: BaseException) -> str:
-    """What an error says. A foreign one is only named, for its text may hold anything; it stays chained."""
-    return str(error) if isinstance(error, OCIAuthError) else f"{type(error).__name__} was raised by the provider."

@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 
-from ._errors import ConfigError
+from .._errors import ConfigError
 
 
 def read_small_file(path: str | os.PathLike[str], what: str, *, limit: int = 1 << 20) -> bytes:
