@@ -33,7 +33,7 @@ class Interceptor:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._authority = directory / "authority.pem"
         certificate = directory / "certificate.pem"
-        certificate.write_bytes(_certificate(self._authority))
+        certificate.write_bytes(certify_hosts(self._authority))
         self._context.load_cert_chain(certificate)
         self.hosts: list[str] = []
         self._loop = asyncio.new_event_loop()
@@ -91,8 +91,8 @@ async def _copy(reader: asyncio.StreamReader, target: asyncio.StreamWriter | asy
         target.close()
 
 
-def _certificate(authority: Path) -> bytes:
-    """A certificate for OCI's hosts, with its key, as PEM. Writes the authority that it is of."""
+def certify_hosts(authority: Path) -> bytes:
+    """A certificate for OCI's hosts, with its key, as PEM. Writes the authority that issued it to a file."""
     now = datetime.datetime.now(datetime.timezone.utc)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a test's own authority")])
