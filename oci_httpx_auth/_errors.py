@@ -18,9 +18,17 @@ retry a wrong configuration. No message ever contains a key, a token or a passph
 
 from __future__ import annotations
 
+from ._secrecy import hide_secrets
+
 
 class OCIAuthError(Exception):
-    """Superclass of everything this library raises. Never raised directly."""
+    """Superclass of everything this library raises. Never raised directly.
+
+    Whatever a message quotes, a key or token in it is replaced: people paste them where paths and names belong.
+    """
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(hide_secrets(item) if isinstance(item, str) else item for item in arguments))
 
 
 class ConfigError(OCIAuthError):
@@ -47,7 +55,7 @@ class NoCredentialsFoundError(CredentialsUnavailableError):
     """Configure one of the sources that the message lists. `likely` says what is probably wrong, `remedy` what to do."""
 
     def __init__(self, likely: str, tried: list[str]) -> None:
-        self.likely = f"No OCI credentials were found, most probably for this reason: {likely}"
+        self.likely = hide_secrets(f"No OCI credentials were found, most probably for this reason: {likely}")
         self.remedy = "Run `oci setup config` or `oci session authenticate`, or give credentials explicitly."
         listed = "".join(f"  - {reason}\n" for reason in tried)
         super().__init__(f"{self.likely}\nLooked at:\n{listed}{self.remedy}")

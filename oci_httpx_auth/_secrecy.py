@@ -1,11 +1,14 @@
-"""Secrets do not show: not among an object's attributes, and not in tracebacks with local variables."""
+"""Secrets do not show: not among an object's attributes, not in tracebacks with local variables, not where values are quoted."""
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
 from functools import wraps
+from itertools import pairwise
 from typing import ParamSpec, TypeVar, overload
 
 P = ParamSpec("P")
@@ -66,13 +69,77 @@ def _clear(error: BaseException, outer: BaseException | None) -> None:
             links += (link.__cause__, link.__context__)
 
 
+# What keys and tokens look like, whoever put them where: in an argument, a variable, a file or a service's answer.
+_PUBLIC_KEY = r"-----BEGIN PUBLIC KEY-----[^-]*-----END PUBLIC KEY-----"
+_REQUEST_ID = r"(?i:(?:opc-)?request-id)[^\w\s]*[=:\s][^\w\s]*[\w/.:-]+"
+_PRIVATE_KEY = r"(?s:-----BEGIN (?:[A-Z0-9]+ )*KEY-----(?:\\+[nr]|\s)*\w{4}.*?(?:-----END (?:[A-Z0-9]+ )*KEY-----|\Z))"
+# Tokens by their scheme, JSON in base64, DER in base64, PEM in base64, and Generative AI's own API keys.
+_TOKENS = r"\bST\$[\w.-]*|(?<![\w-])(?:eyJ[\w-]{4,}(?:\.[\w-]*)*|MII[\w+/]{20,}=*|LS0tLS1[\w+/]{20,}=*|sk-[\w-]{16,})"
+_RUN = r"[A-Za-z0-9+/_-]{%d,}={0,2}"
+_WINDOW = 40  # characters of base64 that are told from a path or an id by their mixture of letters and digits
+_HIDDEN = "(a key or token?)"
+
+
+def hide_secrets(text: str) -> str:
+    """The text, with a note in place of each key and token in it. Public keys and request ids stay.
+
+    A key is known by its PEM lines, a token by its first letters, and what was cut out of either by its mixture of
+    small letters, capitals and digits: paths, OCIDs, fingerprints and hexadecimal ids do not have it.
+    """
+    kept = f"{_PUBLIC_KEY}|{_REQUEST_ID}"
+    pattern = f"(?P<kept>{kept})|(?P<secret>{_PRIVATE_KEY}|{_TOKENS})|(?P<run>{_RUN % _WINDOW})|://(?P<user>[^/@\\s]+)@"
+
+    def replace(match: re.Match[str]) -> str:
+        if match["kept"] is not None or (match["run"] is not None and not _is_base64(match["run"])):
+            return match[0]
+        return "://…@" if match["user"] is not None else _HIDDEN
+
+    return re.sub(pattern, replace, text)
+
+
+def looks_secret(value: str) -> bool:
+    """Whether a value is, or has in it, a key or token."""
+    return _HIDDEN in hide_secrets(value)
+
+
+def secret_in_place_of(what: str, value: str) -> str | None:
+    """The complaint about a key or token that was given where a path or a name belongs; None if it is neither."""
+    if not looks_secret(value):
+        return None
+    if re.search(r"KEY-----|^\s*(?:MII|LS0tLS1)", value):
+        remedy = "put it into OCI_CLI_KEY_CONTENT, or into a file of its own, mode 0600, and give the path of that file"
+        return f"{what} holds the key itself; {remedy}."
+    return (
+        f"{what} holds a key or token itself; put it into a file of its own, mode 0600, and give the path of that file."
+    )
+
+
 def quote_value(value: str) -> str:
-    """A value as it may stand in an error: short, on one line, and never a PEM text or a token."""
-    if "-----" in value or value.startswith("eyJ") or "\n" in value.strip():
-        return "(a key or token?)"
+    """A value as errors show it: in quotes, short, on one line, and never a key or token."""
+    if looks_secret(value) or "\n" in value.strip():
+        return _HIDDEN
     return repr(value if len(value) <= 100 else value[:100] + "…")
 
 
 def quote_name(name: str) -> str:
-    """A profile's or key's name as it may stand in an error."""
-    return name if len(name) <= 100 and name.isprintable() else quote_value(name)
+    """A profile's or key's name as errors show it."""
+    return name if len(name) <= 100 and name.isprintable() and not looks_secret(name) else quote_value(name)
+
+
+def quote_path(path: str | os.PathLike[str]) -> str:
+    """A path as errors show it: plainly, and not at all if a key or token was given in its place."""
+    text = os.fspath(path)
+    if looks_secret(text) or len(text) > 1000 or not text.isprintable():
+        return quote_value(text)
+    return text
+
+
+def _is_base64(run: str) -> bool:
+    """Whether some part of the run is as mixed as base64 is; words and hexadecimal numbers change their kind less."""
+    kinds = ["a" if c.islower() else "A" if c.isupper() else "0" for c in run[:800] if c.isalnum()]
+    for start in range(max(len(kinds) - _WINDOW, 0) + 1):
+        window = kinds[start : start + _WINDOW]
+        changes = sum(before != after for before, after in pairwise(window))
+        if changes >= 16 and window.count("0") >= 1 and min(window.count("a"), window.count("A")) >= 4:
+            return True
+    return False

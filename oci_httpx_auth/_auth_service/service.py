@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -22,7 +21,7 @@ from .._errors import (
     SigningError,
 )
 from .._hosts import is_loopback
-from .._secrecy import quote_value
+from .._secrecy import hide_secrets, quote_value
 from .._signing.clock import ClockOffsets
 from .._signing.signature import content_digest, sign
 from .http import Answer, exchange
@@ -31,9 +30,6 @@ from .tokens import issued_credential, json_object, text_field
 DEADLINE = 30.0  # seconds for one exchange with all its attempts
 _ATTEMPT = 10.0  # seconds for one attempt
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between attempts
-
-# What a service may have quoted of a request: tokens, signatures and keys, and nothing that people write.
-_QUOTED = r"eyJ[\w.-]*|[\w+/=-]{80,}"
 
 T = TypeVar("T")
 
@@ -180,17 +176,17 @@ def service_message(content: bytes) -> str:
     try:
         fields = json.loads(content)
         fields = fields.get("error", fields)  # the form of OpenAI
-        text = f" {_line(str(fields['code'])[:80])}: {_line(str(fields['message'])[:400])}"
+        code, message = (hide_secrets(_line(str(fields[name])[:4000])) for name in ("code", "message"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ""
-    return re.sub(_QUOTED, "…", text)
+    return f" {code[:80]}: {message[:400]}"
 
 
 def _refusal(url: str, answer: Answer) -> str:
     request_id = answer.headers.get("opc-request-id")
     trace = f" (opc-request-id {_line(request_id[:120])})" if request_id else ""
-    return re.sub(
-        _QUOTED, "…", f"{url.partition('?')[0][:300]} answered {answer.status}{service_message(answer.content)}{trace}"
+    return (
+        f"{hide_secrets(url.partition('?')[0])[:300]} answered {answer.status}{service_message(answer.content)}{trace}"
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .._auth_service.regions import region_id
 from .._errors import ConfigError, ProfileNotFoundError
-from .._secrecy import quote_name, quote_value
+from .._secrecy import quote_name, quote_path, quote_value
 from ._files import read_small_file
 
 DEFAULT_PROFILE = "DEFAULT"
@@ -36,7 +36,7 @@ class Profile:
 
     @property
     def label(self) -> str:
-        return f"profile {quote_name(self.name)} of {self.path}"
+        return f"profile {quote_name(self.name)} of {quote_path(self.path)}"
 
     @property
     def is_session(self) -> bool:

@@ -7,6 +7,7 @@ import os
 import stat
 
 from .._errors import ConfigError
+from .._secrecy import secret_in_place_of
 
 
 def read_small_file(path: str | os.PathLike[str], what: str, *, limit: int = 1 << 20) -> bytes:
@@ -14,6 +15,8 @@ def read_small_file(path: str | os.PathLike[str], what: str, *, limit: int = 1 <
 
     Raises `ConfigError` that says why it cannot be read and what to check.
     """
+    if complaint := secret_in_place_of(what, os.fspath(path)):
+        raise ConfigError(complaint)
     resolved = os.path.expanduser(path)
     try:
         mode = os.stat(resolved).st_mode

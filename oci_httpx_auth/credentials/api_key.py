@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from .._credential import Credential, Recipe, pickled_as
 from .._errors import ConfigError, InvalidKeyError
-from .._secrecy import hidden, hides_locals
+from .._secrecy import hidden, hides_locals, quote_path
 from ._config import Profile, check_fingerprint, check_ocid, check_region, env_value, join_names, load_profile
 from ._files import read_small_file
 from ._keys import fingerprint as fingerprint_of
@@ -69,7 +69,7 @@ class APIKey:
             passphrase=passphrase,
             region=region,
             labels={},
-            source="the APIKey arguments" if key_file is None else f"the API key in {os.fspath(key_file)}",
+            source="the APIKey arguments" if key_file is None else f"the API key in {quote_path(key_file)}",
         )
         if private_key is None and passphrase is None:
             self._recipe = partial(

@@ -15,7 +15,7 @@ from .._auth_service.service import AuthService
 from .._auth_service.tokens import token_credential
 from .._credential import Credential, Recipe, pickled_as
 from .._errors import ConfigError, InvalidTokenError, OCIAuthError, ServiceRefusedError, SessionExpiredError
-from .._secrecy import hidden, hides_locals
+from .._secrecy import hidden, hides_locals, quote_path
 from ._config import Profile, check_region, load_profile
 from ._files import read_small_file, replace_secret_file
 from ._keys import load_private_key
@@ -124,7 +124,7 @@ class SecurityToken:
     ) -> None:
         of_profile = f" of {self._profile.label}" if self._profile else ""
         if not self._profile:
-            self.source = f"the session token in {os.fspath(token_file)}"
+            self.source = f"the session token in {quote_path(token_file)}"
         self._token_file, self._key_file = os.path.expanduser(token_file), os.path.expanduser(key_file)
         self._token_label = f"security_token_file{of_profile}" if of_profile else "token_file"
         self._key_label = f"key_file{of_profile}"

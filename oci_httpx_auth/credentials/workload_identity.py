@@ -17,7 +17,7 @@ from .._auth_service.service import AuthService
 from .._auth_service.tokens import issued_credential, parse_security_token, text_field
 from .._credential import Credential, Recipe, pickled_as
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, ServiceRefusedError
-from .._secrecy import hides_locals
+from .._secrecy import hides_locals, quote_path
 from ._config import check_region, env_value
 from ._files import read_small_file
 from ._keys import generate_private_key, public_key_text
@@ -69,7 +69,7 @@ class OKEWorkloadIdentity:
         self._token_file = os.path.expanduser(
             token_file or env_value(("OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH",)) or f"{_ACCOUNT}/token"
         )
-        self.source = f"the service account of this pod, at {address}"
+        self.source = f"the service account of this pod, at {quote_path(address)}"
         self.region = check_region(
             region or env_value(("OCI_RESOURCE_PRINCIPAL_REGION",)), "OCI_RESOURCE_PRINCIPAL_REGION"
         )
