@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import httpx
+from endpoints import native_chat
 
 from oci_httpx_auth import OCISigner
 from oci_httpx_auth.testing import FakeOCI
@@ -98,6 +99,7 @@ def main() -> None:
             url, endpoint = f"https://inference.generativeai.{region}.oci.oraclecloud.com", options.endpoint_id
         else:
             fake = stack.enter_context(FakeOCI())
+            native_chat.add_to(fake)
             print("A stand-in for OCI verifies every request; set OCI_COMPARTMENT_ID for the real service.")
             directory = stack.enter_context(tempfile.TemporaryDirectory())
             signer = OCISigner(config_file=fake.write_config(directory))

@@ -66,7 +66,7 @@ def real_signer(options: argparse.Namespace) -> OCISigner | None:
 def stand_in(fake: FakeOCI, directory: str, mode: str) -> OCISigner:
     """A signer for the stand-in, which has found what it needs where it would find it for OCI."""
     if mode == "instance_principal":
-        os.environ.update(fake.environment(mode), OCI_CLI_FEDERATION_ENDPOINT=fake.federation_endpoint)
+        os.environ.update(fake.environment(mode))
         return OCISigner(auth=mode)
     return OCISigner(config_file=fake.write_config(directory, session=mode == "security_token"))
 

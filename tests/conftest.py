@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 if TYPE_CHECKING:
-    from oci_httpx_auth.testing import FakeOCI
+    from .standin import FakeOCI
 
 TENANCY = "ocid1.tenancy.oc1..aaaaexampletenancy"
 USER = "ocid1.user.oc1..aaaaexampleuser"
@@ -148,7 +148,7 @@ def pooled_keys(request: pytest.FixtureRequest, key_pool: KeyPool, monkeypatch: 
 @pytest.fixture
 def oci() -> Iterator[FakeOCI]:
     """The stand-in for OCI, on real sockets."""
-    from oci_httpx_auth.testing import FakeOCI
+    from .standin import FakeOCI
 
     with FakeOCI() as fake:
         yield fake

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from oci_httpx_auth.testing import FakeOCI
+from .standin import FakeOCI
 
 HOSTS = (
     "*.oci.oraclecloud.com",

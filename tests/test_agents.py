@@ -28,7 +28,7 @@ from pydantic import BaseModel
 from oci_httpx_auth import ConfigError, Credential, OCISigner, SecurityToken
 from oci_httpx_auth.agents import DEFAULT_MODEL, OCIChatCompletionsModel, OCIProvider, OCIResponsesModel
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY, create_async_openai, create_openai
-from oci_httpx_auth.testing import FakeOCI, Record, ToolCall
+from .standin import FakeOCI, Record, ToolCall
 
 from .conftest import Clock, settle
 

@@ -22,7 +22,7 @@ from oci_httpx_auth import (
 )
 from oci_httpx_auth._auth_service.tokens import parse_security_token, token_credential
 from oci_httpx_auth.credentials._keys import load_private_key
-from oci_httpx_auth.testing import FakeOCI
+from .standin import FakeOCI
 
 from .conftest import Clock, Key
 

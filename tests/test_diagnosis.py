@@ -26,7 +26,7 @@ from oci_httpx_auth import (
 )
 from oci_httpx_auth._causes import network_cause, refusal_cause
 from oci_httpx_auth.diagnosis import Report, check
-from oci_httpx_auth.testing import FakeOCI, Fault
+from .standin import FakeOCI, Fault
 
 from .conftest import Key
 

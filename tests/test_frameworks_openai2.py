@@ -9,7 +9,7 @@ import pytest
 
 from oci_httpx_auth import OCISigner
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY, create_openai
-from oci_httpx_auth.testing import FakeOCI
+from .standin import FakeOCI
 
 from .test_examples import run_example
 from .test_frameworks import HELLO, UNSIGNED, load, need
@@ -36,12 +36,12 @@ def signer(oci: FakeOCI, tmp_path: Path) -> OCISigner:
     [
         (
             "llama_index",
-            ["llama-index-llms-openai-like", "llama-index-embeddings-openai"],
-            6,
+            ["llama-index-llms-openai-like"],
+            4,
             [
                 f"{mode}{line}"
                 for mode in ("", "async ")
-                for line in (f"chat: {HELLO}", f"stream: {HELLO}", "embedding: True")
+                for line in (f"chat: {HELLO}", f"stream: {HELLO}")
             ],
         ),
         (

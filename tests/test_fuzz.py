@@ -36,8 +36,8 @@ from oci_httpx_auth._errors import ServiceUnreachableError
 from oci_httpx_auth._signing.clock import parse_http_date
 from oci_httpx_auth.credentials._config import load_profile
 from oci_httpx_auth.credentials._keys import load_private_key
-from oci_httpx_auth.testing import FakeOCI
-from oci_httpx_auth.testing._wire import Fault
+from .standin import FakeOCI
+from .standin import Fault
 
 from .conftest import TENANCY, USER, Key
 

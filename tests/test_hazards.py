@@ -20,7 +20,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from oci_httpx_auth import Credential, OCISigner, SecurityToken
-from oci_httpx_auth.testing import FakeOCI, Fault, Record
+from .standin import FakeOCI, Fault, Record
 
 from .conftest import Clock, settle
 

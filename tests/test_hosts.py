@@ -28,7 +28,7 @@ from oci_httpx_auth import (
     SecurityToken,
     SigningError,
 )
-from oci_httpx_auth.testing import FakeOCI, Fault
+from .standin import FakeOCI, Fault
 
 from .conftest import Clock, Key
 

@@ -28,7 +28,7 @@ from oci_httpx_auth import (
     ResourcePrincipal,
     default_credentials,
 )
-from oci_httpx_auth.testing import FakeOCI, Fault
+from .standin import FakeOCI, Fault
 
 from .conftest import Clock, settle
 
@@ -244,7 +244,7 @@ address = sys.argv[1]
 with FakeOCI() as oci:
     listener = socket.create_server((address, 80), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
     threading.Thread(target=relay, args=(listener, int(oci.url.rpartition(":")[2])), daemon=True).start()
-    provider = InstancePrincipal(federation_endpoint=oci.federation_endpoint)
+    provider = InstancePrincipal(federation_endpoint=f"{oci.url}/v1/x509")
     provider.fetch()
     print(*{record.header("host") for record in oci.records if record.service == "metadata"})
 """

@@ -26,7 +26,7 @@ from oci_httpx_auth import (  # noqa: E402
     ResourcePrincipal,
     SecurityToken,
 )
-from oci_httpx_auth.testing import FakeOCI, Record  # noqa: E402
+from .standin import FakeOCI, Record  # noqa: E402
 
 # The SDK leaves the connections of its sessions to the garbage collector.
 pytestmark = [

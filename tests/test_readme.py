@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from oci_httpx_auth.__main__ import shorten
-from oci_httpx_auth.testing import FakeOCI
+from .standin import FakeOCI
 
 from .interceptor import Interceptor
 from .test_diagnosis import Broken, first_finding, no_server_left, setting

@@ -38,7 +38,7 @@ from oci_httpx_auth import (
     default_credentials,
 )
 from oci_httpx_auth.credentials._files import replace_secret_file
-from oci_httpx_auth.testing import FakeOCI, Fault
+from .standin import FakeOCI, Fault
 
 from .conftest import TENANCY, USER, Clock, Key, settle
 

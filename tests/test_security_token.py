@@ -27,7 +27,7 @@ from oci_httpx_auth import (
     SessionExpiredError,
     default_credentials,
 )
-from oci_httpx_auth.testing import FakeOCI, Fault
+from .standin import FakeOCI, Fault
 
 from .conftest import Clock, settle
 

@@ -32,7 +32,7 @@ from oci_httpx_auth import (
     SignerStatus,
     SigningError,
 )
-from oci_httpx_auth.testing import FakeOCI, Fault
+from .standin import FakeOCI, Fault
 
 from .conftest import Clock
 

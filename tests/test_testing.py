@@ -22,7 +22,7 @@ import httpx
 import pytest
 
 import oci_httpx_auth.testing
-from oci_httpx_auth.testing import FakeAPIKey, FakeOCI, Fault
+from .standin import FakeCredential, FakeOCI, Fault
 
 from .byhand import Draft, answers, connect, exchange, signature_of
 
@@ -31,7 +31,7 @@ GENERIC_WORDS = "The required information to complete authentication was not pro
 
 
 @pytest.fixture
-def key(oci: FakeOCI) -> FakeAPIKey:
+def key(oci: FakeOCI) -> FakeCredential:
     return oci.add_api_key()
 
 
@@ -39,7 +39,7 @@ def key(oci: FakeOCI) -> FakeAPIKey:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS", "POST", "PUT", "PATCH"])
-def test_a_request_signed_by_the_rules_is_accepted(oci: FakeOCI, key: FakeAPIKey, method: str) -> None:
+def test_a_request_signed_by_the_rules_is_accepted(oci: FakeOCI, key: FakeCredential, method: str) -> None:
     """The control for all refusals below: the same request without a defect."""
     body = b'{"a": 1}' if method in ("POST", "PUT", "PATCH") else b""
     answer = Draft(key, method, body=body).sign().send(oci.url)
@@ -52,7 +52,7 @@ def test_a_request_signed_by_the_rules_is_accepted(oci: FakeOCI, key: FakeAPIKey
         assert answer.json()["body_sha256"] == hashlib.sha256(body).hexdigest()
 
 
-def test_x_date_may_be_signed_in_place_of_date(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_x_date_may_be_signed_in_place_of_date(oci: FakeOCI, key: FakeCredential) -> None:
     """Browsers cannot set Date, so Oracle's TypeScript SDK signs x-date."""
     draft = Draft(key, "GET", body=b"")
     draft.set("x-date", draft.get("date"))
@@ -61,7 +61,7 @@ def test_x_date_may_be_signed_in_place_of_date(oci: FakeOCI, key: FakeAPIKey) ->
     assert draft.sign().send(oci.url).status == 200
 
 
-def test_the_order_of_headers_and_parameters_is_free(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_the_order_of_headers_and_parameters_is_free(oci: FakeOCI, key: FakeCredential) -> None:
     """Only the signing string has to follow the listed order. Spaces after commas do no harm."""
     draft = Draft(key)
     draft.names.reverse()
@@ -71,7 +71,7 @@ def test_the_order_of_headers_and_parameters_is_free(oci: FakeOCI, key: FakeAPIK
     assert draft.send(oci.url).status == 200
 
 
-def test_further_headers_may_be_signed(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_further_headers_may_be_signed(oci: FakeOCI, key: FakeCredential) -> None:
     """A delegation token is one such header."""
     draft = Draft(key, "GET", body=b"", headers=[["opc-obo-token", "whoever"]])
     draft.names.append("opc-obo-token")
@@ -83,13 +83,13 @@ def test_further_headers_may_be_signed(oci: FakeOCI, key: FakeAPIKey) -> None:
     "target",
     ["//a//b", "/a%2Fb;c=d", "/a?", "/?x=%7e&y=[z]|{}", "/%e4/../b/./c", "/a?b=c?d", "/ä".encode().decode("latin-1")],
 )
-def test_the_target_is_taken_as_it_stands_on_the_wire(oci: FakeOCI, key: FakeAPIKey, target: str) -> None:
+def test_the_target_is_taken_as_it_stands_on_the_wire(oci: FakeOCI, key: FakeCredential, target: str) -> None:
     """Nothing is decoded, resolved or re-encoded before it is verified."""
     answer = Draft(key, "GET", target, body=b"").sign().send(oci.url)
     assert (answer.status, oci.records[-1].target) == (200, target)
 
 
-def test_header_names_are_recorded_in_the_case_they_came_in(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_header_names_are_recorded_in_the_case_they_came_in(oci: FakeOCI, key: FakeCredential) -> None:
     """And found in whatever case they are asked for."""
     Draft(key, "GET", body=b"", headers=[["X-CuStOm", "1"]]).sign().send(oci.url)
     assert ("X-CuStOm", "1") in oci.records[-1].headers
@@ -265,7 +265,7 @@ REFUSALS: dict[str, tuple[Callable[[Draft], None], str]] = {
 
 
 @pytest.mark.parametrize("defect", REFUSALS)
-def test_each_defect_is_refused_for_its_own_reason(oci: FakeOCI, key: FakeAPIKey, defect: str) -> None:
+def test_each_defect_is_refused_for_its_own_reason(oci: FakeOCI, key: FakeCredential, defect: str) -> None:
     """The client is told what OCI tells everybody; the record says what is wrong."""
     spoil, reason = REFUSALS[defect]
     draft = Draft(key)
@@ -281,7 +281,7 @@ def test_each_defect_is_refused_for_its_own_reason(oci: FakeOCI, key: FakeAPIKey
     assert answer.json() == {"code": "NotAuthenticated", "message": GENERIC_WORDS}
 
 
-def test_another_key_does_not_sign_for_this_one(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_another_key_does_not_sign_for_this_one(oci: FakeOCI, key: FakeCredential) -> None:
     """A key id alone is no credential."""
     draft = Draft(key)
     draft.credential = oci.add_api_key()
@@ -289,7 +289,7 @@ def test_another_key_does_not_sign_for_this_one(oci: FakeOCI, key: FakeAPIKey) -
     assert "does not fit" in oci.records[-1].reason
 
 
-def test_a_deleted_key_is_refused(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_deleted_key_is_refused(oci: FakeOCI, key: FakeCredential) -> None:
     """From one request to the next."""
     assert Draft(key).sign().send(oci.url).status == 200
     oci.remove_api_key(key)
@@ -297,7 +297,7 @@ def test_a_deleted_key_is_refused(oci: FakeOCI, key: FakeAPIKey) -> None:
 
 
 @pytest.mark.parametrize(("offset", "status"), [(-310, 401), (-290, 200), (290, 200), (310, 401)])
-def test_a_date_may_be_five_minutes_off(key: FakeAPIKey, oci: FakeOCI, offset: float, status: int) -> None:
+def test_a_date_may_be_five_minutes_off(key: FakeCredential, oci: FakeOCI, offset: float, status: int) -> None:
     """Either way; beyond that the answer has OCI's words for it, which name both times."""
     oci.clock = lambda: 1_800_000_000.0
     answer = Draft(key, now=1_800_000_000 + offset).sign().send(oci.url)
@@ -312,7 +312,7 @@ def test_a_date_may_be_five_minutes_off(key: FakeAPIKey, oci: FakeOCI, offset: f
         assert "behind the server's time" in oci.records[-1].reason
 
 
-def test_the_servers_clock_can_be_wrong(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_the_servers_clock_can_be_wrong(oci: FakeOCI, key: FakeCredential) -> None:
     """Its Date header tells, and a date that follows it is accepted."""
     oci.clock_offset = 3600
     answer = Draft(key).sign().send(oci.url)
@@ -323,7 +323,7 @@ def test_the_servers_clock_can_be_wrong(oci: FakeOCI, key: FakeAPIKey) -> None:
     assert oci.records[-1].date == formatdate(theirs, usegmt=True)
 
 
-def test_every_answer_has_a_date_and_a_request_id(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_every_answer_has_a_date_and_a_request_id(oci: FakeOCI, key: FakeCredential) -> None:
     """Refusals and malformed requests too."""
     for data in (Draft(key).sign().wire(), Draft(key).wire(), b"rubbish\r\n\r\n"):
         answer = exchange(oci.url, data)
@@ -342,7 +342,7 @@ def test_a_session_signs_with_its_token(oci: FakeOCI) -> None:
 
 
 @pytest.mark.parametrize("kind", ["session", "instance", "resource", "workload"])
-def test_a_token_carries_the_claims_of_its_kind(oci: FakeOCI, key: FakeAPIKey, kind: str) -> None:
+def test_a_token_carries_the_claims_of_its_kind(oci: FakeOCI, key: FakeCredential, kind: str) -> None:
     """Three parts, RS256, and a jwk that is a JSON text."""
     assert key.private_key is not None
     token = oci.issue_token(key.private_key.public_key(), kind=kind, lifetime=60, colour="green")
@@ -359,7 +359,7 @@ def test_a_token_carries_the_claims_of_its_kind(oci: FakeOCI, key: FakeAPIKey, k
 class Bearer:
     """A token with a key, which need not belong together."""
 
-    def __init__(self, token: str, key: FakeAPIKey) -> None:
+    def __init__(self, token: str, key: FakeCredential) -> None:
         self.key_id = f"ST${token}"
         self.private_key = key.private_key
 
@@ -376,19 +376,19 @@ def test_a_token_is_valid_until_its_exp(oci: FakeOCI, age: str) -> None:
     assert oci.records[-1].reason == ("the token expired 0 s ago" if age == "expired" else "")
 
 
-def test_a_token_bound_to_another_key_is_refused(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_token_bound_to_another_key_is_refused(oci: FakeOCI, key: FakeCredential) -> None:
     """Who steals a token cannot use it."""
     Draft(Bearer(oci.add_session().token, key)).sign().send(oci.url)
     assert "does not fit" in oci.records[-1].reason
 
 
-def test_a_token_without_a_key_is_refused(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_token_without_a_key_is_refused(oci: FakeOCI, key: FakeCredential) -> None:
     """Without a jwk there is nothing to verify with."""
     Draft(Bearer(oci.issue_token(None), key)).sign().send(oci.url)
     assert oci.records[-1].reason == "the token has no usable jwk"
 
 
-def test_a_token_without_an_end_is_refused(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_token_without_an_end_is_refused(oci: FakeOCI, key: FakeCredential) -> None:
     """A claim of None is left out."""
     assert key.private_key is not None
     Draft(Bearer(oci.issue_token(key.private_key.public_key(), exp=None), key)).sign().send(oci.url)
@@ -413,7 +413,7 @@ def test_a_token_of_another_stand_in_is_refused(oci: FakeOCI) -> None:
     assert oci.records[-1].reason == "the token was issued by somebody else"
 
 
-def test_a_service_accounts_token_does_not_sign(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_service_accounts_token_does_not_sign(oci: FakeOCI, key: FakeCredential) -> None:
     """It is a bearer token, for one service."""
     Draft(Bearer(oci.service_account_token(), key)).sign().send(oci.url)
     assert oci.records[-1].reason == "a service_account token does not sign requests"
@@ -461,7 +461,7 @@ def test_a_revoked_token_is_refused_and_others_are_not(oci: FakeOCI) -> None:
     ],
 )
 def test_what_is_no_proper_request_is_answered_and_does_no_harm(
-    oci: FakeOCI, key: FakeAPIKey, data: bytes, status: int, capfd: pytest.CaptureFixture[str]
+    oci: FakeOCI, key: FakeCredential, data: bytes, status: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """With a status of its own, nothing on stderr, and service for the next one."""
     answer = exchange(oci.url, data)
@@ -472,7 +472,7 @@ def test_what_is_no_proper_request_is_answered_and_does_no_harm(
 
 
 def test_a_client_that_leaves_early_does_no_harm(
-    oci: FakeOCI, key: FakeAPIKey, capfd: pytest.CaptureFixture[str]
+    oci: FakeOCI, key: FakeCredential, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """In the head, in the body, in the TLS handshake, or before the answer."""
     whole = Draft(key).sign().wire()
@@ -491,7 +491,7 @@ def test_a_client_that_leaves_early_does_no_harm(
     assert capfd.readouterr().err == ""
 
 
-def test_a_connection_serves_many_requests_even_sent_at_once(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_connection_serves_many_requests_even_sent_at_once(oci: FakeOCI, key: FakeCredential) -> None:
     """Keep-alive and pipelining, until the client asks to close."""
     last = Draft(key, headers=[["Connection", "close"]]).sign()
     with connect(oci.url) as connection:
@@ -502,7 +502,7 @@ def test_a_connection_serves_many_requests_even_sent_at_once(oci: FakeOCI, key: 
     assert targets == ["/1", "/2", "/some/path?a=b"]
 
 
-def test_head_is_answered_without_a_body(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_head_is_answered_without_a_body(oci: FakeOCI, key: FakeCredential) -> None:
     """But with the length that GET would have, and the connection stays good."""
     head = Draft(key, "HEAD", body=b"").sign()
     with connect(oci.url) as connection:
@@ -512,7 +512,7 @@ def test_head_is_answered_without_a_body(oci: FakeOCI, key: FakeAPIKey) -> None:
         assert next(answers(connection)).status == 200
 
 
-def test_an_answer_of_204_has_no_body_and_no_length(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_an_answer_of_204_has_no_body_and_no_length(oci: FakeOCI, key: FakeCredential) -> None:
     """Deleting an object is answered so."""
     target = "/n/ns/b/bucket/o/object"
     assert Draft(key, "PUT", target).sign().send(oci.url).status == 200
@@ -521,7 +521,7 @@ def test_an_answer_of_204_has_no_body_and_no_length(oci: FakeOCI, key: FakeAPIKe
     assert "content-length" not in answer.headers
 
 
-def test_a_client_may_ask_before_it_sends_its_body(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_client_may_ask_before_it_sends_its_body(oci: FakeOCI, key: FakeCredential) -> None:
     """`Expect: 100-continue` is answered before the body is there."""
     draft = Draft(key, headers=[["Expect", "100-continue"]]).sign()
     head = draft.wire().removesuffix(draft.body)
@@ -533,7 +533,7 @@ def test_a_client_may_ask_before_it_sends_its_body(oci: FakeOCI, key: FakeAPIKey
         assert next(replies).status == 200
 
 
-def test_a_body_of_many_megabytes_is_verified(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_body_of_many_megabytes_is_verified(oci: FakeOCI, key: FakeCredential) -> None:
     """Within the time that hashing it takes."""
     body = os.urandom(1 << 20) * 64
     draft = Draft(key, "PUT", body=body).sign()
@@ -542,7 +542,7 @@ def test_a_body_of_many_megabytes_is_verified(oci: FakeOCI, key: FakeAPIKey) -> 
     assert draft.send(oci.url).status == 401
 
 
-def test_a_thousand_connections_at_once_are_served(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_thousand_connections_at_once_are_served(oci: FakeOCI, key: FakeCredential) -> None:
     """All are open before the first one is answered."""
     wire = Draft(key, "GET", body=b"").sign().wire()
     with concurrent.futures.ThreadPoolExecutor(50) as pool:
@@ -558,7 +558,7 @@ def test_a_thousand_connections_at_once_are_served(oci: FakeOCI, key: FakeAPIKey
     assert len(oci.records) == 1000
 
 
-def test_tls_is_certified_by_the_stand_ins_own_authority(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_tls_is_certified_by_the_stand_ins_own_authority(oci: FakeOCI, key: FakeCredential) -> None:
     """For the address and for the name; nobody else's trust is enough."""
     context = ssl.create_default_context(cadata=oci.ca_pem.decode())
     assert oci.tls_url == f"https://127.0.0.1:{oci.tls_port}"
@@ -573,7 +573,7 @@ def test_tls_is_certified_by_the_stand_ins_own_authority(oci: FakeOCI, key: Fake
         ssl.create_default_context().wrap_socket(plain, server_hostname="127.0.0.1")
 
 
-def test_stopping_frees_the_port_and_keeps_the_records(key: FakeAPIKey, oci: FakeOCI) -> None:
+def test_stopping_frees_the_port_and_keeps_the_records(key: FakeCredential, oci: FakeOCI) -> None:
     """Open connections are broken; it can be started again."""
     url = oci.url
     with connect(url) as idle:
@@ -595,7 +595,7 @@ def test_a_taken_port_is_an_error_at_once(oci: FakeOCI) -> None:
         FakeOCI(workload_identity_port=oci.tls_port).start()
 
 
-def test_a_websocket_handshake_is_verified_accepted_and_closed(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_websocket_handshake_is_verified_accepted_and_closed(oci: FakeOCI, key: FakeCredential) -> None:
     """The accept value is that of RFC 6455's example; the first frame is a close frame."""
     headers = [
         ["Connection", "Upgrade"],
@@ -620,7 +620,7 @@ def test_a_websocket_handshake_is_verified_accepted_and_closed(oci: FakeOCI, key
 # Faults.
 
 
-def test_faults_are_met_in_order_and_then_service_goes_on(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_faults_are_met_in_order_and_then_service_goes_on(oci: FakeOCI, key: FakeCredential) -> None:
     """One for each request. Whether the request was signed is recorded all the same."""
     oci.fail("echo", Fault(503), Fault(429, headers={"Retry-After": "2"}), Fault(500, "Custom", "own words"))
     first, second, third, fourth = (Draft(key).sign().send(oci.url) for _ in range(4))
@@ -632,14 +632,14 @@ def test_faults_are_met_in_order_and_then_service_goes_on(oci: FakeOCI, key: Fak
     assert all(record.signed for record in oci.records)
 
 
-def test_a_fault_may_have_a_body_that_is_no_json(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_fault_may_have_a_body_that_is_no_json(oci: FakeOCI, key: FakeCredential) -> None:
     """As a proxy in between would answer."""
     oci.fail("*", Fault(502, body=b"<html>", headers={"Content-Type": "text/html"}))
     answer = Draft(key).sign().send(oci.url)
     assert (answer.status, answer.body, answer.headers["content-type"]) == (502, b"<html>", "text/html")
 
 
-def test_a_fault_of_another_service_is_not_met(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_fault_of_another_service_is_not_met(oci: FakeOCI, key: FakeCredential) -> None:
     """And a service there is not is a mistake of the test's author."""
     oci.fail("inference", Fault(500))
     assert Draft(key).sign().send(oci.url).status == 200
@@ -649,7 +649,7 @@ def test_a_fault_of_another_service_is_not_met(oci: FakeOCI, key: FakeAPIKey) ->
         Fault(token="expird")
 
 
-def test_a_reset_is_a_reset_and_a_truncated_answer_is_cut(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_reset_is_a_reset_and_a_truncated_answer_is_cut(oci: FakeOCI, key: FakeCredential) -> None:
     """As a client's socket sees it."""
     oci.fail("echo", Fault(reset=True), Fault(truncate=True), Fault(status=503, truncate=True))
     with connect(oci.url) as connection:
@@ -661,7 +661,7 @@ def test_a_reset_is_a_reset_and_a_truncated_answer_is_cut(oci: FakeOCI, key: Fak
         assert 0 < len(answer.body) < int(answer.headers["content-length"])
 
 
-def test_a_hanging_service_never_answers(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_hanging_service_never_answers(oci: FakeOCI, key: FakeCredential) -> None:
     """The connection stays open, so only the client's own timeout helps."""
     oci.fail("echo", Fault(hang=True))
     with connect(oci.url) as connection:
@@ -671,7 +671,7 @@ def test_a_hanging_service_never_answers(oci: FakeOCI, key: FakeAPIKey) -> None:
             connection.recv(1)
 
 
-def test_slow_services_answer_late_and_do_not_hold_up_others(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_slow_services_answer_late_and_do_not_hold_up_others(oci: FakeOCI, key: FakeCredential) -> None:
     """Waiting is by service; a fault of delay alone leaves the answer as it is."""
     oci.latency["echo"] = 60.0
     with connect(oci.url) as slow:
@@ -688,7 +688,7 @@ def test_slow_services_answer_late_and_do_not_hold_up_others(oci: FakeOCI, key: 
     assert Draft(key).sign().send(oci.url).status == 200
 
 
-def test_a_function_can_say_which_requests_fail(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_function_can_say_which_requests_fail(oci: FakeOCI, key: FakeCredential) -> None:
     """It sees the service and the request, and is asked when no fault is queued."""
     seen = []
 
@@ -701,7 +701,7 @@ def test_a_function_can_say_which_requests_fail(oci: FakeOCI, key: FakeAPIKey) -
     assert seen == [("echo", "PUT"), ("echo", "POST")]
 
 
-def test_a_mistake_in_that_function_is_seen(oci: FakeOCI, key: FakeAPIKey, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_in_that_function_is_seen(oci: FakeOCI, key: FakeCredential, capfd: pytest.CaptureFixture[str]) -> None:
     """In the record, as a 500 for the client, and not as a traceback."""
     oci.fault_source = lambda service, record: {}[service]
     assert Draft(key).sign().send(oci.url).status == 500
@@ -766,7 +766,7 @@ def test_a_config_file_is_written_as_the_cli_writes_it(oci: FakeOCI, tmp_path: P
     assert b"ENCRYPTED" in (tmp_path / "new" / "LOCKED_oci_api_key.pem").read_bytes()
 
 
-def test_keys_come_in_the_forms_that_key_files_have(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_keys_come_in_the_forms_that_key_files_have(oci: FakeOCI, key: FakeCredential) -> None:
     """PKCS#8 and PKCS#1, plain and encrypted."""
     assert key.private_key_pem().startswith(b"-----BEGIN PRIVATE KEY-----")
     assert key.private_key_pem(pkcs1=True).startswith(b"-----BEGIN RSA PRIVATE KEY-----")
@@ -774,7 +774,7 @@ def test_keys_come_in_the_forms_that_key_files_have(oci: FakeOCI, key: FakeAPIKe
     assert oci.add_session().private_key_pem().startswith(b"-----BEGIN PRIVATE KEY-----")
 
 
-def test_nothing_secret_is_in_any_repr(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_nothing_secret_is_in_any_repr(oci: FakeOCI, key: FakeCredential) -> None:
     """Of identities and of records, which tests print when they fail."""
     session = oci.add_session()
     Draft(session).sign().send(oci.url)

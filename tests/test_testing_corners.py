@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from oci_httpx_auth import OCISigner
-from oci_httpx_auth.testing import FakeAPIKey, FakeOCI, Fault, ToolCall
+from .standin import FakeCredential, FakeOCI, Fault, ToolCall
 
 from .byhand import Draft, connect, exchange
 
@@ -34,12 +34,12 @@ SCOPE = [["opc-compartment-id", "ocid1.compartment.oc1..a"]]
 
 
 @pytest.fixture
-def key(oci: FakeOCI) -> FakeAPIKey:
+def key(oci: FakeOCI) -> FakeCredential:
     return oci.add_api_key()
 
 
 @pytest.fixture
-def ask(oci: FakeOCI, key: FakeAPIKey) -> Callable[..., Any]:
+def ask(oci: FakeOCI, key: FakeCredential) -> Callable[..., Any]:
     """A signed request that names a compartment."""
 
     def send(target: str, document: Any = None, method: str = "POST", **headers: str) -> Any:
@@ -317,7 +317,7 @@ def test_a_token_whose_key_cannot_be_read_has_none(oci: FakeOCI, jwk: str) -> No
     assert Draft(Holder(f"ST${token}", private_key)).sign().send(oci.url).status == 401
 
 
-def test_a_date_beyond_all_calendars_is_no_date(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_date_beyond_all_calendars_is_no_date(oci: FakeOCI, key: FakeCredential) -> None:
     """It is refused as one that cannot be read is."""
     draft = Draft(key)
     draft.set("date", "Fri, 31 Dec 99999 23:59:59 GMT")
@@ -325,7 +325,7 @@ def test_a_date_beyond_all_calendars_is_no_date(oci: FakeOCI, key: FakeAPIKey) -
     assert oci.records[-1].reason == "date is not an RFC 1123 date in GMT"
 
 
-def test_a_certificate_of_an_elliptic_curve_is_refused(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_certificate_of_an_elliptic_curve_is_refused(oci: FakeOCI, key: FakeCredential) -> None:
     """OCI's instances have RSA keys."""
     private_key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "x")])
@@ -355,7 +355,7 @@ def test_only_a_resource_has_parents_and_not_endlessly_many(oci: FakeOCI) -> Non
     assert answers == [401, 404, 200]
 
 
-def test_a_key_pair_that_nobody_registered_gets_no_token(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_key_pair_that_nobody_registered_gets_no_token(oci: FakeOCI, key: FakeCredential) -> None:
     """Whatever its key id says of itself."""
     holder = Holder("resource/v2.1/ocid1.fnfunc.oc1..a", key.private_key)
     path = "/20180711/resourcePrincipalTokenV2/ocid1.fnfunc.oc1..a"
@@ -392,7 +392,7 @@ def test_a_session_is_renewed_at_the_auth_endpoint(oci: FakeOCI) -> None:
 # Faults.
 
 
-def test_a_fault_leaves_unsigned_what_was_not_signed(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_fault_leaves_unsigned_what_was_not_signed(oci: FakeOCI, key: FakeCredential) -> None:
     """The fault is the answer, and the record says both."""
     oci.fail("echo", Fault(status=503))
     assert Draft(key).send(oci.url).status == 503
@@ -400,7 +400,7 @@ def test_a_fault_leaves_unsigned_what_was_not_signed(oci: FakeOCI, key: FakeAPIK
     assert (record.reason, record.signed, record.principal) == ("a fault: 503", False, "")
 
 
-def test_a_faults_body_of_no_type_is_bytes(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_faults_body_of_no_type_is_bytes(oci: FakeOCI, key: FakeCredential) -> None:
     """Its other headers come along."""
     oci.fail("echo", Fault(status=502, body=b"\0\1", headers={"Retry-After": "2"}))
     answer = Draft(key).sign().send(oci.url)
@@ -411,7 +411,7 @@ def test_a_faults_body_of_no_type_is_bytes(oci: FakeOCI, key: FakeAPIKey) -> Non
 # The server.
 
 
-def test_blank_lines_and_trailers_are_read_over(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_blank_lines_and_trailers_are_read_over(oci: FakeOCI, key: FakeCredential) -> None:
     """Both are allowed, and mean nothing."""
     draft = Draft(key, "DELETE", body=b"")
     draft.set("Transfer-Encoding", "chunked")
@@ -437,7 +437,7 @@ def test_a_request_that_breaks_off_is_answered_and_recorded(oci: FakeOCI, part: 
     assert oci.records[-1].reason == f"the connection ended inside the {part} of a request"
 
 
-def test_a_status_that_nobody_knows_is_sent_all_the_same(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_status_that_nobody_knows_is_sent_all_the_same(oci: FakeOCI, key: FakeCredential) -> None:
     """By a name that says so."""
     oci.fail("echo", Fault(status=599))
     with connect(oci.url) as connection, connection.makefile("rb") as file:
@@ -445,7 +445,7 @@ def test_a_status_that_nobody_knows_is_sent_all_the_same(oci: FakeOCI, key: Fake
         assert file.readline() == b"HTTP/1.1 599 Unknown\r\n"
 
 
-def test_a_hanging_service_takes_whatever_else_is_sent(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_hanging_service_takes_whatever_else_is_sent(oci: FakeOCI, key: FakeCredential) -> None:
     """It ends with its client, and serves the next one."""
     oci.fail("echo", Fault(hang=True))
     with connect(oci.url) as connection:
@@ -459,7 +459,7 @@ def test_a_hanging_service_takes_whatever_else_is_sent(oci: FakeOCI, key: FakeAP
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_does_not_stop_its_parents_stand_in(oci: FakeOCI, key: FakeAPIKey) -> None:
+def test_a_forked_child_does_not_stop_its_parents_stand_in(oci: FakeOCI, key: FakeCredential) -> None:
     """It has a copy without the thread."""
     process = multiprocessing.get_context("fork").Process(target=oci.stop)
     process.start()

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from oci_httpx_auth.testing import FakeOCI, Fault, ToolCall
+from .standin import FakeOCI, Fault, ToolCall
 
 from .byhand import Draft, connect, exchange
 

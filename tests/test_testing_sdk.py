@@ -14,7 +14,7 @@ from oci._vendor import requests  # noqa: E402
 from oci.auth import rpt_path_providers, signers  # noqa: E402
 from oci.auth.signers import resource_principals_federation_signer  # noqa: E402
 
-from oci_httpx_auth.testing import FakeOCI, Record  # noqa: E402
+from .standin import FakeOCI, Record  # noqa: E402
 
 # The SDK leaves the connections of its sessions to the garbage collector.
 pytestmark = [

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from oci_httpx_auth.testing import FakeOCI, FakeSession, Fault
+from .standin import FakeOCI, FakeCredential, Fault
 
 from .byhand import Answer, Draft, answers, connect, exchange
 
@@ -652,7 +652,7 @@ def test_objects_are_listed_from_where_the_last_list_ended(oci: FakeOCI) -> None
 
 def test_a_session_of_the_stand_in_says_what_it_is(oci: FakeOCI) -> None:
     """Its attributes are those of the token."""
-    session: FakeSession = oci.add_session(lifetime=120)
+    session: FakeCredential = oci.add_session(lifetime=120)
     claims = claims_of(session.token)
     assert (session.tenancy, session.user, session.region) == (claims["tenant"], claims["sub"], oci.region)
     assert session.expires_at == claims["exp"]

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from oci_httpx_auth import OCISigner
 from oci_httpx_auth.testing import FakeOCI
+
+
+# Where the endpoints are that some examples add to the stand-in.
+sys.path.append(str(Path(__file__).parent.parent))
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,11 @@ class OCI:
 
 
 @contextmanager
-def oci() -> Iterator[OCI]:
-    """The real service where OCI_COMPARTMENT_ID is set, else a stand-in, which at the end tells what it verified."""
+def oci(*add_endpoints: Callable[[FakeOCI], None]) -> Iterator[OCI]:
+    """The real service where OCI_COMPARTMENT_ID is set, else a stand-in, which at the end tells what it verified.
+
+    Each of `add_endpoints` gives the stand-in something to serve that it does not have by itself.
+    """
     if compartment := os.environ.get("OCI_COMPARTMENT_ID"):
         signer = OCISigner()
         region = os.environ.get("OCI_REGION") or signer.region
@@ -46,8 +55,10 @@ def oci() -> Iterator[OCI]:
         yield OCI(signer, region, f"https://inference.generativeai.{region}.oci.oraclecloud.com", compartment)
         return
     with FakeOCI() as fake, tempfile.TemporaryDirectory() as directory:
+        for add_to in add_endpoints:
+            add_to(fake)
         signer = OCISigner(config_file=fake.write_config(directory))
-        yield OCI(signer, fake.region, fake.url, fake.compartment, fake)
+        yield OCI(signer, signer.region or "", fake.url, fake.compartment, fake)
     good = sum(record.signed and record.status < 400 for record in fake.records)
     print(f"the server verified {good} of {len(fake.records)} requests")
     if not good or good < len(fake.records):

@@ -10,6 +10,7 @@ from typing import Any
 
 import anthropic
 from _common import OCI, oci
+from endpoints import anthropic_messages
 
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY
 
@@ -39,6 +40,6 @@ async def asynchronous(place: OCI) -> None:
 
 
 if __name__ == "__main__":
-    with oci() as place:
+    with oci(anthropic_messages.add_to) as place:
         synchronous(place)
         asyncio.run(asynchronous(place))

@@ -9,6 +9,7 @@ import asyncio
 
 import httpx2
 from _common import OCI, oci
+from endpoints import google_content
 from google import genai
 from google.genai import types
 
@@ -43,5 +44,5 @@ async def main(place: OCI) -> None:
 
 
 if __name__ == "__main__":
-    with oci() as place:
+    with oci(google_content.add_to) as place:
         asyncio.run(main(place))

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 from _common import OCI, oci
+from endpoints import identity, object_storage
 
 
 def every(client: httpx.Client, url: str, **query: Any) -> Iterator[dict[str, Any]]:
@@ -78,7 +79,7 @@ async def asynchronous(place: OCI, storage: str, identity: str) -> None:
 
 
 def main() -> None:
-    with oci() as place:
+    with oci(identity.add_to, object_storage.add_to) as place:
         storage = place.url if place.fake else f"https://objectstorage.{place.region}.oraclecloud.com"
         identity = place.url if place.fake else f"https://identity.{place.region}.oci.oraclecloud.com"
         synchronous(place, storage, identity)

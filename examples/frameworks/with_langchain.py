@@ -1,4 +1,6 @@
-"""langchain-openai: chat, tools and embeddings; sync and async, plain and streamed.
+"""langchain-openai: chat and tools; sync and async, plain and streamed.
+
+OCI serves embeddings at an operation of its own (`embedText`), which `OpenAIEmbeddings` does not speak.
 
 python examples/frameworks/with_langchain.py
 """
@@ -11,7 +13,7 @@ from typing import Any
 import openai
 from _common import OCI, oci
 from langchain_core.tools import tool
-from langchain_openai import ChatOpenAI, OpenAIEmbeddings
+from langchain_openai import ChatOpenAI
 
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY
 
@@ -34,10 +36,9 @@ def options(place: OCI) -> dict[str, Any]:
     }
 
 
-async def asynchronous(llm: ChatOpenAI, embeddings: OpenAIEmbeddings) -> None:
+async def asynchronous(llm: ChatOpenAI) -> None:
     print("ainvoke:", (await llm.ainvoke("Say hello.")).text)
     print("astream:", "".join([chunk.text async for chunk in llm.astream("Say hello.")]))
-    print("aembed:", len(await embeddings.aembed_documents(["one", "two"])))
 
 
 def main() -> None:
@@ -48,10 +49,7 @@ def main() -> None:
         print("tool:", llm.bind_tools([temperature]).invoke("How warm is it in Lisbon?").tool_calls[0]["name"])
         responses = ChatOpenAI(model=place.model, use_responses_api=True, **options(place))
         print("responses:", responses.invoke("Say hello.").text)
-        # Token lengths are counted with OpenAI's tokenizer, which is fetched from the network; other models have their own.
-        embeddings = OpenAIEmbeddings(model="cohere.embed-v4.0", check_embedding_ctx_length=False, **options(place))
-        print("embed:", len(embeddings.embed_documents(["one", "two"])))
-        asyncio.run(asynchronous(llm, embeddings))
+        asyncio.run(asynchronous(llm))
 
 
 if __name__ == "__main__":

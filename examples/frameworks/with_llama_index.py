@@ -1,4 +1,4 @@
-"""llama-index: chat, streaming and embeddings; sync and async.
+"""llama-index: chat, plain and streamed; sync and async.
 
 python examples/frameworks/with_llama_index.py
 """
@@ -11,7 +11,6 @@ from typing import Any
 import openai
 from _common import OCI, oci
 from llama_index.core.llms import ChatMessage
-from llama_index.embeddings.openai import OpenAIEmbedding
 from llama_index.llms.openai_like import OpenAILike
 
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY
@@ -31,10 +30,9 @@ def options(place: OCI) -> dict[str, Any]:
     }
 
 
-async def asynchronous(llm: OpenAILike, embedding: OpenAIEmbedding) -> None:
+async def asynchronous(llm: OpenAILike) -> None:
     print("async chat:", (await llm.achat(HELLO)).message.content)
     print("async stream:", "".join([chunk.delta or "" async for chunk in await llm.astream_chat(HELLO)]))
-    print("async embedding:", len(await embedding.aget_text_embedding("one")) > 0)
 
 
 def main() -> None:
@@ -43,9 +41,7 @@ def main() -> None:
         llm = OpenAILike(model=place.model, is_chat_model=True, **options(place))
         print("chat:", llm.chat(HELLO).message.content)
         print("stream:", "".join(chunk.delta or "" for chunk in llm.stream_chat(HELLO)))
-        embedding = OpenAIEmbedding(model_name="cohere.embed-v4.0", **options(place))
-        print("embedding:", len(embedding.get_text_embedding("one")) > 0)
-        asyncio.run(asynchronous(llm, embedding))
+        asyncio.run(asynchronous(llm))
 
 
 if __name__ == "__main__":

@@ -80,10 +80,12 @@ def verified_by(fake: FakeOCI, app: Any) -> Any:
             message = await receive()
             body, more = body + message.get("body", b""), message.get("more_body", False)
         target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-        reply = fake.handle(scope["method"], target.decode("latin-1"), headers, body)
-        if reply.status != 200:
-            await send({"type": "http.response.start", "status": reply.status, "headers": []})
+        url = httpx2.URL("http://stand-in", raw_path=target)
+        request = httpx2.Request(scope["method"], url, headers=scope["headers"], content=body)
+        async with httpx2.AsyncClient(transport=fake.transport(httpx2)) as stand_in:
+            answer = await stand_in.send(request)
+        if answer.status_code != 200:
+            await send({"type": "http.response.start", "status": answer.status_code, "headers": []})
             await send({"type": "http.response.body"})
             return
         unread = [{"type": "http.request", "body": body}]

@@ -1,4 +1,4 @@
-"""The openai package itself: chat, responses, files and embeddings; sync and async, plain and streamed.
+"""The openai package itself: chat, responses and files; sync and async, plain and streamed.
 
 python examples/frameworks/with_openai.py
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 
 from _common import OCI, oci
+from endpoints import openai_files
 
 from oci_httpx_auth.openai import create_async_openai, create_openai
 
 MESSAGES = [{"role": "user", "content": "Say hello."}]
-EMBEDDING_MODEL = "cohere.embed-v4.0"
 
 
 def synchronous(place: OCI) -> None:
@@ -32,9 +32,6 @@ def synchronous(place: OCI) -> None:
         print("file:", client.files.retrieve(file.id).filename, client.files.content(file.id).read())
         print("files:", [listed.filename for listed in client.files.list()])
         client.files.delete(file.id)
-
-        vectors = client.embeddings.create(model=EMBEDDING_MODEL, input=["one", "two"])
-        print("embeddings:", len(vectors.data))
 
 
 async def asynchronous(place: OCI) -> None:
@@ -57,11 +54,8 @@ async def asynchronous(place: OCI) -> None:
         print("async files:", [listed.filename async for listed in client.files.list()])
         await client.files.delete(file.id)
 
-        vectors = await client.embeddings.create(model=EMBEDDING_MODEL, input=["one", "two"])
-        print("async embeddings:", len(vectors.data))
-
 
 if __name__ == "__main__":
-    with oci() as place:
+    with oci(openai_files.add_to) as place:
         synchronous(place)
         asyncio.run(asynchronous(place))

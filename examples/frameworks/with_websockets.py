@@ -12,6 +12,7 @@ import asyncio
 from contextlib import suppress
 
 from _common import OCI, oci
+from endpoints import websockets as websocket_endpoints
 from agents import Agent, ModelSettings, OpenAIResponsesWSModel, Runner, set_tracing_disabled
 from agents.realtime.openai_realtime import OpenAIRealtimeWebSocketModel
 from openai import AsyncOpenAI
@@ -76,6 +77,6 @@ async def agents_sdk(place: OCI, client: AsyncOpenAI, url: str) -> None:
 
 if __name__ == "__main__":
     set_tracing_disabled(True)
-    with oci() as place:
+    with oci(websocket_endpoints.add_to) as place:
         synchronous(place)
         asyncio.run(asynchronous(place))

@@ -15,9 +15,9 @@ It verifies signatures, tokens, digests and dates by its own code, not by that o
 
 from __future__ import annotations
 
-from ._fake import SERVICES, FakeOCI
-from ._identity import FakeAPIKey, FakeSession
+from ._fake import FakeOCI
 from ._model import ToolCall
-from ._wire import Fault, Record, Reply
+from ._verify import Principal
+from ._wire import Fault, Record, Refused, Reply, Request
 
-__all__ = ["SERVICES", "FakeAPIKey", "FakeOCI", "FakeSession", "Fault", "Record", "Reply", "ToolCall"]
+__all__ = ["FakeOCI", "Fault", "Principal", "Record", "Refused", "Reply", "Request", "ToolCall"]

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from ._fake import FakeOCI
 from ._wire import Record
@@ -32,22 +33,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    oci = FakeOCI(port=options.port)
-    oci.on_record = lambda record: print(describe(record), flush=True)
-    try:
-        oci.start()
-    except OSError as error:
-        print(f"cannot serve on port {options.port}: {error.strerror}", file=sys.stderr)
-        return 1
+    oci = FakeOCI(port=options.port, on_record=lambda record: print(describe(record), flush=True))
     directory = options.directory or tempfile.mkdtemp(prefix="fake-oci-")
-    print(f"url:            {oci.url}")
-    print(f"OpenAI:         {oci.openai_url}")
-    print(f"metadata:       {oci.metadata_url}")
-    print(f"config file:    {oci.write_config(directory)}")
-    print(f"compartment:    {oci.compartment}")
-    print("Stop with Ctrl-C.", flush=True)
-    stop.wait()
-    oci.stop()
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(oci)
+        except OSError as error:
+            print(f"cannot serve on port {options.port}: {error.strerror}", file=sys.stderr)
+            return 1
+        print(f"url:            {oci.url}")
+        print(f"OpenAI:         {oci.openai_url}")
+        print(f"metadata:       {oci.environment('instance_principal')['OCI_METADATA_BASE_URL']}")
+        print(f"config file:    {oci.write_config(directory)}")
+        print(f"compartment:    {oci.compartment}")
+        print("Stop with Ctrl-C.", flush=True)
+        stop.wait()
     return 0
 
 

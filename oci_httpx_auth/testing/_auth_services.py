@@ -1,27 +1,24 @@
-"""The services that hand out identities: instance metadata, federation, session refresh, resource principals, OKE."""
+"""The services that hand out identities: instance metadata, federation, session refresh, workload identity."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
+from collections.abc import Iterator
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ._certificates import InstanceCertificate, check_chain, fingerprints_of, instance_of, tenancy_of
-from ._exchange import Exchange
+from ._exchange import Endpoint, Exchange, compile_path
 from ._identity import Identities, made_up_ocid
+from ._services import REGION_KEYS
 from ._tokens import read_public_key
 from ._verify import Principal
-from ._wire import Refused, Reply, bytes_reply, json_reply, text_reply
-
-REGION_KEYS = {"us-chicago-1": "ORD", "us-phoenix-1": "PHX", "us-ashburn-1": "IAD", "eu-frankfurt-1": "FRA"}
-DEEPEST_PARENT = 32
+from ._wire import Refused, Reply
 
 _FEDERATION_KEY_ID = re.compile(r"([^/]+)/(fed-x509|fed-x509-sha256)/([0-9A-Fa-f:]+)")
-_RPT_PATH = re.compile(r"/20180711/(resourcePrincipalToken|resourcePrincipalTokenV2(?:12)?)/(?:.*/)?([^/]+)")
-_PARENT_PATH = re.compile(r"/20180711/parentResourcePrincipalToken/(loop|\d{1,3})(?:/(\d{1,3}))?")
 
 
 class AuthServices:
@@ -34,8 +31,17 @@ class AuthServices:
         self.instance_tenancy = identities.tenancy
         self._tenancies = {identities.tenancy}
         self._certificate: InstanceCertificate | None = None
-        self._parents: dict[int, str] = {}
         self.enhanced_cluster = True
+
+    def endpoints(self) -> Iterator[Endpoint]:
+        """What is served."""
+        for service, path, methods, act, signed in (
+            ("metadata", "/opc/v2/.*", ["GET", "HEAD"], self.metadata, False),
+            ("federation", "/v1/x509", ["POST"], self.federation, False),
+            ("session_refresh", "/v1/authentication/refresh", ["POST"], self.session_refresh, True),
+            ("workload_identity", "/resourcePrincipalSessionTokens", ["POST"], self.workload_identity, False),
+        ):
+            yield Endpoint(service, compile_path(path), methods, act, signed)
 
     def rotate_certificate(self, lifetime: float, tenancy: str | None = None) -> None:
         """Give the instance a new certificate and key, valid for `lifetime` seconds."""
@@ -49,7 +55,6 @@ class AuthServices:
 
     def metadata(self, exchange: Exchange) -> Reply:
         request = exchange.request
-        exchange.require_method("GET", "HEAD")
         for name in ("forwarded", "x-forwarded-for", "x-forwarded-host"):
             if request.values(name):
                 raise Refused(f"the request came through a proxy: {name}", status=403)
@@ -58,11 +63,11 @@ class AuthServices:
         what = request.path.removeprefix("/opc/v2/")
         region = self._identities.region
         if what == "instance/region":
-            return text_reply(region)
+            return Reply.content(region.encode())
         if what == "instance/id":
-            return text_reply(self.instance)
+            return Reply.content(self.instance.encode())
         if what == "instance/regionInfo":
-            return json_reply(
+            return Reply.json(
                 {
                     "realmKey": "oc1",
                     "realmDomainComponent": "oraclecloud.com",
@@ -80,11 +85,10 @@ class AuthServices:
         }.get(what)
         if pem is None:
             raise Refused("the metadata service has no such path", status=404)
-        return bytes_reply(pem, "text/plain")
+        return Reply.content(pem)
 
     def federation(self, exchange: Exchange) -> Reply:
         """An instance's certificate against a token that is bound to a session key."""
-        exchange.require_method("POST")
 
         def find(key_id: str) -> Principal:
             match = _FEDERATION_KEY_ID.fullmatch(key_id)
@@ -122,7 +126,6 @@ class AuthServices:
 
     def session_refresh(self, exchange: Exchange) -> Reply:
         """A session's token against a new one, until the session has lasted `session_limit` seconds."""
-        exchange.require_method("POST")
         principal = exchange.verify()
         document = exchange.request.json()
         if principal.kind != "session":
@@ -138,66 +141,8 @@ class AuthServices:
             key = read_public_key(document["newPublicKey"], field_name="newPublicKey", pem_allowed=True)
         return exchange.token_reply("session", key, {"sub": principal.identifier, "session_start": start})
 
-    def resource_principal_token(self, exchange: Exchange) -> Reply:
-        """The pair of tokens that stands for a resource: its own, and that of the service it belongs to."""
-        exchange.require_method("GET")
-        principal = exchange.verify(self._identities.find_with_key_pairs)
-        request = exchange.request
-        headers: list[tuple[str, str]] = []
-        parent = _PARENT_PATH.fullmatch(request.path)
-        own = _RPT_PATH.fullmatch(request.path)
-        if parent is not None:
-            resource, following = self._parent(principal, parent[1], int(parent[2] or 1))
-            if following:
-                scheme = "https" if request.secure else "http"
-                headers = [("opc-parent-rpt-url", f"{scheme}://{request.header('host')}{following}")]
-        elif own is not None and own[1] == "resourcePrincipalToken":
-            if principal.kind != "instance":
-                raise Refused("only an instance principal may ask for this resource principal token")
-            if own[2] != principal.identifier:
-                raise Refused("the instance asks for the token of another resource", status=404)
-            resource = principal.identifier
-        elif own is not None:
-            resource = self._key_pair_resource(exchange, own[1], own[2])
-        else:
-            raise Refused("there is no such resource principal token path", status=404)
-        pair = {"for": principal.identifier, "res_id": resource, "pair": made_up_ocid("pair")}
-        issue = self._identities.issue
-        tokens = {
-            "resourcePrincipalToken": issue("rpt", None, None, pair),
-            "servicePrincipalSessionToken": issue("spst", None, None, pair),
-        }
-        flaw = exchange.fault.token if exchange.fault else ""
-        if flaw == "missing":
-            tokens = {}
-        elif flaw:
-            tokens = dict.fromkeys(tokens, "this-is-no-token")
-        return json_reply(tokens, headers=headers)
-
-    def resource_principal_session_token(self, exchange: Exchange) -> Reply:
-        """The two tokens of a resource against a session token for it."""
-        exchange.require_method("POST")
-        principal = exchange.verify(self._identities.find_with_key_pairs)
-        document = exchange.request.json()
-        claims = []
-        for field_name, kind in (("resourcePrincipalToken", "rpt"), ("servicePrincipalSessionToken", "spst")):
-            text = document.get(field_name)
-            if not isinstance(text, str) or not text:
-                raise Refused(f"{field_name} is missing", status=400)
-            token = self._identities.tokens.verify(text)
-            if token.kind != kind:
-                raise Refused(f"{field_name} holds a token of another kind")
-            if token.claims["for"] != principal.identifier:
-                raise Refused(f"{field_name} was issued to somebody else")
-            claims.append(token.claims)
-        if claims[0]["pair"] != claims[1]["pair"]:
-            raise Refused("the two tokens do not belong together")
-        key = read_public_key(document.get("sessionPublicKey"), field_name="sessionPublicKey")
-        return exchange.token_reply("resource", key, {"res_id": claims[0]["res_id"]})
-
     def workload_identity(self, exchange: Exchange) -> Reply:
         """A pod's service account token against a session token, as OKE's proxymux answers it."""
-        exchange.require_method("POST")
         request = exchange.request
         if not request.secure:
             raise Refused("proxymux is reached by TLS only", status=400)
@@ -218,37 +163,7 @@ class AuthServices:
         issued = exchange.issue("workload", key, {"workload": subject})
         answer = {} if issued is None else {"token": f"ST${issued}"}
         encoded = base64.b64encode(json.dumps(answer).encode()).decode()
-        return text_reply(f'"{encoded}"', content_type="application/json")
-
-    def _parent(self, principal: Principal, level_text: str, depth: int) -> tuple[str, str]:
-        """The parent resource of one level, and the path of the next parent's token if there is one."""
-        if principal.kind != "resource":
-            raise Refused("only a resource principal may ask for its parent's token")
-        prefix = "/20180711/parentResourcePrincipalToken"
-        if level_text == "loop":
-            return self._parent_resource(0), f"{prefix}/loop"
-        level = int(level_text)
-        if not 1 <= level <= depth <= DEEPEST_PARENT:
-            raise Refused("there is no such parent", status=404)
-        if level > 1 and principal.identifier != self._parent_resource(level - 1):
-            raise Refused("the signer is not the child of this parent")
-        following = f"{prefix}/{level + 1}/{depth}" if level < depth else ""
-        return self._parent_resource(level), following
-
-    def _parent_resource(self, level: int) -> str:
-        return self._parents.setdefault(level, made_up_ocid(f"parent{level}"))
-
-    def _key_pair_resource(self, exchange: Exchange, path_form: str, resource: str) -> str:
-        pair = self._identities.key_pairs.get(exchange.findings.key_id)
-        if pair is None:
-            raise Refused("only a resource's key pair may ask for this resource principal token")
-        expected = "resourcePrincipalTokenV212" if pair.version == "2.1.2" else "resourcePrincipalTokenV2"
-        if path_form != expected or resource != pair.resource:
-            raise Refused("the key pair asks for the token of another resource", status=404)
-        context = exchange.request.values("security-context")
-        if pair.security_context is not None and context != [pair.security_context]:
-            raise Refused("security-context is missing or not that of the resource")
-        return pair.resource
+        return Reply.content(f'"{encoded}"'.encode(), "application/json")
 
 
 def _certificate(text: object) -> x509.Certificate:

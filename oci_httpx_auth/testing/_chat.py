@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ._model import Answer, Model, Question, Tool, Turn, pieces, tokens_in
-from ._wire import Refused, Reply, events_reply, json_reply
+from ._wire import Refused, Reply
 
 
 def text_of(content: object) -> str:
@@ -21,14 +21,14 @@ def text_of(content: object) -> str:
     return ""
 
 
-def chat_completion(document: dict[str, Any], model: Model, now: float, delay: float) -> Reply:
-    """Answer `POST /chat/completions`."""
+def question_of(document: dict[str, Any]) -> Question:
+    """What a chat completion request asks of the model. `Refused` (400) without a model or messages."""
     name, messages = document.get("model"), document.get("messages")
     if not isinstance(name, str) or not name:
         raise Refused("model is missing", status=400)
     if not isinstance(messages, list) or not messages or not all(isinstance(m, dict) for m in messages):
         raise Refused("messages is missing or not a list of messages", status=400)
-    question = Question(
+    return Question(
         [Turn(str(message.get("role", "")), text_of(message.get("content"))) for message in messages],
         [
             Tool(str(tool["function"]["name"]), tool["function"].get("parameters") or {})
@@ -38,19 +38,27 @@ def chat_completion(document: dict[str, Any], model: Model, now: float, delay: f
         choice_of(document.get("tool_choice")),
         _schema_of(document.get("response_format")),
     )
+
+
+def message_of(answer: Answer) -> dict[str, Any]:
+    """The model's answer as a message of a chat completion."""
+    if isinstance(answer, str):
+        return {"role": "assistant", "content": answer, "refusal": None}
+    return {"role": "assistant", "content": None, "refusal": None, "tool_calls": _tool_calls(answer)}
+
+
+def chat_completion(document: dict[str, Any], model: Model, now: float, delay: float) -> Reply:
+    """Answer `POST /chat/completions`."""
+    question = question_of(document)
     answer = model.answer(question)
-    prompt = sum(tokens_in(turn.text) for turn in question.turns)
-    usage = usage_of(prompt, answer)
-    head = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(now), "model": name}
+    usage = usage_of(sum(tokens_in(turn.text) for turn in question.turns), answer)
+    head = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(now), "model": document["model"]}
     if document.get("stream"):
         options = document.get("stream_options") or {}
         events = _events(head, answer, usage if options.get("include_usage") else None)
-        return events_reply(list(events), delay)
-    message: dict[str, Any] = {"role": "assistant", "content": answer, "refusal": None}
-    if not isinstance(answer, str):
-        message |= {"content": None, "tool_calls": _tool_calls(answer)}
-    choice = {"index": 0, "message": message, "finish_reason": _finish(answer), "logprobs": None}
-    return json_reply({**head, "object": "chat.completion", "choices": [choice], "usage": usage})
+        return Reply.events(list(events), delay)
+    choice = {"index": 0, "message": message_of(answer), "finish_reason": _finish(answer), "logprobs": None}
+    return Reply.json({**head, "object": "chat.completion", "choices": [choice], "usage": usage})
 
 
 def choice_of(tool_choice: object) -> str:

@@ -6,64 +6,48 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from email.utils import formatdate
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any
-
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ._auth_services import AuthServices
 from ._certificates import server_certificate
-from ._environment import environment
-from ._exchange import Exchange
-from ._identity import FakeAPIKey, FakeSession, Identities, made_up_ocid
-from ._inference import Inference, is_inference
+from ._chat import message_of, question_of
+from ._exchange import Endpoint, Exchange, compile_path, route
+from ._identity import Identities
+from ._inference import Inference
+from ._machine import PREFIX, key_values, literals_or_files, pod_environment, write_profile
 from ._model import ToolCall
-from ._profiles import write_profile
 from ._server import Server
-from ._services import ObjectStorage, echo, identity
-from ._transports import transport_for
-from ._verify import Findings, check_framing
-from ._wire import CODES, Fault, Record, Refused, Reply, Request, bytes_reply, error_reply
+from ._services import echo, regions
+from ._transport import transport_for
+from ._verify import Findings, Principal, check_framing
+from ._wire import CODES, Fault, Record, Refused, Reply, Request, error_reply
 
-SERVICES = (
-    "metadata",
-    "federation",
-    "session_refresh",
-    "rpt",
-    "rpst",
-    "workload_identity",
-    "inference",
-    "identity",
-    "object_storage",
-    "echo",
-)
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class FakeOCI:
     """A stand-in for Oracle Cloud Infrastructure on loopback, which verifies every request for real.
 
-    `with FakeOCI() as oci:` serves it on a port of its own, plainly (`oci.url`) and by TLS (`oci.tls_url`, certified
-    by `oci.ca_pem`). Without a server the same core is at hand as a transport (`httpx_transport()`), or as `handle()`.
-
-    Services are told apart by path alone, so one address is every endpoint. What came in and what became of it is
-    in `records`. Clients are told no more than OCI would tell them; the precise reason for a refusal is in the record.
+    `with FakeOCI() as oci:` serves it on a port of its own, plainly (`oci.url`) and by TLS. Without a server the same
+    core is at hand as a transport inside the process (`oci.transport()`). Services are told apart by path alone, so
+    one address is every endpoint. Clients are told no more than OCI would tell them; the precise reason for a refusal
+    is in the record. All methods are safe to call from any thread.
 
     region: the region id that metadata, config files and environment variables name.
     clock: the time in seconds since the epoch.
     token_lifetime: seconds that issued tokens live.
     session_limit: seconds after which a session can no longer be refreshed.
     allowed_skew: seconds that a signed date may be off.
+    stream_delay: seconds between two pieces of a streamed answer.
     port, workload_identity_port: the plain and the TLS port; 0 stands for any free one. The `oci` SDK asks for
     workload identity tokens on port 12250 and no other.
+    on_record: called with each record as soon as it is there.
 
-    The attributes may be set at any time: `latency` holds seconds of waiting by service ("*": every service),
-    `clock_offset` seconds by which this server's clock is ahead, `stream_delay` seconds between the chunks of a
-    streamed answer, `fault_source` a function of service and record that says which fault a request meets, if any,
-    `enhanced_cluster` whether the cluster has workload identity, and `on_record` a function that is called with each
-    record. All methods are safe to call from any thread.
+    Entering the context raises `OSError` when a port that was asked for is taken.
     """
 
     def __init__(
@@ -74,153 +58,69 @@ class FakeOCI:
         token_lifetime: float = 3600.0,
         session_limit: float = 86400.0,
         allowed_skew: float = 300.0,
+        stream_delay: float = 0.0,
         port: int = 0,
         workload_identity_port: int = 0,
+        on_record: Callable[[Record], object] | None = None,
     ) -> None:
-        self.clock = clock
-        self.clock_offset = 0.0
-        self.allowed_skew = allowed_skew
-        self.latency: dict[str, float] = {}
-        self.records: list[Record] = []
-        self.fault_source: Callable[[str, Record], Fault | None] | None = None
-        self.on_record: Callable[[Record], object] | None = None
+        self._clock = clock
+        self._clock_offset = 0.0
+        self._allowed_skew = allowed_skew
+        self._latency: dict[str, float] = {}
+        self._records: list[Record] = []
+        self._on_record = on_record
         self._lock = threading.RLock()
-        self._identities = Identities(region, self.now, token_lifetime)
+        self._identities = Identities(region, self._now, token_lifetime)
         self._auth = AuthServices(self._identities, session_limit)
-        self._inference = Inference()
-        self._object_storage = ObjectStorage()
+        self._inference = Inference(stream_delay)
+        self._endpoints = [
+            *self._auth.endpoints(),
+            *self._inference.endpoints(),
+            Endpoint("identity", compile_path("/20160918/regions"), ["GET"], regions),
+        ]
+        self._otherwise = Endpoint("echo", compile_path(".*"), [], echo)
         self._faults: dict[str, deque[Fault]] = {}
         self._ports = (port, workload_identity_port)
         self._tls: tuple[bytes, bytes] | None = None
         self._server: Server | None = None
 
-    # The addresses.
-
-    def start(self) -> FakeOCI:
-        """Serve. Raises `OSError` when a port that was asked for is taken."""
+    def __enter__(self) -> FakeOCI:
         if self._server is None:
             server = Server(
-                self, certificate=self._server_certificate()[1], port=self._ports[0], tls_port=self._ports[1]
+                self._handle,
+                self._refuse_malformed,
+                certificate=self._server_certificate()[1],
+                port=self._ports[0],
+                tls_port=self._ports[1],
             )
             server.start()
             self._server = server
         return self
 
-    def stop(self) -> None:
-        """Break the connections and free the ports. What was recorded stays."""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # What was recorded stays.
         server, self._server = self._server, None
         if server is not None:
             server.stop()
 
-    def __enter__(self) -> FakeOCI:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+    # Where it is, and whom it knows.
 
     @property
     def url(self) -> str:
+        """The address of every service, without a slash at the end."""
         return f"http://127.0.0.1:{self._running().port}"
 
     @property
-    def metadata_url(self) -> str:
-        return f"{self.url}/opc/v2"
-
-    @property
-    def federation_endpoint(self) -> str:
-        return f"{self.url}/v1/x509"
-
-    @property
-    def auth_endpoint(self) -> str:
-        """Session refresh and resource principal session tokens are below this one."""
-        return self.url
-
-    @property
     def openai_url(self) -> str:
+        """What OpenAI's clients call base_url."""
         return f"{self.url}/openai/v1"
 
     @property
-    def tls_port(self) -> int:
-        return self._running().tls_port
-
-    @property
-    def tls_url(self) -> str:
-        return f"https://127.0.0.1:{self.tls_port}"
-
-    @property
-    def ca_pem(self) -> bytes:
-        """The authority that certifies the TLS address, for 127.0.0.1, ::1 and localhost."""
-        return self._server_certificate()[0]
-
-    # The identities.
-
-    @property
-    def region(self) -> str:
-        return self._identities.region
-
-    @property
-    def tenancy(self) -> str:
-        return self._identities.tenancy
-
-    @property
-    def user(self) -> str:
-        return self._identities.user
-
-    @property
     def compartment(self) -> str:
+        """The OCID of the user's compartment."""
         return self._identities.compartment
-
-    @property
-    def instance(self) -> str:
-        """The OCID of the instance whose metadata service this is."""
-        return self._auth.instance
-
-    @property
-    def token_lifetime(self) -> float:
-        return self._identities.token_lifetime
-
-    @token_lifetime.setter
-    def token_lifetime(self, seconds: float) -> None:
-        self._identities.token_lifetime = seconds
-
-    @property
-    def enhanced_cluster(self) -> bool:
-        return self._auth.enhanced_cluster
-
-    @enhanced_cluster.setter
-    def enhanced_cluster(self, enhanced: bool) -> None:
-        self._auth.enhanced_cluster = enhanced
-
-    @property
-    def stream_delay(self) -> float:
-        return self._inference.stream_delay
-
-    @stream_delay.setter
-    def stream_delay(self, seconds: float) -> None:
-        self._inference.stream_delay = seconds
-
-    def now(self) -> float:
-        """This server's time in seconds since the epoch."""
-        return self.clock() + self.clock_offset
-
-    def add_api_key(self, public_key: rsa.RSAPublicKey | None = None) -> FakeAPIKey:
-        """Register an API key of the user: a new one, or the one whose public half is given."""
-        with self._lock:
-            return self._identities.add_api_key(public_key)
-
-    def remove_api_key(self, key: FakeAPIKey) -> None:
-        """Delete an API key: what it signs is refused from now on."""
-        with self._lock:
-            self._identities.remove_api_key(key)
-
-    def add_session(
-        self, *, lifetime: float | None = None, private_key: rsa.RSAPrivateKey | None = None
-    ) -> FakeSession:
-        """A session of the user, whose token lives `lifetime` seconds (default: `token_lifetime`)."""
-        with self._lock:
-            return self._identities.add_session(lifetime, private_key)
 
     def write_config(
         self,
@@ -234,199 +134,179 @@ class FakeOCI:
         """Write `directory`/config with a profile of a new API key or session, and the files it names.
 
         Other profiles in the file stay as they are. A passphrase encrypts the key and is written into the profile.
-        Returns the path of the config file.
+        A session's token lives `lifetime` seconds. Returns the path of the config file.
         """
-        identity = self.add_session(lifetime=lifetime) if session else self.add_api_key()
+        with self._lock:
+            identity = self._identities.add_session(lifetime) if session else self._identities.add_api_key()
         return write_profile(Path(directory).resolve(), profile, identity, passphrase)
 
     def environment(
         self,
         mode: str,
         *,
-        version: str = "2.2",
-        leaf: str = "2.2",
-        depth: int = 1,
-        cycle: bool = False,
         directory: str | Path | None = None,
         passphrase: str | None = None,
         lifetime: float | None = None,
-        security_context: str | None = None,
     ) -> dict[str, str]:
         """The environment variables that a platform would set for a mode.
 
-        "instance_principal": where the metadata service is.
-        "resource_principal": of `version` "1.1", "2.1", "2.1.1", "2.1.2", "2.2" or "3.0"; for 3.0 with a `leaf` of one
-        of the others and `depth` parents (`cycle`: a parent that names itself as its parent). With `directory`, token
-        and key are files in it, otherwise literals. `passphrase` encrypts the key. A 2.1.2 resource has
-        to send its `security_context`: a random one by default, and none if that is "".
+        "instance_principal": where the metadata service is, and where certificates are exchanged for tokens.
+        "resource_principal": version 2.2, of functions. With `directory`, token and key are files in it, otherwise
+        literals. `passphrase` encrypts the key.
         "oke_workload_identity": needs `directory` for the service account's token and CA files.
         `lifetime` is that of the token in seconds, where the variables hold one.
 
-        The server has to be running. Raises `ValueError` for a mode or version there is not.
+        The server has to be running. Raises `ValueError` for another mode.
         """
+        folder = None if directory is None else Path(directory)
+        if mode == "instance_principal":
+            return {
+                "OCI_METADATA_BASE_URL": f"{self.url}/opc/v2",
+                "OCI_CLI_FEDERATION_ENDPOINT": f"{self.url}/v1/x509",
+            }
+        if mode == "resource_principal":
+            with self._lock:
+                resource = self._identities.add_resource(lifetime)
+            values = {"RPST": resource.token, **key_values(resource, passphrase)}
+            variables = {f"{PREFIX}VERSION": "2.2", f"{PREFIX}REGION": resource.region}
+            return {**variables, **literals_or_files(values, folder)}
+        if mode != "oke_workload_identity":
+            raise ValueError(f"no environment for the mode {mode!r}")
+        if folder is None:
+            raise ValueError("oke_workload_identity needs a directory for its token and CA files")
         with self._lock:
-            return environment(
-                self,
-                self._identities,
-                mode,
-                version=version,
-                leaf=leaf,
-                depth=depth,
-                cycle=cycle,
-                directory=None if directory is None else Path(directory),
-                passphrase=passphrase,
-                lifetime=lifetime,
-                security_context=security_context,
-            )
+            token = self._identities.issue_service_account_token(3600.0 if lifetime is None else lifetime)
+        return pod_environment(folder, token, self._server_certificate()[0], self._identities.region)
 
-    def issue_token(
-        self,
-        public_key: rsa.RSAPublicKey | None,
-        *,
-        kind: str = "session",
-        lifetime: float | None = None,
-        **claims: Any,
-    ) -> str:
-        """A token bound to a key. `kind` is "session", "instance", "resource" or "workload".
-
-        `claims` are added or replaced; a claim of `None` is left out. A negative `lifetime` makes an expired token.
-        """
+    def revoke_tokens(self, *tokens: str) -> None:
+        """Answer 401 to these tokens from now on, also when they ask for their refresh; without any, to all that were
+        issued so far, but for service account tokens, which are not OCI's."""
         with self._lock:
-            return self._identities.issue(kind, public_key, lifetime, claims)
+            for token in tokens:
+                self._identities.tokens.revoke(token.strip().removeprefix("ST$"))
+            if not tokens:
+                self._identities.tokens.revoke_all()
 
-    def service_account_token(self, lifetime: float = 3600.0) -> str:
-        """A Kubernetes service account token, as kubelet would project it into a pod."""
-        with self._lock:
-            claims = {"sub": "system:serviceaccount:default:app", "aud": ["https://kubernetes.default.svc"]}
-            return self._identities.tokens.issue("service_account", None, lifetime, claims)
+    # What came, what goes wrong, and what the model says.
 
-    def revoke(self, token: str) -> None:
-        """Answer 401 to this token from now on, also when it asks for its refresh."""
-        with self._lock:
-            self._identities.tokens.revoke(token.strip().removeprefix("ST$"))
-
-    def revoke_tokens(self) -> None:
-        """Revoke every token that was issued so far, but for service account tokens, which are not OCI's."""
-        with self._lock:
-            self._identities.tokens.revoke_all()
-
-    def rotate_instance_certificate(self, *, lifetime: float = 30 * 86400.0) -> None:
-        """Give the instance a new certificate and key, valid for `lifetime` seconds."""
-        with self._lock:
-            self._auth.rotate_certificate(lifetime)
-
-    def change_tenancy(self, tenancy: str | None = None) -> str:
-        """Move the instance: its next certificate is of another tenancy, whose OCID is returned."""
-        with self._lock:
-            moved_to = tenancy or made_up_ocid("tenancy")
-            self._auth.rotate_certificate(30 * 86400.0, moved_to)
-            return moved_to
-
-    # What goes wrong, and what the model says.
+    @property
+    def records(self) -> list[Record]:
+        """What came in and what became of it, oldest first. The list may be cleared."""
+        return self._records
 
     def fail(self, service: str, *faults: Fault) -> None:
         """The next requests to a service ("*": to any) meet these faults, one each, in order."""
-        if service != "*" and service not in SERVICES:
-            raise ValueError(f"no such service: {service!r}; there are {', '.join(SERVICES)}")
+        services = {endpoint.service for endpoint in (*self._endpoints, self._otherwise)}
+        if service != "*" and service not in services:
+            raise ValueError(f"no such service: {service!r}; there are {', '.join(sorted(services))}")
         with self._lock:
             self._faults.setdefault(service, deque()).extend(faults)
 
     def script(self, *replies: str | ToolCall | list[ToolCall]) -> None:
         """The next answers of the model, in order: a text, a tool call, or several calls at once."""
         with self._lock:
-            self._inference.script(replies)
+            self._inference.model.script(replies)
 
-    # The core and its mounts.
+    def complete(self, chat: Mapping[str, Any]) -> dict[str, Any]:
+        """The message with which the model answers a chat completion request, both in OpenAI's form.
 
-    def handle(
+        For endpoints of one's own that speak another form. Raises `Refused` for a request without model or messages.
+        """
+        with self._lock:
+            return message_of(self._inference.model.answer(question_of(dict(chat))))
+
+    # Further endpoints, and the way in without a server.
+
+    def add_endpoint(
         self,
-        method: str,
-        target: str,
-        headers: Sequence[tuple[str, str]],
-        body: bytes,
+        path: str,
+        handler: Callable[[Request, Principal], object],
         *,
-        secure: bool = False,
+        methods: Collection[str] = METHODS,
+        service: str = "custom",
+        body_signed: bool = True,
+    ) -> None:
+        """Serve paths of one's own, verified, recorded and subject to faults as the built-in ones are.
+
+        path: a regular expression that the whole path has to match. The endpoint that was added last goes first.
+        handler: gets a request whose signature was verified, and who signed it; returns a `Reply`, or a document to
+        send as JSON. It may raise `Refused`.
+        methods: those that it answers to.
+        service: what records and `fail` call it; may be that of other endpoints.
+        body_signed: false for the few operations that OCI lets be signed without their body (uploads).
+        """
+
+        def act(exchange: Exchange) -> Reply:
+            answer = handler(exchange.request, exchange.verify(body_exempt=not body_signed))
+            return answer if isinstance(answer, Reply) else Reply.json(answer)
+
+        with self._lock:
+            self._endpoints.insert(0, Endpoint(service, compile_path(path), methods, act))
+
+    def transport(self, library: ModuleType | None = None) -> Any:
+        """A transport for the clients, sync and async, of `library` (`httpx`, the default, or `httpx2`)."""
+        if library is None:
+            import httpx as library
+        return transport_for(library, self._handle)
+
+    # The core, which server and transport hand requests to.
+
+    def _now(self) -> float:
+        """This server's time in seconds since the epoch."""
+        return self._clock() + self._clock_offset
+
+    def _handle(
+        self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes, *, secure: bool = False
     ) -> Reply:
         """Answer one request, given as it is on the wire. `secure` says that it came by TLS."""
         request = Request(method, target, tuple(headers), body, secure)
-        service, act = self._route(request)
+        endpoint = route(self._endpoints, request, self._otherwise)
+        service = endpoint.service
         record = Record(service, method, target, list(headers), body)
         if request.values("x-content-sha256"):
             _ = request.digest  # Hashing a long body takes a while: not under the lock.
         with self._lock:
-            exchange = Exchange(request, self._identities, self.now(), self.allowed_skew)
+            find = endpoint.find or self._identities.find
+            exchange = Exchange(request, self._identities, self._now(), self._allowed_skew, find)
             record.time = exchange.now
             fault = None
             try:
                 exchange.fault = fault = self._next_fault(service, record)
                 check_framing(request)
-                reply = act(exchange) if fault is None or not _answers(fault) else _refusal(exchange, fault, record)
+                replaced = fault is not None and fault.replaces_answer
+                reply = _refusal(exchange, endpoint, fault, record) if fault and replaced else endpoint.act(exchange)
             except Refused as refused:
                 record.reason = refused.reason
                 reply = refused.reply()
             except Exception as error:
-                # A mistake here, or in a fault_source, must be seen by whoever reads the records.
+                # A mistake here, or in somebody's handler, must be seen by whoever reads the records.
                 record.reason = f"the stand-in failed: {error!r}"
                 reply = error_reply(500)
             self._finish(record, exchange.findings, reply)
-        reply.wait = self.latency.get("*", 0.0) + self.latency.get(service, 0.0)
+        reply.wait = self._latency.get("*", 0.0) + self._latency.get(service, 0.0)
         if fault is not None:
             reply.wait += fault.delay
             reply.cut = "reset" if fault.reset else "hang" if fault.hang else "truncate" if fault.truncate else ""
             reply.headers += fault.headers.items()
         return reply
 
-    def refuse_malformed(self, reason: str, status: int = 400) -> Reply:
+    def _refuse_malformed(self, reason: str, status: int = 400) -> Reply:
         """The answer to what is no HTTP request, with a record of it."""
-        record = Record("malformed", "", "", [], b"", reason=reason, time=self.now())
+        record = Record("malformed", "", "", [], b"", reason=reason, time=self._now())
         reply = error_reply(status, "CannotParseRequest", reason)
         with self._lock:
             self._finish(record, Findings(), reply)
         return reply
 
-    def httpx_transport(self) -> Any:
-        """A transport for `httpx.Client` and `httpx.AsyncClient` that needs no server."""
-        import httpx
-
-        return transport_for(httpx, self)
-
-    def httpx2_transport(self) -> Any:
-        """A transport for `httpx2.Client` and `httpx2.AsyncClient` that needs no server."""
-        import httpx2
-
-        return transport_for(httpx2, self)
-
-    def _route(self, request: Request) -> tuple[str, Callable[[Exchange], Reply]]:
-        path = request.path
-        if path.startswith("/opc/v2/"):
-            return "metadata", self._auth.metadata
-        if path == "/v1/x509":
-            return "federation", self._auth.federation
-        if path == "/v1/authentication/refresh":
-            return "session_refresh", self._auth.session_refresh
-        if path.startswith(("/20180711/resourcePrincipalToken", "/20180711/parentResourcePrincipalToken/")):
-            return "rpt", self._auth.resource_principal_token
-        if path == "/v1/resourcePrincipalSessionToken":
-            return "rpst", self._auth.resource_principal_session_token
-        if path == "/resourcePrincipalSessionTokens":
-            return "workload_identity", self._auth.workload_identity
-        if is_inference(path):
-            return "inference", self._inference.answer
-        if path.rstrip("/") in ("/20160918/regions", "/20160918/compartments"):
-            return "identity", identity
-        if path == "/n" or path.startswith("/n/"):
-            return "object_storage", self._object_storage.answer
-        return "echo", echo
-
-    def _next_fault(self, service: str, record: Record) -> Fault | None:
+    def _next_fault(self, service: str, _record: Record) -> Fault | None:
         for name in (service, "*"):
             if self._faults.get(name):
                 return self._faults[name].popleft()
-        return self.fault_source(service, record) if self.fault_source else None
+        return None
 
     def _finish(self, record: Record, findings: Findings, reply: Reply) -> None:
         reply.headers += [
-            ("date", formatdate(self.now(), usegmt=True)),
+            ("date", formatdate(self._now(), usegmt=True)),
             ("opc-request-id", secrets.token_hex(16).upper()),
         ]
         record.status = reply.status
@@ -437,13 +317,13 @@ class FakeOCI:
         if findings.principal is not None:
             record.principal = findings.principal.name
             record.mode = findings.principal.mode
-        self.records.append(record)
-        if self.on_record is not None:
-            self.on_record(record)
+        self._records.append(record)
+        if self._on_record is not None:
+            self._on_record(record)
 
     def _running(self) -> Server:
         if self._server is None:
-            raise RuntimeError("the stand-in is not running: use it as a context manager, or call start()")
+            raise RuntimeError("the stand-in is not running: use it as a context manager")
         return self._server
 
     def _server_certificate(self) -> tuple[bytes, bytes]:
@@ -453,25 +333,18 @@ class FakeOCI:
             return self._tls
 
 
-def _answers(fault: Fault) -> bool:
-    """Whether the fault takes the place of the service's own answer."""
-    return fault.status is not None or fault.reset or fault.hang
-
-
-def _refusal(exchange: Exchange, fault: Fault, record: Record) -> Reply:
+def _refusal(exchange: Exchange, endpoint: Endpoint, fault: Fault, record: Record) -> Reply:
     """A fault in place of an answer. The record still says whether the request was signed, and by whom."""
-    if record.service not in ("metadata", "federation", "workload_identity"):
+    if endpoint.signed:
         try:
-            exchange.verify(exchange.identities.find_with_key_pairs)
+            exchange.verify()
         except Refused:
             pass
     what = "reset" if fault.reset else "hang" if fault.hang else str(fault.status)
     record.reason = f"a fault: {what}"
     status = fault.status or 500
-    if fault.body is not None:
-        content_type = next((v for k, v in fault.headers.items() if k.lower() == "content-type"), "")
-        reply = bytes_reply(fault.body, content_type or "application/octet-stream", status)
-        if content_type:
-            reply.headers = [item for item in reply.headers if item[0] != "content-type"]
-        return reply
-    return error_reply(status, fault.code or CODES.get(status, ""), fault.message)
+    if fault.body is None:
+        return error_reply(status, fault.code or CODES.get(status, ""), fault.message)
+    if any(name.lower() == "content-type" for name in fault.headers):
+        return Reply(status, [("content-length", str(len(fault.body)))], [fault.body])
+    return Reply.content(fault.body, "application/octet-stream", status)

@@ -1,4 +1,4 @@
-"""Who may call: API keys, sessions, tokens, and the key pairs of resources."""
+"""Who may call: API keys, sessions and tokens."""
 
 from __future__ import annotations
 
@@ -34,69 +34,39 @@ def made_up_ocid(kind: str, region: str = "") -> str:
     return f"ocid1.{kind}.oc1.{region}.aaaaaaaa{unique}"
 
 
-def private_pem(key: rsa.RSAPrivateKey | None, *, passphrase: str | None = None, pkcs1: bool = False) -> bytes:
-    """The key as PEM: PKCS#8, or PKCS#1 with `pkcs1`; encrypted when there is a passphrase."""
-    if key is None:
-        raise ValueError("only the public half of this key is known")
-    encryption: KeySerializationEncryption = NoEncryption()
-    if passphrase is not None:
-        encryption = BestAvailableEncryption(passphrase.encode())
-    layout = PrivateFormat.TraditionalOpenSSL if pkcs1 else PrivateFormat.PKCS8
-    return key.private_bytes(Encoding.PEM, layout, encryption)
-
-
 @dataclass(frozen=True)
-class FakeAPIKey:
-    """An API key of the stand-in's user. `private_key` is `None` when only a public key was registered."""
+class FakeCredential:
+    """What a user signs with: an API key; or with a token, a session as `oci session authenticate` leaves it.
 
-    tenancy: str
-    user: str
-    fingerprint: str
-    region: str
-    private_key: rsa.RSAPrivateKey | None = field(repr=False)
-
-    @property
-    def key_id(self) -> str:
-        return f"{self.tenancy}/{self.user}/{self.fingerprint}"
-
-    def private_key_pem(self, passphrase: str | None = None, pkcs1: bool = False) -> bytes:
-        """The private key as PEM: PKCS#8, or PKCS#1 with `pkcs1`; encrypted when there is a passphrase."""
-        return private_pem(self.private_key, passphrase=passphrase, pkcs1=pkcs1)
-
-
-@dataclass(frozen=True)
-class FakeSession:
-    """A session as `oci session authenticate` leaves it: a token and the key it is bound to.
-
-    `expires_at` is in seconds since the epoch.
+    `private_key` is `None` when only a public key was registered. `expires_at` is in seconds since the epoch, 0 for
+    an API key.
     """
 
     tenancy: str
     user: str
-    fingerprint: str
     region: str
-    expires_at: float
-    token: str = field(repr=False)
-    private_key: rsa.RSAPrivateKey = field(repr=False)
+    public_key: rsa.RSAPublicKey = field(repr=False)
+    private_key: rsa.RSAPrivateKey | None = field(repr=False)
+    token: str = field(default="", repr=False)
+    expires_at: float = 0.0
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint_of(self.public_key)
 
     @property
     def key_id(self) -> str:
-        return f"ST${self.token}"
+        return f"ST${self.token}" if self.token else f"{self.tenancy}/{self.user}/{self.fingerprint}"
 
     def private_key_pem(self, passphrase: str | None = None, pkcs1: bool = False) -> bytes:
         """The private key as PEM: PKCS#8, or PKCS#1 with `pkcs1`; encrypted when there is a passphrase."""
-        return private_pem(self.private_key, passphrase=passphrase, pkcs1=pkcs1)
-
-
-@dataclass(frozen=True)
-class KeyPair:
-    """A resource that signs its token requests with a key of its own (resource principals 2.1, 2.1.1, 2.1.2)."""
-
-    key_id: str
-    version: str
-    resource: str
-    public_key: rsa.RSAPublicKey = field(repr=False)
-    security_context: str | None = field(repr=False)
+        if self.private_key is None:
+            raise ValueError("only the public half of this key is known")
+        encryption: KeySerializationEncryption = NoEncryption()
+        if passphrase is not None:
+            encryption = BestAvailableEncryption(passphrase.encode())
+        layout = PrivateFormat.TraditionalOpenSSL if pkcs1 else PrivateFormat.PKCS8
+        return self.private_key.private_bytes(Encoding.PEM, layout, encryption)
 
 
 class Identities:
@@ -110,42 +80,33 @@ class Identities:
         self.token_lifetime = token_lifetime
         self.now = now
         self.tokens = TokenIssuer(now)
-        self._api_keys: dict[str, rsa.RSAPublicKey] = {}
-        self.key_pairs: dict[str, KeyPair] = {}
+        self.api_keys: dict[str, rsa.RSAPublicKey] = {}
 
-    def add_api_key(self, public_key: rsa.RSAPublicKey | None = None) -> FakeAPIKey:
-        private_key = None
-        if public_key is None:
-            private_key = new_key()
-            public_key = private_key.public_key()
-        key = FakeAPIKey(self.tenancy, self.user, fingerprint_of(public_key), self.region, private_key)
-        self._api_keys[key.key_id] = public_key
+    def add_api_key(self, public_key: rsa.RSAPublicKey | None = None) -> FakeCredential:
+        """Register an API key of the user: a new one, or the one whose public half is given."""
+        private_key = None if public_key else new_key()
+        public_key = public_key or private_key.public_key()  # type: ignore[union-attr]
+        key = FakeCredential(self.tenancy, self.user, self.region, public_key, private_key)
+        self.api_keys[key.key_id] = public_key
         return key
 
-    def remove_api_key(self, key: FakeAPIKey) -> None:
-        self._api_keys.pop(key.key_id, None)
-
-    def add_session(self, lifetime: float | None, private_key: rsa.RSAPrivateKey | None) -> FakeSession:
+    def add_session(
+        self, lifetime: float | None = None, private_key: rsa.RSAPrivateKey | None = None
+    ) -> FakeCredential:
+        """A session of the user, whose token lives `lifetime` seconds (default: `token_lifetime`)."""
         key = private_key or new_key()
         token = self.issue("session", key.public_key(), lifetime, {})
         expires_at = float(self.tokens.verify(token, allow_expired=True).claims["exp"])
-        fingerprint = fingerprint_of(key.public_key())
-        return FakeSession(self.tenancy, self.user, fingerprint, self.region, expires_at, token, key)
+        return FakeCredential(self.tenancy, self.user, self.region, key.public_key(), key, token, expires_at)
 
-    def add_key_pair(
-        self, version: str, tenancy: str, resource: str, key: rsa.RSAPublicKey, context: str | None
-    ) -> KeyPair:
-        middle = "" if version == "2.1" else f"{tenancy}/"
-        pair = KeyPair(f"resource/v{version}/{middle}{resource}", version, resource, key, context)
-        self.key_pairs[pair.key_id] = pair
-        return pair
+    def add_resource(self, lifetime: float | None = None) -> FakeCredential:
+        """A resource with the session token and key that its platform gives it."""
+        key = new_key()
+        token = self.issue("resource", key.public_key(), lifetime, {})
+        return FakeCredential(self.tenancy, "", self.region, key.public_key(), key, token)
 
     def issue(
-        self,
-        kind: str,
-        public_key: rsa.RSAPublicKey | None,
-        lifetime: float | None,
-        claims: dict[str, Any],
+        self, kind: str, public_key: rsa.RSAPublicKey | None, lifetime: float | None, claims: dict[str, Any]
     ) -> str:
         """A token of one kind with the claims that belong to it; `claims` override them, `None` removes one."""
         common: dict[str, Any] = {"tenant": self.tenancy, "aud": "oci", "ptype": kind}
@@ -160,24 +121,19 @@ class Identities:
         seconds = self.token_lifetime if lifetime is None else lifetime
         return self.tokens.issue(kind, public_key, seconds, common | claims)
 
+    def issue_service_account_token(self, lifetime: float = 3600.0) -> str:
+        """A Kubernetes service account token, as kubelet would project it into a pod."""
+        claims = {"sub": "system:serviceaccount:default:app", "aud": ["https://kubernetes.default.svc"]}
+        return self.tokens.issue("service_account", None, lifetime, claims)
+
     def find(self, key_id: str) -> Principal:
         """Whose key id this is, among API keys and tokens. `Refused` says why it is nobody's."""
         if key_id.startswith("ST$"):
             return self._token_holder(key_id[3:])
-        public_key = self._api_keys.get(key_id)
+        public_key = self.api_keys.get(key_id)
         if public_key is None:
             raise Refused(f"no API key is registered under the key id (of {key_id.count('/') + 1} parts)")
         return Principal(f"user {self.user}", "api_key", self.tenancy, self.user, public_key, kind="api_key")
-
-    def find_with_key_pairs(self, key_id: str) -> Principal:
-        """As `find`, and among the resources that have a key pair, which only token services accept."""
-        if not key_id.startswith("resource/"):
-            return self.find(key_id)
-        pair = self.key_pairs.get(key_id)
-        if pair is None:
-            raise Refused("no key pair is registered under the key id")
-        name = f"resource {pair.resource}"
-        return Principal(name, "resource_principal", self.tenancy, pair.resource, pair.public_key, kind="key_pair")
 
     def _token_holder(self, text: str) -> Principal:
         token = self.tokens.verify(text)

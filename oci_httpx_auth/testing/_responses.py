@@ -9,7 +9,7 @@ from typing import Any
 
 from ._chat import choice_of, text_of, usage_of
 from ._model import Answer, Model, Question, Tool, Turn, pieces, tokens_in
-from ._wire import Refused, Reply, events_reply, json_reply
+from ._wire import Refused, Reply
 
 
 class Responses:
@@ -45,21 +45,21 @@ class Responses:
         response = _response(document, name, now, answer, prompt)
         self._remember(document, response, history, fresh)
         if document.get("stream"):
-            return events_reply(list(_events(response)), delay)
-        return json_reply(response)
+            return Reply.events(list(_events(response)), delay)
+        return Reply.json(response)
 
-    def one(self, method: str, identifier: str, rest: str) -> Reply:
+    def one(self, method: str, identifier: str, rest: list[str]) -> Reply:
         """Answer `/responses/{id}`, and the list of its input items."""
         response, items = self._found(identifier)
         if method == "GET":
-            if rest == "/input_items":
-                return json_reply(_page(items))
-            return json_reply(response)
+            if rest == ["input_items"]:
+                return Reply.json(_page(items))
+            return Reply.json(response)
         if method == "DELETE":
             del self._responses[identifier]
-            return json_reply({"id": identifier, "object": "response", "deleted": True})
-        if method == "POST" and rest == "/cancel":
-            return json_reply(response)
+            return Reply.json({"id": identifier, "object": "response", "deleted": True})
+        if method == "POST" and rest == ["cancel"]:
+            return Reply.json(response)
         raise Refused(f"there is no {method} here", status=405)
 
     def conversations(self, method: str, parts: list[str], document: dict[str, Any], now: float) -> Reply:
@@ -76,7 +76,7 @@ class Responses:
                 "metadata": metadata,
             }
             self._items[identifier] = [_stored(item) for item in document.get("items") or []]
-            return json_reply(self._conversations[identifier])
+            return Reply.json(self._conversations[identifier])
         conversation = self._conversations.get(parts[0])
         if conversation is None:
             raise Refused("there is no such conversation", status=404, code="NotFound")
@@ -85,8 +85,8 @@ class Responses:
                 conversation["metadata"] = document.get("metadata") or {}
             elif method == "DELETE":
                 del self._conversations[parts[0]], self._items[parts[0]]
-                return json_reply({"id": parts[0], "object": "conversation.deleted", "deleted": True})
-            return json_reply(conversation)
+                return Reply.json({"id": parts[0], "object": "conversation.deleted", "deleted": True})
+            return Reply.json(conversation)
         return self._conversation_items(method, conversation, parts[2:], document)
 
     def _conversation_items(
@@ -97,15 +97,15 @@ class Responses:
             if method == "POST":
                 added = [_stored(item) for item in document.get("items") or []]
                 items.extend(added)
-                return json_reply(_page(added))
-            return json_reply(_page(items))
+                return Reply.json(_page(added))
+            return Reply.json(_page(items))
         found = next((item for item in items if item["id"] == parts[0]), None)
         if found is None:
             raise Refused("there is no such item", status=404, code="NotFound")
         if method == "DELETE":
             items.remove(found)
-            return json_reply(conversation)
-        return json_reply(found)
+            return Reply.json(conversation)
+        return Reply.json(found)
 
     def _found(self, identifier: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         if identifier not in self._responses:

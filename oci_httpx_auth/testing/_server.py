@@ -11,10 +11,10 @@ import ssl
 import struct
 import tempfile
 import threading
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Protocol
 
-from ._wire import Reply
+from ._wire import Handle, Reply
 
 LARGEST_HEAD = 256 * 1024
 LARGEST_BODY = 320 * 1024 * 1024
@@ -27,16 +27,6 @@ _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\xff]+) HTTP/1\.([01])")
 
 
-class Core(Protocol):
-    """What the server serves."""
-
-    def handle(
-        self, method: str, target: str, headers: list[tuple[str, str]], body: bytes, *, secure: bool
-    ) -> Reply: ...
-
-    def refuse_malformed(self, reason: str, status: int) -> Reply: ...
-
-
 class _Malformed(Exception):
     def __init__(self, reason: str, status: int = 400) -> None:
         super().__init__(reason)
@@ -47,8 +37,17 @@ class _Malformed(Exception):
 class Server:
     """The listening sockets, and the thread with the event loop that serves them."""
 
-    def __init__(self, core: Core, *, certificate: bytes, tls_port: int = 0, port: int = 0) -> None:
-        self._core = core
+    def __init__(
+        self,
+        handle: Handle,
+        refuse_malformed: Callable[[str, int], Reply],
+        *,
+        certificate: bytes,
+        tls_port: int = 0,
+        port: int = 0,
+    ) -> None:
+        self._handle = handle
+        self._refuse_malformed = refuse_malformed
         self._certificate = certificate
         self._wanted_port = port
         self._wanted_tls_port = tls_port
@@ -148,12 +147,12 @@ class Server:
             body = await _read_body(reader, writer, headers)
             keep = _keeps_alive(headers, minor)
             if len(body) >= LARGE_BODY:
-                reply = await asyncio.to_thread(self._core.handle, method, target, headers, body, secure=secure)
+                reply = await asyncio.to_thread(self._handle, method, target, headers, body, secure=secure)
             else:
-                reply = self._core.handle(method, target, headers, body, secure=secure)
+                reply = self._handle(method, target, headers, body, secure=secure)
         except _Malformed as error:
             minor = 1
-            reply = self._core.refuse_malformed(error.reason, error.status)
+            reply = self._refuse_malformed(error.reason, error.status)
         if reply.wait:
             await asyncio.sleep(reply.wait)
         if reply.cut == "hang":

@@ -8,7 +8,8 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 NOT_AUTHENTICATED = "The required information to complete authentication was not provided or was incorrect."
 
@@ -53,6 +54,11 @@ class Request:
     def path(self) -> str:
         return self.target.partition("?")[0]
 
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's parameters, decoded; of one that is repeated, the last value."""
+        return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
+
     @functools.cached_property
     def digest(self) -> str:
         """The body's SHA-256 in base64."""
@@ -86,6 +92,33 @@ class Reply:
     streamed: bool = False
     cut: str = ""
 
+    @classmethod
+    def json(cls, document: object, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Reply:
+        """A document as JSON."""
+        return cls.content(json.dumps(document).encode(), "application/json", status, headers)
+
+    @classmethod
+    def content(
+        cls, body: bytes, content_type: str = "text/plain", status: int = 200, headers: Iterable[tuple[str, str]] = ()
+    ) -> Reply:
+        """A body in one piece."""
+        length = ("content-length", str(len(body)))
+        return cls(status, [("content-type", content_type), length, *headers], [body] if body else [])
+
+    @classmethod
+    def events(cls, events: Iterable[bytes], delay: float = 0.0) -> Reply:
+        """Server-sent events, each of them a piece of its own, `delay` seconds apart."""
+        headers = [("content-type", "text/event-stream"), ("cache-control", "no-cache")]
+        return cls(200, headers, events, delay=delay, streamed=True)
+
+
+class Handle(Protocol):
+    """What answers a request, given as it is on the wire."""
+
+    def __call__(
+        self, method: str, target: str, headers: list[tuple[str, str]], body: bytes, *, secure: bool
+    ) -> Reply: ...
+
 
 @dataclass
 class Fault:
@@ -110,6 +143,11 @@ class Fault:
     truncate: bool = False
     hang: bool = False
     token: str = ""
+
+    @property
+    def replaces_answer(self) -> bool:
+        """Whether the fault takes the place of the service's own answer."""
+        return self.status is not None or self.reset or self.hang
 
     def __post_init__(self) -> None:
         if self.token not in ("", "expired", "missing", "wrong_key", "garbage"):
@@ -166,23 +204,4 @@ def error_reply(status: int, code: str = "", message: str = "") -> Reply:
     """OCI's error shape: a JSON object of `code` and `message`."""
     if not message:
         message = NOT_AUTHENTICATED if status == 401 else f"The stand-in was told to answer {status}."
-    return json_reply({"code": code or CODES.get(status, "InternalServerError"), "message": message}, status)
-
-
-def json_reply(document: object, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Reply:
-    return bytes_reply(json.dumps(document).encode(), "application/json", status, headers)
-
-
-def text_reply(text: str, status: int = 200, content_type: str = "text/plain") -> Reply:
-    return bytes_reply(text.encode(), content_type, status)
-
-
-def bytes_reply(body: bytes, content_type: str, status: int = 200, headers: Iterable[tuple[str, str]] = ()) -> Reply:
-    length = ("content-length", str(len(body)))
-    return Reply(status, [("content-type", content_type), length, *headers], [body] if body else [])
-
-
-def events_reply(chunks: Iterable[bytes], delay: float = 0.0) -> Reply:
-    """Server-sent events, each chunk sent by itself."""
-    headers = [("content-type", "text/event-stream"), ("cache-control", "no-cache")]
-    return Reply(200, headers, chunks, delay=delay, streamed=True)
+    return Reply.json({"code": code or CODES.get(status, "InternalServerError"), "message": message}, status)

@@ -589,7 +589,8 @@ class Control(Answering):
 
 
 def serve() -> dict[str, str]:
-    from oci_httpx_auth.testing import FakeOCI
+    sys.path.append(str(Path(__file__).parent.parent))
+    from standin import FakeOCI
 
     oci = KEYS["oci"] = FakeOCI().start()
     addresses: list[str] = []

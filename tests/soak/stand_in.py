@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 import re
+import sys
 import threading
 import time
 from collections import Counter
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from oci_httpx_auth.testing import FakeAPIKey, FakeOCI, Fault, Record
-from oci_httpx_auth.testing._identity import private_pem
 from oci_httpx_auth.testing._server import Server
+
+sys.path.append(str(Path(__file__).parent.parent))
+from standin import FakeCredential, FakeOCI, Fault, Record  # noqa: E402
 
 AUTH_SERVICES = ("metadata", "federation", "session_refresh", "rpt", "rpst", "workload_identity")
 MOST_IN_A_ROW = 2  # faults of one service, so that a credential can be had in time
@@ -54,7 +57,7 @@ class StandIn:
         self._oci.on_record = self._count
         # The auth services have a port of their own, which can be closed while the called service stays.
         self._certificate = self._oci._server_certificate()[1]
-        self._auth = Server(self._oci, certificate=self._certificate)
+        self._auth = Server(self._oci._handle, self._oci._refuse_malformed, certificate=self._certificate)
         self._auth.start()
         self._auth_ports = self._auth.port, self._auth.tls_port
         self._trouble = 0.0
@@ -65,7 +68,7 @@ class StandIn:
         self._platform: threading.Thread | None = None
         self._stop = threading.Event()
         self._rotation = threading.Lock()
-        self._api_key: FakeAPIKey | None = None
+        self._api_key: FakeCredential | None = None
 
     def begin(self, mode: str, lifetime: float) -> dict[str, str]:
         """Get ready for a mode. Returns addresses and paths, and variables by their upper-case names."""
@@ -160,7 +163,9 @@ class StandIn:
         self._auth.stop()
         time.sleep(seconds)
         port, tls_port = self._auth_ports
-        self._auth = Server(self._oci, certificate=self._certificate, port=port, tls_port=tls_port)
+        self._auth = Server(
+            self._oci._handle, self._oci._refuse_malformed, certificate=self._certificate, port=port, tls_port=tls_port
+        )
         self._auth.start()
 
     def counts(self) -> dict[tuple[str, str], int]:
@@ -201,7 +206,7 @@ class StandIn:
         private_key = next(self._keys)
         key = self._oci.add_api_key(private_key.public_key())
         key_file = self._folder / f"{key.fingerprint}.pem"
-        _replace(key_file, private_pem(private_key))
+        _replace(key_file, _private_pem(private_key))
         values = {"user": key.user, "tenancy": key.tenancy, "region": key.region, "fingerprint": key.fingerprint}
         lines = [f"{name}={value}" for name, value in {**values, "key_file": str(key_file)}.items()]
         _replace(self._folder / "config", "\n".join(["[DEFAULT]", *lines, ""]).encode())
@@ -213,7 +218,7 @@ class StandIn:
         """What the platform does: two files, one after the other. The lock is held."""
         key = next(self._keys)
         token = self._oci.issue_token(key.public_key(), kind="resource", lifetime=lifetime)
-        _replace(self._folder / "private_pem", private_pem(key))
+        _replace(self._folder / "private_pem", _private_pem(key))
         _replace(self._folder / "rpst", token.encode())
 
     def _rotate_forever(self) -> None:
@@ -242,3 +247,7 @@ def serve(pipe: Connection, directory: str, seed: int) -> None:
         except Exception as error:
             answer = error
         pipe.send(answer)
+
+
+def _private_pem(key: rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, Protocol
+from typing import Any
 
-from ._wire import Reply
-
-
-class Core(Protocol):
-    """What the transport serves."""
-
-    def handle(
-        self, method: str, target: str, headers: list[tuple[str, str]], body: bytes, *, secure: bool
-    ) -> Reply: ...
+from ._wire import Handle, Reply
 
 
-def transport_for(library: Any, core: Core) -> Any:
+def transport_for(library: Any, handle: Handle) -> Any:
     """A transport for the clients of `library` (the module `httpx` or `httpx2`), sync and async."""
 
     class Body(library.SyncByteStream, library.AsyncByteStream):  # type: ignore[misc]
@@ -62,7 +54,7 @@ def transport_for(library: Any, core: Core) -> Any:
         def _ask(self, request: Any, body: bytes) -> Reply:
             headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
             target = request.url.raw_path.decode("latin-1")
-            return core.handle(request.method, target, headers, body, secure=request.url.scheme == "https")
+            return handle(request.method, target, headers, body, secure=request.url.scheme == "https")
 
         def _response(self, request: Any, reply: Reply) -> Any:
             if reply.cut == "reset":

@@ -6,13 +6,11 @@ import configparser
 import os
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ._identity import FakeAPIKey, FakeSession, private_pem
+from ._identity import FakeCredential
 
 PREFIX = "OCI_RESOURCE_PRINCIPAL_"
-VERSIONS = ("1.1", "2.1", "2.1.1", "2.1.2", "2.2", "3.0")
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -23,27 +21,24 @@ def write_private(path: Path, content: bytes) -> None:
     path.chmod(0o600)
 
 
-def write_profile(directory: Path, profile: str, identity: FakeAPIKey | FakeSession, passphrase: str | None) -> Path:
+def write_profile(directory: Path, profile: str, credential: FakeCredential, passphrase: str | None) -> Path:
     """Add a profile and its files to `directory`, laid out as the OCI CLI lays them out."""
-    entries = {"fingerprint": identity.fingerprint, "tenancy": identity.tenancy, "region": identity.region}
-    if isinstance(identity, FakeSession):
-        folder = directory / "sessions" / profile
-        key_file, public_file = folder / "oci_api_key.pem", folder / "oci_api_key_public.pem"
+    entries = {"fingerprint": credential.fingerprint, "tenancy": credential.tenancy, "region": credential.region}
+    if credential.token:
+        folder, prefix = directory / "sessions" / profile, ""
         entries["security_token_file"] = str(folder / "token")
-        write_private(folder / "token", identity.token.encode())
+        write_private(folder / "token", credential.token.encode())
     else:
-        prefix = "" if profile == "DEFAULT" else f"{profile}_"
-        key_file = directory / f"{prefix}oci_api_key.pem"
-        public_file = directory / f"{prefix}oci_api_key_public.pem"
-        entries["user"] = identity.user
+        folder, prefix = directory, "" if profile == "DEFAULT" else f"{profile}_"
+        entries["user"] = credential.user
+    key_file = folder / f"{prefix}oci_api_key.pem"
     entries["key_file"] = str(key_file)
     if passphrase is not None:
         entries["pass_phrase"] = passphrase
     # The CLI marks the private keys it makes with this label after the end line.
-    write_private(key_file, identity.private_key_pem(passphrase) + b"OCI_API_KEY")
-    assert identity.private_key is not None
-    public_key = identity.private_key.public_key()
-    write_private(public_file, public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    write_private(key_file, credential.private_key_pem(passphrase) + b"OCI_API_KEY")
+    public_pem = credential.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    write_private(folder / f"{prefix}oci_api_key_public.pem", public_pem)
     return _write_config(directory / "config", profile, entries)
 
 
@@ -59,7 +54,7 @@ def _write_config(path: Path, profile: str, entries: dict[str, str]) -> Path:
     return path
 
 
-def literals_or_files(values: dict[str, str], directory: Path | None, suffix: str) -> dict[str, str]:
+def literals_or_files(values: dict[str, str], directory: Path | None, suffix: str = "") -> dict[str, str]:
     """The variables of a token and its key: as they are, or as paths of files in `directory` that hold them."""
     if directory is None:
         return {f"{PREFIX}{name}{suffix}": value for name, value in values.items()}
@@ -68,9 +63,21 @@ def literals_or_files(values: dict[str, str], directory: Path | None, suffix: st
     return {f"{PREFIX}{name}{suffix}": str((directory / name.lower()).resolve()) for name in values}
 
 
-def key_and_passphrase(key: rsa.RSAPrivateKey, passphrase: str | None) -> dict[str, str]:
+def key_values(credential: FakeCredential, passphrase: str | None) -> dict[str, str]:
     """A key's variables by the end of their names."""
-    values = {"PRIVATE_PEM": private_pem(key, passphrase=passphrase).decode()}
+    values = {"PRIVATE_PEM": credential.private_key_pem(passphrase).decode()}
     if passphrase is not None:
         values["PRIVATE_PEM_PASSPHRASE"] = passphrase
     return values
+
+
+def pod_environment(directory: Path, token: str, ca_pem: bytes, region: str) -> dict[str, str]:
+    """The variables of a pod, and the service account's files in `directory` that they name."""
+    write_private(directory / "token", token.encode())
+    write_private(directory / "ca.crt", ca_pem)
+    return {
+        "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+        "OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH": str(directory / "ca.crt"),
+        "OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH": str(directory / "token"),
+        f"{PREFIX}REGION": region,
+    }

@@ -1,0 +1,355 @@
+"""The stand-in with all of its knobs: what the tests of this library turn, and their users' tests do not need.
+
+It also plays the parties of resource principals 1.1, 2.1, 2.1.1, 2.1.2 and 3.0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from oci_httpx_auth import testing
+from oci_httpx_auth.testing import Fault, Principal, Record, Refused, Reply, Request, ToolCall
+from oci_httpx_auth.testing._exchange import Endpoint, Exchange, compile_path
+from oci_httpx_auth.testing._identity import FakeCredential, made_up_ocid
+from oci_httpx_auth.testing._machine import PREFIX, key_values, literals_or_files
+from oci_httpx_auth.testing._tokens import new_key, read_public_key
+
+__all__ = ["FakeCredential", "FakeOCI", "Fault", "Principal", "Record", "Refused", "Reply", "Request", "ToolCall"]
+
+DEEPEST_PARENT = 32
+
+_RPT_PATH = re.compile(r"/20180711/(resourcePrincipalToken|resourcePrincipalTokenV2(?:12)?)/(?:.*/)?([^/]+)")
+_PARENT_PATH = re.compile(r"/20180711/parentResourcePrincipalToken/(loop|\d{1,3})(?:/(\d{1,3}))?")
+
+
+def knob(name: str, owner: str = "") -> Any:
+    """An attribute of the stand-in, or of one of its parts, that can be set while it runs."""
+
+    def part(oci: FakeOCI) -> Any:
+        return getattr(oci, owner) if owner else oci
+
+    return property(lambda oci: getattr(part(oci), name), lambda oci, value: setattr(part(oci), name, value))
+
+
+class FakeOCI(testing.FakeOCI):
+    """`latency` holds seconds of waiting by service ("*": every service), `clock_offset` seconds by which the server's
+    clock is ahead, `fault_source` a function of service and record that says which fault a request meets, if any,
+    `enhanced_cluster` whether the cluster has workload identity, and `on_record` a function called with each record.
+    """
+
+    clock: Callable[[], float] = knob("_clock")
+    clock_offset: float = knob("_clock_offset")
+    allowed_skew: float = knob("_allowed_skew")
+    latency: dict[str, float] = knob("_latency")
+    on_record: Callable[[Record], object] | None = knob("_on_record")
+    token_lifetime: float = knob("token_lifetime", "_identities")
+    enhanced_cluster: bool = knob("enhanced_cluster", "_auth")
+    stream_delay: float = knob("stream_delay", "_inference")
+    region: str = knob("region", "_identities")
+    tenancy: str = knob("tenancy", "_identities")
+    user: str = knob("user", "_identities")
+    instance: str = knob("instance", "_auth")
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.fault_source: Callable[[str, Record], Fault | None] | None = None
+        self._resources = Resources(self)
+        self._endpoints += self._resources.endpoints()
+
+    def start(self) -> FakeOCI:
+        self.__enter__()
+        return self
+
+    def stop(self) -> None:
+        self.__exit__(None, None, None)
+
+    def now(self) -> float:
+        return self._now()
+
+    @property
+    def metadata_url(self) -> str:
+        return f"{self.url}/opc/v2"
+
+    @property
+    def federation_endpoint(self) -> str:
+        return f"{self.url}/v1/x509"
+
+    @property
+    def auth_endpoint(self) -> str:
+        return self.url
+
+    @property
+    def tls_port(self) -> int:
+        return self._running().tls_port
+
+    @property
+    def tls_url(self) -> str:
+        return f"https://127.0.0.1:{self.tls_port}"
+
+    @property
+    def ca_pem(self) -> bytes:
+        """The authority that certifies the TLS address, for 127.0.0.1, ::1 and localhost."""
+        return self._server_certificate()[0]
+
+    def add_api_key(self, public_key: rsa.RSAPublicKey | None = None) -> FakeCredential:
+        with self._lock:
+            return self._identities.add_api_key(public_key)
+
+    def remove_api_key(self, key: FakeCredential) -> None:
+        """Delete an API key: what it signs is refused from now on."""
+        with self._lock:
+            self._identities.api_keys.pop(key.key_id, None)
+
+    def add_session(
+        self, *, lifetime: float | None = None, private_key: rsa.RSAPrivateKey | None = None
+    ) -> FakeCredential:
+        with self._lock:
+            return self._identities.add_session(lifetime, private_key)
+
+    def issue_token(
+        self,
+        public_key: rsa.RSAPublicKey | None,
+        *,
+        kind: str = "session",
+        lifetime: float | None = None,
+        **claims: Any,
+    ) -> str:
+        """A token bound to a key. `claims` are added or replaced; a claim of `None` is left out."""
+        with self._lock:
+            return self._identities.issue(kind, public_key, lifetime, claims)
+
+    def service_account_token(self, lifetime: float = 3600.0) -> str:
+        with self._lock:
+            return self._identities.issue_service_account_token(lifetime)
+
+    def revoke(self, token: str) -> None:
+        self.revoke_tokens(token)
+
+    def rotate_instance_certificate(self, *, lifetime: float = 30 * 86400.0) -> None:
+        """Give the instance a new certificate and key, valid for `lifetime` seconds."""
+        with self._lock:
+            self._auth.rotate_certificate(lifetime)
+
+    def change_tenancy(self, tenancy: str | None = None) -> str:
+        """Move the instance: its next certificate is of another tenancy, whose OCID is returned."""
+        with self._lock:
+            moved_to = tenancy or made_up_ocid("tenancy")
+            self._auth.rotate_certificate(30 * 86400.0, moved_to)
+            return moved_to
+
+    def handle(
+        self, method: str, target: str, headers: list[tuple[str, str]], body: bytes, *, secure: bool = False
+    ) -> Reply:
+        return self._handle(method, target, headers, body, secure=secure)
+
+    def httpx_transport(self) -> Any:
+        return self.transport(httpx)
+
+    def httpx2_transport(self) -> Any:
+        import httpx2
+
+        return self.transport(httpx2)
+
+    def environment(
+        self,
+        mode: str,
+        *,
+        version: str = "2.2",
+        leaf: str = "2.2",
+        depth: int = 1,
+        cycle: bool = False,
+        directory: str | Path | None = None,
+        passphrase: str | None = None,
+        lifetime: float | None = None,
+        security_context: str | None = None,
+    ) -> dict[str, str]:
+        """As the stand-in's, and for resource principals of every `version`; for 3.0 with a `leaf` of one of the others
+        and `depth` parents (`cycle`: a parent that names itself as its parent). A 2.1.2 resource has to send its
+        `security_context`: a random one by default, and none if that is "".
+        """
+        if mode != "resource_principal" or version == "2.2":
+            return super().environment(mode, directory=directory, passphrase=passphrase, lifetime=lifetime)
+
+        def resource(version: str, suffix: str) -> dict[str, str]:
+            if version == "2.2":
+                given = super(FakeOCI, self).environment(
+                    mode, directory=directory, passphrase=passphrase, lifetime=lifetime
+                )
+                return {f"{name}{suffix}": value for name, value in given.items() if name != f"{PREFIX}VERSION"}
+            folder = None if directory is None else Path(directory)
+            return self._resources.variables(version, suffix, folder, passphrase, security_context)
+
+        with self._lock:
+            if version != "3.0":
+                return {f"{PREFIX}VERSION": version, **resource(version, "")}
+            first = "loop" if cycle else f"1/{depth}"
+            return {
+                f"{PREFIX}VERSION": "3.0",
+                f"{PREFIX}VERSION_FOR_LEAF_RESOURCE": leaf,
+                f"{PREFIX}RPT_URL_FOR_PARENT_RESOURCE": f"{self.url}/20180711/parentResourcePrincipalToken/{first}",
+                f"{PREFIX}RPST_ENDPOINT_FOR_PARENT_RESOURCE": self.url,
+                **resource(leaf, "_FOR_LEAF_RESOURCE"),
+            }
+
+    def _next_fault(self, service: str, record: Record) -> Fault | None:
+        queued = super()._next_fault(service, record)
+        return queued or (self.fault_source(service, record) if self.fault_source else None)
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A resource that signs its token requests with a key of its own (resource principals 2.1, 2.1.1, 2.1.2)."""
+
+    key_id: str
+    version: str
+    resource: str
+    public_key: rsa.RSAPublicKey = field(repr=False)
+    security_context: str | None = field(repr=False)
+
+
+class Resources:
+    """The services that hand out resource principal tokens. Its methods are called under the stand-in's lock."""
+
+    def __init__(self, oci: FakeOCI) -> None:
+        self._oci = oci
+        self._identities = oci._identities
+        self._key_pairs: dict[str, KeyPair] = {}
+        self._parents: dict[int, str] = {}
+
+    def endpoints(self) -> list[Endpoint]:
+        rpt = compile_path("/20180711/(resourcePrincipalToken|parentResourcePrincipalToken/).*")
+        rpst = compile_path("/v1/resourcePrincipalSessionToken")
+        return [
+            Endpoint("rpt", rpt, ["GET"], self._token, find=self._find),
+            Endpoint("rpst", rpst, ["POST"], self._session_token, find=self._find),
+        ]
+
+    def variables(
+        self, version: str, suffix: str, directory: Path | None, passphrase: str | None, security_context: str | None
+    ) -> dict[str, str]:
+        """The variables of a resource that asks for its token."""
+        oci, identities = self._oci, self._identities
+        endpoints = {f"{PREFIX}RPT_ENDPOINT{suffix}": oci.url, f"{PREFIX}RPST_ENDPOINT{suffix}": oci.url}
+        if version == "1.1":
+            instance = {"OCI_METADATA_BASE_URL": oci.metadata_url, f"{PREFIX}RPT_ID{suffix}": oci.instance}
+            return {**endpoints, **instance}
+        if version not in ("2.1", "2.1.1", "2.1.2"):
+            raise ValueError(f"no such version of resource principals: {version!r}")
+        resource = made_up_ocid("resource", identities.region)
+        context = None
+        if version == "2.1.2":
+            context = token_hex(16) if security_context is None else security_context or None
+        key = new_key()
+        middle = "" if version == "2.1" else f"{identities.tenancy}/"
+        pair = KeyPair(f"resource/v{version}/{middle}{resource}", version, resource, key.public_key(), context)
+        self._key_pairs[pair.key_id] = pair
+        variables = {f"{PREFIX}RESOURCE_ID{suffix}": resource, f"{PREFIX}REGION{suffix}": identities.region}
+        if version != "2.1":
+            variables[f"{PREFIX}TENANCY_ID{suffix}"] = identities.tenancy
+        if context is not None:
+            variables[f"{PREFIX}SECURITY_CONTEXT{suffix}"] = context
+        holder = FakeCredential(identities.tenancy, "", identities.region, key.public_key(), key)
+        return {**endpoints, **variables, **literals_or_files(key_values(holder, passphrase), directory, suffix)}
+
+    def _find(self, key_id: str) -> Principal:
+        """As `Identities.find`, and among the resources that have a key pair, which only these services accept."""
+        if not key_id.startswith("resource/"):
+            return self._identities.find(key_id)
+        pair = self._key_pairs.get(key_id)
+        if pair is None:
+            raise Refused("no key pair is registered under the key id")
+        name, tenancy = f"resource {pair.resource}", self._identities.tenancy
+        return Principal(name, "resource_principal", tenancy, pair.resource, pair.public_key, kind="key_pair")
+
+    def _token(self, exchange: Exchange) -> Reply:
+        """The pair of tokens that stands for a resource: its own, and that of the service it belongs to."""
+        principal = exchange.verify()
+        request = exchange.request
+        headers: list[tuple[str, str]] = []
+        parent = _PARENT_PATH.fullmatch(request.path)
+        own = _RPT_PATH.fullmatch(request.path)
+        if parent is not None:
+            resource, following = self._parent(principal, parent[1], int(parent[2] or 1))
+            if following:
+                scheme = "https" if request.secure else "http"
+                headers = [("opc-parent-rpt-url", f"{scheme}://{request.header('host')}{following}")]
+        elif own is not None and own[1] == "resourcePrincipalToken":
+            if principal.kind != "instance":
+                raise Refused("only an instance principal may ask for this resource principal token")
+            if own[2] != principal.identifier:
+                raise Refused("the instance asks for the token of another resource", status=404)
+            resource = principal.identifier
+        elif own is not None:
+            resource = self._key_pair_resource(exchange, own[1], own[2])
+        else:
+            raise Refused("there is no such resource principal token path", status=404)
+        pair = {"for": principal.identifier, "res_id": resource, "pair": made_up_ocid("pair")}
+        issue = self._identities.issue
+        tokens = {
+            "resourcePrincipalToken": issue("rpt", None, None, pair),
+            "servicePrincipalSessionToken": issue("spst", None, None, pair),
+        }
+        flaw = exchange.fault.token if exchange.fault else ""
+        if flaw == "missing":
+            tokens = {}
+        elif flaw:
+            tokens = dict.fromkeys(tokens, "this-is-no-token")
+        return Reply.json(tokens, headers=headers)
+
+    def _session_token(self, exchange: Exchange) -> Reply:
+        """The two tokens of a resource against a session token for it."""
+        principal = exchange.verify()
+        document = exchange.request.json()
+        claims = []
+        for field_name, kind in (("resourcePrincipalToken", "rpt"), ("servicePrincipalSessionToken", "spst")):
+            text = document.get(field_name)
+            if not isinstance(text, str) or not text:
+                raise Refused(f"{field_name} is missing", status=400)
+            token = self._identities.tokens.verify(text)
+            if token.kind != kind:
+                raise Refused(f"{field_name} holds a token of another kind")
+            if token.claims["for"] != principal.identifier:
+                raise Refused(f"{field_name} was issued to somebody else")
+            claims.append(token.claims)
+        if claims[0]["pair"] != claims[1]["pair"]:
+            raise Refused("the two tokens do not belong together")
+        key = read_public_key(document.get("sessionPublicKey"), field_name="sessionPublicKey")
+        return exchange.token_reply("resource", key, {"res_id": claims[0]["res_id"]})
+
+    def _parent(self, principal: Principal, level_text: str, depth: int) -> tuple[str, str]:
+        """The parent resource of one level, and the path of the next parent's token if there is one."""
+        if principal.kind != "resource":
+            raise Refused("only a resource principal may ask for its parent's token")
+        prefix = "/20180711/parentResourcePrincipalToken"
+        if level_text == "loop":
+            return self._parent_resource(0), f"{prefix}/loop"
+        level = int(level_text)
+        if not 1 <= level <= depth <= DEEPEST_PARENT:
+            raise Refused("there is no such parent", status=404)
+        if level > 1 and principal.identifier != self._parent_resource(level - 1):
+            raise Refused("the signer is not the child of this parent")
+        following = f"{prefix}/{level + 1}/{depth}" if level < depth else ""
+        return self._parent_resource(level), following
+
+    def _parent_resource(self, level: int) -> str:
+        return self._parents.setdefault(level, made_up_ocid(f"parent{level}"))
+
+    def _key_pair_resource(self, exchange: Exchange, path_form: str, resource: str) -> str:
+        pair = self._key_pairs.get(exchange.findings.key_id)
+        if pair is None:
+            raise Refused("only a resource's key pair may ask for this resource principal token")
+        expected = "resourcePrincipalTokenV212" if pair.version == "2.1.2" else "resourcePrincipalTokenV2"
+        if path_form != expected or resource != pair.resource:
+            raise Refused("the key pair asks for the token of another resource", status=404)
+        context = exchange.request.values("security-context")
+        if pair.security_context is not None and context != [pair.security_context]:
+            raise Refused("security-context is missing or not that of the resource")
+        return pair.resource
