@@ -28,9 +28,9 @@ from pydantic import BaseModel
 from oci_httpx_auth import ConfigError, Credential, OCISigner, SecurityToken
 from oci_httpx_auth.agents import DEFAULT_MODEL, OCIChatCompletionsModel, OCIProvider, OCIResponsesModel
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY, create_async_openai, create_openai
-from .standin import FakeOCI, Record, ToolCall
 
 from .conftest import Clock, settle
+from .standin import FakeOCI, Record, ToolCall
 
 # `Runner.run_sync` leaves its loop, and with it the connections, to the garbage collector.
 pytestmark = [

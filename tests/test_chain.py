@@ -19,6 +19,7 @@ from oci_httpx_auth import (
     default_credentials,
 )
 from oci_httpx_auth._auth_service.http import _authorities
+
 from .standin import FakeOCI
 
 PREFIX = "OCI_RESOURCE_PRINCIPAL_"

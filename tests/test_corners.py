@@ -22,9 +22,9 @@ from oci_httpx_auth import (
 )
 from oci_httpx_auth._auth_service.tokens import parse_security_token, token_credential
 from oci_httpx_auth.credentials._keys import load_private_key
-from .standin import FakeOCI
 
 from .conftest import Clock, Key
+from .standin import FakeOCI
 
 
 def token_of(claims: dict[str, Any]) -> str:

@@ -26,9 +26,9 @@ from oci_httpx_auth import (
 )
 from oci_httpx_auth._causes import network_cause, refusal_cause
 from oci_httpx_auth.diagnosis import Report, check
-from .standin import FakeOCI, Fault
 
 from .conftest import Key
+from .standin import FakeOCI, Fault
 
 
 @dataclass

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from endpoints import google_content, websockets
 from packaging.requirements import Requirement
 
 from oci_httpx_auth import OCISigner
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY, create_openai
-from .standin import FakeOCI
 
+from .standin import FakeOCI
 from .test_examples import run_example
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "frameworks"
@@ -232,6 +233,8 @@ def test_google_genai_with_one_client_leaves_the_other_kind_unsigned(oci: FakeOC
     need("google-genai>=3")
     import httpx2
 
+    google_content.add_to(oci)
+
     genai = load("google.genai")
     with httpx2.Client(auth=signer) as http:
         options = {
@@ -263,6 +266,7 @@ def test_anthropic_takes_no_client_of_httpx(signer: OCISigner) -> None:
 def test_a_websocket_without_signed_headers_is_refused(oci: FakeOCI, signer: OCISigner) -> None:
     """The HTTP client's signer never sees it; and headers that were signed for another URL are no better."""
     need("websockets", "openai>=3")
+    websockets.add_to(oci)
     rejected = load("websockets.exceptions").InvalidStatus
     with create_openai(signer=signer, base_url=oci.openai_url, compartment_id=oci.compartment) as client:
         with pytest.raises(rejected), client.responses.connect():

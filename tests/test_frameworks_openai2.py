@@ -9,8 +9,8 @@ import pytest
 
 from oci_httpx_auth import OCISigner
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY, create_openai
-from .standin import FakeOCI
 
+from .standin import FakeOCI
 from .test_examples import run_example
 from .test_frameworks import HELLO, UNSIGNED, load, need
 
@@ -38,11 +38,7 @@ def signer(oci: FakeOCI, tmp_path: Path) -> OCISigner:
             "llama_index",
             ["llama-index-llms-openai-like"],
             4,
-            [
-                f"{mode}{line}"
-                for mode in ("", "async ")
-                for line in (f"chat: {HELLO}", f"stream: {HELLO}")
-            ],
+            [f"{mode}{line}" for mode in ("", "async ") for line in (f"chat: {HELLO}", f"stream: {HELLO}")],
         ),
         (
             "litellm",

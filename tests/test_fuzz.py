@@ -36,10 +36,9 @@ from oci_httpx_auth._errors import ServiceUnreachableError
 from oci_httpx_auth._signing.clock import parse_http_date
 from oci_httpx_auth.credentials._config import load_profile
 from oci_httpx_auth.credentials._keys import load_private_key
-from .standin import FakeOCI
-from .standin import Fault
 
 from .conftest import TENANCY, USER, Key
+from .standin import FakeOCI, Fault
 
 ROUNDS = int(os.environ.get("OCI_HTTPX_AUTH_FUZZ", "1"))  # this many times the examples that CI has time for
 

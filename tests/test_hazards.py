@@ -20,9 +20,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from oci_httpx_auth import Credential, OCISigner, SecurityToken
-from .standin import FakeOCI, Fault, Record
 
 from .conftest import Clock, settle
+from .standin import FakeOCI, Fault, Record
 
 RENEWALS = int(os.environ.get("OCI_HTTPX_AUTH_RENEWALS", "300"))  # of one session by two processes, each
 

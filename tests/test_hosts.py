@@ -28,9 +28,9 @@ from oci_httpx_auth import (
     SecurityToken,
     SigningError,
 )
-from .standin import FakeOCI, Fault
 
 from .conftest import Clock, Key
+from .standin import FakeOCI, Fault
 
 try:
     import httpx2

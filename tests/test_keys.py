@@ -6,9 +6,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from oci_httpx_auth.credentials._keys import generate_private_key, public_key_der
-from oci_httpx_auth.testing import FakeOCI
 
 from .conftest import KeyPool
+from .standin import FakeOCI
 
 
 @pytest.mark.generates_keys

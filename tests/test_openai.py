@@ -10,6 +10,8 @@ import pytest
 
 openai = pytest.importorskip("openai")
 
+from endpoints import openai_files  # noqa: E402
+
 from oci_httpx_auth import APIKey, ConfigError, OCISigner  # noqa: E402
 from oci_httpx_auth.openai import (  # noqa: E402
     PLACEHOLDER_API_KEY,
@@ -17,6 +19,7 @@ from oci_httpx_auth.openai import (  # noqa: E402
     create_openai,
     sign_openai_client,
 )
+
 from .standin import FakeOCI, Fault, ToolCall  # noqa: E402
 
 MESSAGES = [{"role": "user", "content": "hello"}]

@@ -28,9 +28,9 @@ from oci_httpx_auth import (
     ResourcePrincipal,
     default_credentials,
 )
-from .standin import FakeOCI, Fault
 
 from .conftest import Clock, settle
+from .standin import FakeOCI, Fault
 
 PREFIX = "OCI_RESOURCE_PRINCIPAL_"
 

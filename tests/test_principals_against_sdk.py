@@ -26,6 +26,7 @@ from oci_httpx_auth import (  # noqa: E402
     ResourcePrincipal,
     SecurityToken,
 )
+
 from .standin import FakeOCI, Record  # noqa: E402
 
 # The SDK leaves the connections of its sessions to the garbage collector.

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from oci_httpx_auth.__main__ import shorten
-from .standin import FakeOCI
 
 from .interceptor import Interceptor
+from .standin import FakeOCI
 from .test_diagnosis import Broken, first_finding, no_server_left, setting
 
 __all__ = ["no_server_left", "setting"]  # fixtures

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from oci_httpx_auth import CredentialsUnavailableError, InstancePrincipal, OCISigner
 from oci_httpx_auth._auth_service import service
+
 from .standin import FakeOCI, Fault, Record
 
 DAY, HOUR, MINUTE = 86400, 3600, 60  # seconds

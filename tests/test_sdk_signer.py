@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from oci_httpx_auth import ConfigError, Credential, CredentialsUnavailableError, OCISigner, SDKSigner
+
 from .standin import FakeOCI
 
 sdk = pytest.importorskip("oci")

@@ -38,9 +38,9 @@ from oci_httpx_auth import (
     default_credentials,
 )
 from oci_httpx_auth.credentials._files import replace_secret_file
-from .standin import FakeOCI, Fault
 
 from .conftest import TENANCY, USER, Clock, Key, settle
+from .standin import FakeOCI, Fault
 
 PASSPHRASE = "correct-horse-battery"
 DELEGATION = "delegated-by-somebody-else"

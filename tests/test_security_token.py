@@ -27,9 +27,9 @@ from oci_httpx_auth import (
     SessionExpiredError,
     default_credentials,
 )
-from .standin import FakeOCI, Fault
 
 from .conftest import Clock, settle
+from .standin import FakeOCI, Fault
 
 
 class Laptop:

@@ -32,9 +32,9 @@ from oci_httpx_auth import (
     SignerStatus,
     SigningError,
 )
-from .standin import FakeOCI, Fault
 
 from .conftest import Clock
+from .standin import FakeOCI, Fault
 
 try:
     import httpx2

@@ -20,11 +20,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from endpoints import object_storage, websockets
 
 import oci_httpx_auth.testing
-from .standin import FakeCredential, FakeOCI, Fault
 
 from .byhand import Draft, answers, connect, exchange, signature_of
+from .standin import FakeCredential, FakeOCI, Fault
 
 EMPTY_DIGEST = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 GENERIC_WORDS = "The required information to complete authentication was not provided or was incorrect."
@@ -514,7 +515,8 @@ def test_head_is_answered_without_a_body(oci: FakeOCI, key: FakeCredential) -> N
 
 def test_an_answer_of_204_has_no_body_and_no_length(oci: FakeOCI, key: FakeCredential) -> None:
     """Deleting an object is answered so."""
-    target = "/n/ns/b/bucket/o/object"
+    object_storage.add_to(oci)
+    target = "/n/axfakenamespace/b/bucket/o/object"
     assert Draft(key, "PUT", target).sign().send(oci.url).status == 200
     answer = Draft(key, "DELETE", target, body=b"").sign().send(oci.url)
     assert answer.status == 204
@@ -597,6 +599,7 @@ def test_a_taken_port_is_an_error_at_once(oci: FakeOCI) -> None:
 
 def test_a_websocket_handshake_is_verified_accepted_and_closed(oci: FakeOCI, key: FakeCredential) -> None:
     """The accept value is that of RFC 6455's example; the first frame is a close frame."""
+    websockets.add_to(oci)
     headers = [
         ["Connection", "Upgrade"],
         ["Upgrade", "websocket"],
@@ -701,7 +704,9 @@ def test_a_function_can_say_which_requests_fail(oci: FakeOCI, key: FakeCredentia
     assert seen == [("echo", "PUT"), ("echo", "POST")]
 
 
-def test_a_mistake_in_that_function_is_seen(oci: FakeOCI, key: FakeCredential, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_in_that_function_is_seen(
+    oci: FakeOCI, key: FakeCredential, capfd: pytest.CaptureFixture[str]
+) -> None:
     """In the record, as a 500 for the client, and not as a traceback."""
     oci.fault_source = lambda service, record: {}[service]
     assert Draft(key).sign().send(oci.url).status == 500

@@ -24,11 +24,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from endpoints import anthropic_messages, google_content, native_chat, openai_files, websockets
 
 from oci_httpx_auth import OCISigner
-from .standin import FakeCredential, FakeOCI, Fault, ToolCall
 
 from .byhand import Draft, connect, exchange
+from .standin import FakeCredential, FakeOCI, Fault, ToolCall
 
 SCOPE = [["opc-compartment-id", "ocid1.compartment.oc1..a"]]
 
@@ -36,6 +37,13 @@ SCOPE = [["opc-compartment-id", "ocid1.compartment.oc1..a"]]
 @pytest.fixture
 def key(oci: FakeOCI) -> FakeCredential:
     return oci.add_api_key()
+
+
+@pytest.fixture
+def further_endpoints(oci: FakeOCI) -> None:
+    """The stand-in with everything that the examples add to it."""
+    for module in (anthropic_messages, google_content, native_chat, openai_files, websockets):
+        module.add_to(oci)
 
 
 @pytest.fixture
@@ -170,6 +178,7 @@ FORM = "multipart/form-data; boundary=b"
 FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nx\r\n'
 
 
+@pytest.mark.usefixtures("further_endpoints")
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -185,6 +194,7 @@ def test_a_form_that_is_not_whole_is_refused(oci: FakeOCI, ask: Callable[..., An
     assert reason in oci.records[-1].reason
 
 
+@pytest.mark.usefixtures("further_endpoints")
 @pytest.mark.parametrize(
     ("target", "headers", "status"),
     [
@@ -203,12 +213,14 @@ def test_a_handshake_that_is_none_is_refused(
 # Other dialects.
 
 
+@pytest.mark.usefixtures("further_endpoints")
 def test_a_message_without_a_model_is_refused(ask: Callable[..., Any]) -> None:
     """As one without messages is."""
     assert ask("/v1/messages", {"messages": [{"role": "user", "content": "Hi"}]}).status == 400
     assert ask("/v1/messages", {"model": "m"}).status == 400
 
 
+@pytest.mark.usefixtures("further_endpoints")
 def test_a_tool_call_is_streamed_in_anthropics_form(ask: Callable[..., Any]) -> None:
     """Its arguments come as pieces of JSON."""
     tools = [{"name": "add", "input_schema": {"type": "object", "properties": {"a": {"type": "integer"}}}}]
@@ -219,6 +231,7 @@ def test_a_tool_call_is_streamed_in_anthropics_form(ask: Callable[..., Any]) -> 
     assert events[1]["content_block"]["input"] == {}
 
 
+@pytest.mark.usefixtures("further_endpoints")
 def test_a_stream_of_googles_is_a_list_unless_events_are_asked_for(ask: Callable[..., Any]) -> None:
     """And its schemas' lists are read as its objects are."""
     path = "/google/v1beta/models/google.gemini-2.5-pro:streamGenerateContent"
@@ -239,6 +252,7 @@ def native(chat: Any, **changes: Any) -> dict[str, Any]:
     return {"compartmentId": "ocid1.compartment.oc1..a", "servingMode": mode, "chatRequest": chat} | changes
 
 
+@pytest.mark.usefixtures("further_endpoints")
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
@@ -256,6 +270,7 @@ def test_a_native_chat_that_is_not_whole_is_refused(
     assert reason in oci.records[-1].reason
 
 
+@pytest.mark.usefixtures("further_endpoints")
 def test_a_native_chat_calls_tools_in_the_generic_form(ask: Callable[..., Any]) -> None:
     """Plain and streamed, chosen by the model or by name."""
     tool = {"type": "FUNCTION", "name": "add", "parameters": {"properties": {"a": {"type": "integer"}}}}
@@ -270,6 +285,7 @@ def test_a_native_chat_calls_tools_in_the_generic_form(ask: Callable[..., Any]) 
     assert last["finishReason"] == "tool_calls"
 
 
+@pytest.mark.usefixtures("further_endpoints")
 def test_a_native_chat_calls_tools_in_coheres_form(oci: FakeOCI, ask: Callable[..., Any]) -> None:
     """Whose types are Python's. What the tool answered comes back as results."""
     types = {"s": "str", "i": "int", "f": "float", "b": "bool"}

@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
-
-from .standin import FakeOCI, Fault, ToolCall
+from endpoints import anthropic_messages, google_content, openai_files
 
 from .byhand import Draft, connect, exchange
+from .standin import FakeOCI, Fault, ToolCall
 
 openai = pytest.importorskip("openai")
 pydantic = pytest.importorskip("pydantic")
@@ -118,7 +118,8 @@ def test_an_unsigned_request_gets_no_answer(oci: FakeOCI) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/", "/nothing", "/chat", "/responses/resp_unknown", "/files/file-x", "/models/x"]
+    "path",
+    ["", "/", "/nothing", "/chat", "/responses/resp_unknown", "/files/file-x", "/models", "/models/x", "/embeddings"],
 )
 def test_what_is_not_there_is_404_in_ocis_form(oci: FakeOCI, path: str) -> None:
     """Code and message at the top level."""
@@ -142,8 +143,8 @@ def test_what_is_not_there_is_404_in_ocis_form(oci: FakeOCI, path: str) -> None:
         ("/responses", b'{"model": "m", "input": 7}', 400),
         ("/responses", b'{"model": "m", "input": [7]}', 400),
         ("/responses", b'{"model": "m", "input": "x", "conversation": "conv_x"}', 404),
-        ("/embeddings", b'{"model": "m"}', 400),
-        ("/files", b"x", 400),
+        ("/files", b"x", 404),
+        ("/embeddings", b'{"model": "m", "input": "x"}', 404),
     ],
 )
 def test_a_request_that_makes_no_sense_is_an_error_of_the_clients(
@@ -352,11 +353,12 @@ def test_a_conversation_remembers_its_items(client: Any) -> None:
         client.conversations.retrieve(conversation.id)
 
 
-# Files, embeddings, models.
+# Files, and what is not served.
 
 
-def test_a_file_is_uploaded_byte_for_byte(client: Any) -> None:
+def test_a_file_is_uploaded_byte_for_byte(client: Any, oci: FakeOCI) -> None:
     """Line ends, boundaries lookalikes and names with quotes included."""
+    openai_files.add_to(oci)
     content = b"\r\n--not-the-boundary\r\n\r\n\x00\xff--\r\n"
     uploaded = client.files.create(file=("my file.bin", content), purpose="user_data")
     assert (uploaded.bytes, uploaded.filename, uploaded.purpose) == (len(content), "my file.bin", "user_data")
@@ -368,20 +370,12 @@ def test_a_file_is_uploaded_byte_for_byte(client: Any) -> None:
         client.files.retrieve(uploaded.id)
 
 
-def test_embeddings_are_the_same_for_the_same_text(client: Any) -> None:
-    """In the client's own encoding and as plain numbers."""
-    first = client.embeddings.create(model=MODEL, input=["a", "b", "a"])
-    vectors = [item.embedding for item in first.data]
-    assert vectors[0] == vectors[2] != vectors[1]
-    plain = client.embeddings.create(model=MODEL, input="a", encoding_format="float", dimensions=8)
-    assert plain.data[0].embedding == pytest.approx(vectors[0], abs=1e-6)
-    assert len(client.embeddings.create(model=MODEL, input=[1, 2, 3], dimensions=5).data[0].embedding) == 5
-
-
-def test_models_are_listed(client: Any) -> None:
-    """Under the names that OCI gives them."""
-    assert MODEL in [model.id for model in client.models.list()]
-    assert client.models.retrieve(MODEL).owned_by == "openai"
+def test_models_and_embeddings_are_not_there(client: Any) -> None:
+    """OCI has no route for either below this path."""
+    with pytest.raises(openai.NotFoundError):
+        client.models.list()
+    with pytest.raises(openai.NotFoundError):
+        client.embeddings.create(model="cohere.embed-v4.0", input="x")
 
 
 # Streams that go wrong, and the agents SDK.
@@ -472,6 +466,7 @@ def events_of(body: bytes) -> list[dict[str, Any]]:
 
 def test_messages_are_answered_in_anthropics_form(oci: FakeOCI) -> None:
     """A text, a tool call, its result, and the same as events."""
+    anthropic_messages.add_to(oci)
     document: dict[str, Any] = {"model": "m", "max_tokens": 9, "messages": say("good morning")}
     assert ask(oci, "/v1/messages", document).json()["content"] == [{"type": "text", "text": "You said: good morning"}]
     events = events_of(ask(oci, "/v1/messages", {**document, "stream": True}).body)
@@ -491,6 +486,7 @@ def test_messages_are_answered_in_anthropics_form(oci: FakeOCI) -> None:
 
 def test_content_is_generated_in_googles_form(oci: FakeOCI) -> None:
     """Plain and streamed. A key in the query is a credential left behind."""
+    google_content.add_to(oci)
     base = "/google/v1beta/models/google.gemini-2.5-pro"
     document: dict[str, Any] = {"contents": [{"role": "user", "parts": [{"text": "good morning"}]}]}
     plain = ask(oci, f"{base}:generateContent", document).json()

@@ -10,6 +10,7 @@ import pytest
 
 sdk = pytest.importorskip("oci")
 
+from endpoints import native_chat, object_storage  # noqa: E402
 from oci._vendor import requests  # noqa: E402
 from oci.auth import rpt_path_providers, signers  # noqa: E402
 from oci.auth.signers import resource_principals_federation_signer  # noqa: E402
@@ -227,6 +228,8 @@ def test_a_pod_of_the_sdk_gets_its_token_over_tls(oci: FakeOCI, session: request
 
 def test_the_sdks_clients_work_with_it(oci: FakeOCI, tmp_path: Path) -> None:
     """Regions, objects and native chat by the generated clients, as a user would call them."""
+    native_chat.add_to(oci)
+    object_storage.add_to(oci)
     config = sdk.config.from_file(str(oci.write_config(tmp_path)))
 
     identity = sdk.identity.IdentityClient(config, service_endpoint=oci.url + "/20160918")

@@ -15,10 +15,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-
-from .standin import FakeOCI, FakeCredential, Fault
+from endpoints import identity, object_storage
 
 from .byhand import Answer, Draft, answers, connect, exchange
+from .standin import FakeCredential, FakeOCI, Fault
 
 
 class Holder:
@@ -595,6 +595,7 @@ def test_a_service_accounts_token_outlives_the_revocation_of_ocis_tokens(
 
 def test_objects_are_kept(oci: FakeOCI) -> None:
     """Put, read, listed by bucket, deleted; a put need not have its body signed."""
+    object_storage.add_to(oci)
     key = oci.add_api_key()
     namespace = get(oci, key, "/n").json()
     path = f"/n/{namespace}/b/bucket/o/a%2Fb"
@@ -618,6 +619,7 @@ def test_regions_are_listed(oci: FakeOCI) -> None:
 
 def test_compartments_are_listed_page_by_page(oci: FakeOCI) -> None:
     """Each page but the last names the next one in a header; what names no page and no tenancy is refused."""
+    identity.add_to(oci)
     key = oci.add_api_key()
     path = f"/20160918/compartments?compartmentId={oci.tenancy}"
     whole = get(oci, key, path)
@@ -636,6 +638,7 @@ def test_compartments_are_listed_page_by_page(oci: FakeOCI) -> None:
 
 def test_objects_are_listed_from_where_the_last_list_ended(oci: FakeOCI) -> None:
     """By prefix, with the first name that was left out; buckets have pages as everything else."""
+    object_storage.add_to(oci)
     key = oci.add_api_key()
     namespace = get(oci, key, "/n").json()
     for bucket, name in [("one", "a%20a"), ("one", "ab"), ("one", "b"), ("two", "c")]:

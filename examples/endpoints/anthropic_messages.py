@@ -35,7 +35,9 @@ def answer(oci: FakeOCI, document: dict[str, Any]) -> Reply:
             "model": document["model"],
             "messages": turns,
             "tools": [tool(each["name"], each.get("input_schema") or {}) for each in document.get("tools") or []],
-            "tool_choice": {"name": choice["name"]} if choice.get("type") == "tool" else CHOICES.get(choice.get("type")),
+            "tool_choice": {"name": choice["name"]}
+            if choice.get("type") == "tool"
+            else CHOICES.get(choice.get("type")),
         }
     )
     text = message["content"] or ""

@@ -13,7 +13,6 @@ from pathlib import Path
 from oci_httpx_auth import OCISigner
 from oci_httpx_auth.testing import FakeOCI
 
-
 # Where the endpoints are that some examples add to the stand-in.
 sys.path.append(str(Path(__file__).parent.parent))
 

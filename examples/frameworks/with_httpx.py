@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 from _common import OCI, oci
-from endpoints import identity, object_storage
+from endpoints import identity as identity_endpoint
+from endpoints import object_storage
 
 
 def every(client: httpx.Client, url: str, **query: Any) -> Iterator[dict[str, Any]]:
@@ -79,7 +80,7 @@ async def asynchronous(place: OCI, storage: str, identity: str) -> None:
 
 
 def main() -> None:
-    with oci(identity.add_to, object_storage.add_to) as place:
+    with oci(identity_endpoint.add_to, object_storage.add_to) as place:
         storage = place.url if place.fake else f"https://objectstorage.{place.region}.oraclecloud.com"
         identity = place.url if place.fake else f"https://identity.{place.region}.oci.oraclecloud.com"
         synchronous(place, storage, identity)

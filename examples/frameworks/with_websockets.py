@@ -12,9 +12,9 @@ import asyncio
 from contextlib import suppress
 
 from _common import OCI, oci
-from endpoints import websockets as websocket_endpoints
 from agents import Agent, ModelSettings, OpenAIResponsesWSModel, Runner, set_tracing_disabled
 from agents.realtime.openai_realtime import OpenAIRealtimeWebSocketModel
+from endpoints import websockets as websocket_endpoints
 from openai import AsyncOpenAI
 from websockets.exceptions import ConnectionClosedOK
 

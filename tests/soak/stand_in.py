@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from oci_httpx_auth.testing._server import Server
 
 sys.path.append(str(Path(__file__).parent.parent))
-from standin import FakeCredential, FakeOCI, Fault, Record  # noqa: E402
+from standin import FakeCredential, FakeOCI, Fault, Record
 
 AUTH_SERVICES = ("metadata", "federation", "session_refresh", "rpt", "rpst", "workload_identity")
 MOST_IN_A_ROW = 2  # faults of one service, so that a credential can be had in time
