@@ -14,6 +14,7 @@ from ._errors import (
 from ._signer import OCISigner, SignerStatus
 from .credentials._default import default_credentials
 from .credentials.api_key import APIKey
+from .credentials.delegation import DelegationToken
 from .credentials.instance_principal import InstancePrincipal
 from .credentials.resource_principal import ResourcePrincipal
 from .credentials.sdk import SDKSigner
@@ -26,6 +27,7 @@ __all__ = [
     "Credential",
     "CredentialProvider",
     "CredentialsUnavailableError",
+    "DelegationToken",
     "InstancePrincipal",
     "InvalidKeyError",
     "InvalidTokenError",

@@ -27,6 +27,7 @@ from .credentials._config import DEFAULT_PROFILE, Profile, env_value, join_names
 from .credentials._default import InstancePrincipalIfAvailable, sources
 from .credentials._files import read_small_file
 from .credentials._keys import public_key_text
+from .credentials._settings import Rank, Settings, resolve
 from .credentials.api_key import APIKey
 from .credentials.instance_principal import InstancePrincipal
 
@@ -193,13 +194,19 @@ class _Check:
     def _choose(self) -> CredentialProvider | None:
         provider: CredentialProvider | None = None
         tried: list[str] = []
-        for name, look in sources(self.auth, self.profile, self.config_file, self.clock):
+        try:
+            settings = resolve(self.auth, self.profile, self.config_file)
+        except OCIAuthError as error:
+            self._line("error", "source", str(error))
+            self._found("error", self._of_setup(error))
+            return None
+        for name, look in sources(settings, self.clock):
             self._chosen_by = name
             try:
                 found = look()
             except OCIAuthError as error:
-                if name.startswith(("config file", "api_key", "security_token")):
-                    self._describe_profile()
+                if name.startswith(("config file", "environment", "api_key", "security_token", "instance_obo_user")):
+                    self._describe_settings(settings)
                 self._line("error", "source", f"{name}: {error}")
                 self._found("error", self._of_setup(error))
                 return None
@@ -214,29 +221,29 @@ class _Check:
             provider = InstancePrincipalIfAvailable(tried, self.clock)
         mode = getattr(provider, "mode", "custom")
         self._line("ok", "source", f"{mode} ({self._chosen_by}), from {getattr(provider, 'source', provider)}")
-        if mode in ("api_key", "security_token") and "environment" not in self._chosen_by:
-            self._describe_profile()
+        if mode in ("api_key", "security_token", "instance_obo_user"):
+            self._describe_settings(settings)
         return provider
 
-    def _describe_profile(self) -> None:
-        try:
-            self._loaded = loaded = load_profile(self.profile, self.config_file)
-        except OCIAuthError:
-            return
-        own = sorted(name for name in loaded.own if loaded.get(name))
-        inherited = sorted(name for name in loaded.values if name not in loaded.own and loaded.get(name))
-        text = f"{loaded.label} sets {join_names(own) if own else 'nothing'}"
-        if inherited and loaded.name != DEFAULT_PROFILE:
-            text += f"; inherits {join_names(inherited)} from {DEFAULT_PROFILE}"
-        self._line("ok", "profile", text)
-        if loaded.is_session:
-            self._describe_session(loaded)
-
-    def _describe_session(self, loaded: Profile) -> None:
-        with suppress(OCIAuthError, UnicodeDecodeError):
-            path = loaded.file("security_token_file")
-            token = read_small_file(path, "security_token_file").decode("ascii").strip()
-            self._describe_token(token, "token in file")
+    def _describe_settings(self, settings: Settings) -> None:
+        """Where each field is from: its variable, or its line of the file."""
+        self._loaded = loaded = settings.profile
+        if loaded is not None:
+            own = sorted(name for name in loaded.own if loaded.get(name))
+            inherited = sorted(name for name in loaded.values if name not in loaded.own and loaded.get(name))
+            text = f"{loaded.label} sets {join_names(own) if own else 'nothing'}"
+            if inherited and loaded.name != DEFAULT_PROFILE:
+                text += f"; inherits {join_names(inherited)} from {DEFAULT_PROFILE}"
+            self._line("ok", "profile", text)
+        for name, setting in settings.fields.items():
+            if loaded is None or setting.rank > Rank.PROFILE:
+                over = " (over the profile's)" if loaded is not None and loaded.get(name) else ""
+                self._line("ok", name, f"from {setting.origin}{over}")
+        token_file = settings.get("security_token_file")
+        if token_file is not None:
+            with suppress(OCIAuthError, UnicodeDecodeError):
+                token = read_small_file(token_file, "security_token_file").decode("ascii").strip()
+                self._describe_token(token, "token in file")
 
     def _of_setup(self, error: OCIAuthError) -> Cause:
         """A mistake in local files or variables: the error says what, and what to do; the profile may say why."""

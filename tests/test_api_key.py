@@ -10,6 +10,8 @@ import pytest
 
 from oci_httpx_auth import APIKey, ConfigError, OCISigner, SecurityToken, default_credentials
 from oci_httpx_auth.credentials._config import load_profile
+from oci_httpx_auth.credentials._default import implied_mode
+from oci_httpx_auth.credentials._settings import resolve
 
 from .conftest import TENANCY, USER, Key
 
@@ -207,7 +209,7 @@ def test_which_profile_is_a_session(tmp_path: Path, own: str, session: bool) -> 
     """`security_token_file` marks one; where it is inherited, a user of the profile's own unmarks it."""
     config = tmp_path / "config"
     config.write_text(f"[DEFAULT]\nsecurity_token_file=/inherited\n[P]\n{own}")
-    assert load_profile("P", config).is_session is session
+    assert implied_mode(resolve(profile="P", config_file=config)) == ("security_token" if session else "api_key")
 
 
 def test_the_mode_can_be_named(tmp_path: Path, key: Key, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -217,7 +217,7 @@ CASES: list[Case] = [
     ("key text that is none", lambda w: w.api_key(key_file=None, private_key="oops"), InvalidKeyError, ("private_key", "PEM")),
     ("path given as key text", lambda w: w.api_key(key_file=None, private_key=str(w.key_file)), InvalidKeyError, ("private_key", "does not hold a private key")),
     ("key text given as user", lambda w: w.api_key(user=w.key.pem()), ConfigError, ("user", "not an OCID", "(a key or token?)")),
-    ("empty environment", lambda w: APIKey.from_env(), ConfigError, ("OCI_CLI_TENANCY, OCI_CLI_USER, OCI_CLI_FINGERPRINT", "OCI_CLI_KEY_FILE", "Set what is missing")),
+    ("empty environment", lambda w: APIKey.from_env(), ConfigError, ("OCI_CLI_USER, OCI_CLI_TENANCY, OCI_CLI_FINGERPRINT", "OCI_CLI_KEY_FILE", "Set what is missing")),
     # The session token
     ("session profile without key_file", lambda w: w.session(key_file=None), ConfigError, ("no key_file", "Add it")),
     ("session token file that does not exist", lambda w: w.session(security_token_file="~/gone"), ConfigError, ("security_token_file of profile DEFAULT", "gone", "does not exist")),

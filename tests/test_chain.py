@@ -109,9 +109,9 @@ def test_an_unknown_way_to_authenticate_is_named_with_the_known_ones(
 ) -> None:
     """By the argument or the variable, whichever it came from."""
     if source == "OCI_CLI_AUTH":
-        become({"OCI_CLI_AUTH": "instance_obo_user"})
-    with pytest.raises(ConfigError, match=f"^{source} is 'instance_obo_user'.*api_key.*oke_workload_identity"):
-        OCISigner(auth=None if source == "OCI_CLI_AUTH" else "instance_obo_user")
+        become({"OCI_CLI_AUTH": "pkcs11"})
+    with pytest.raises(ConfigError, match=f"^{source} is 'pkcs11'.*api_key.*instance_obo_user"):
+        OCISigner(auth=None if source == "OCI_CLI_AUTH" else "pkcs11")
 
 
 def test_token_and_key_may_be_given_in_different_ways(

@@ -174,7 +174,7 @@ def impossible_region(b: Broken) -> None:
     b.edit(b.config(), "region", "US Midwest (Chicago)")
 
 
-@broken("config", "is no way to authenticate")
+@broken("config", "is not a supported auth mode")
 def unknown_mode(b: Broken) -> None:
     b.config()
     b.environment.setenv("OCI_CLI_AUTH", "api-key")

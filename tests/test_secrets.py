@@ -349,7 +349,7 @@ def test_nothing_of_a_broken_key_shows(machine: Machine, other_key: Key, mode: s
     for line in pem.splitlines()[2:-1]:
         machine.secrets.text("a line of the key file", line[:24])
     key_file.write_text(BROKEN_KEYS[flaw](pem, other_key))
-    profile = provider._profile
+    profile = provider._settings.profile
     with machine.failure():
         provider.fetch()
     with machine.failure():

@@ -7,11 +7,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .._auth_service.regions import region_id
 from .._errors import ConfigError, ProfileNotFoundError
 from .._secrecy import quote_name, quote_path, quote_value
 from ._files import read_small_file
+
+if TYPE_CHECKING:
+    from configparser import ConfigParser
 
 DEFAULT_PROFILE = "DEFAULT"
 
@@ -27,60 +31,37 @@ _BLANKS = r"[^\S\n]{100}"
 
 @dataclass(frozen=True)
 class Profile:
-    """One profile: its values, inherited ones included, and the names of those that it sets itself."""
+    """One profile: its values, inherited ones included, the names of those that it sets itself, and their lines."""
 
     name: str
     path: Path
     values: Mapping[str, str] = field(repr=False)
     own: frozenset[str]
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def label(self) -> str:
         return f"profile {quote_name(self.name)} of {quote_path(self.path)}"
 
-    @property
-    def is_session(self) -> bool:
-        """Whether this is a session-token profile.
+    def get(self, name: str) -> str | None:
+        """The value of this key; `None` if it has none."""
+        return self.values.get(name, "").strip() or None
 
-        `security_token_file` marks one. Where it is only inherited from DEFAULT, a profile that has a `user` of its
-        own is an API-key profile all the same.
-        """
-        if "security_token_file" in self.own:
-            return True
-        return bool(self.get("security_token_file")) and "user" not in self.own
 
-    def get(self, *names: str) -> str | None:
-        """The first of these keys that has a value."""
-        return next((value for name in names if (value := self.values.get(name, "").strip())), None)
+@dataclass(frozen=True)
+class RCFile:
+    """The CLI's own settings file: general settings, and defaults for options, by profile."""
 
-    def require(self, *names: str) -> dict[str, str]:
-        """The values of these keys. Raises `ConfigError` that names all the missing ones at once."""
-        missing = [name for name in names if not self.get(name)]
-        if missing:
-            raise ConfigError(
-                f"{self.label} has no {join_names(missing)}. Add {'it' if len(missing) == 1 else 'them'} to the file."
-            )
-        return {name: str(self.get(name)) for name in names}
+    path: Path
+    settings: Mapping[str, str]
+    _parser: ConfigParser | None = field(default=None, repr=False)
 
-    @property
-    def region(self) -> str | None:
-        return self.get("region") or env_value(("OCI_REGION",))
-
-    @property
-    def passphrase(self) -> str | None:
-        return self.get("pass_phrase", "passphrase") or env_value(("OCI_CLI_PASSPHRASE",))
-
-    @property
-    def compartment(self) -> str | None:
-        return self.get("compartment_id", "compartment-id", "compartment")
-
-    @property
-    def project(self) -> str | None:
-        return self.get("project_id", "project-id", "project")
-
-    def file(self, name: str) -> str:
-        """A key's value as a path, with `~` expanded."""
-        return os.path.expanduser(self.require(name)[name])
+    def defaults(self, profile: str) -> dict[str, str]:
+        """The defaults of this profile, those of DEFAULT included."""
+        parser = self._parser
+        if parser is None:
+            return {}
+        return dict(parser.items(profile)) if parser.has_section(profile) else dict(parser.defaults())
 
 
 def config_path(config_file: str | os.PathLike[str] | None = None) -> Path:
@@ -93,12 +74,12 @@ def config_path(config_file: str | os.PathLike[str] | None = None) -> Path:
     if explicit:
         return Path(os.path.expanduser(explicit))
     default = Path(os.path.expanduser("~/.oci/config"))
-    if os.path.exists(default):  # unlike Path.exists, never an error
+    if os.path.isfile(default):
         return default
     if os.environ.get("OCI_CONFIG_FILE"):
         return Path(os.path.expanduser(os.environ["OCI_CONFIG_FILE"]))
     legacy = Path(os.path.expanduser("~/.oraclebmc/config"))
-    return legacy if os.path.exists(legacy) else default
+    return legacy if os.path.isfile(legacy) else default
 
 
 def profile_name(profile: str | None = None) -> str:
@@ -109,27 +90,7 @@ def profile_name(profile: str | None = None) -> str:
 def load_profile(profile: str | None = None, config_file: str | os.PathLike[str] | None = None) -> Profile:
     """Read one profile. Raises `ConfigError`: no such file, a line that cannot be read, no such profile."""
     path, name = config_path(config_file), profile_name(profile)
-    data = read_small_file(path, "The OCI config file", limit=_MAX_CONFIG)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigError(f"The OCI config file {path} is not UTF-8 text. Save it as UTF-8.") from None
-    if blanks := re.search(_BLANKS, text):
-        line = text.count("\n", 0, blanks.start()) + 1
-        raise ConfigError(f"The OCI config file {path} has 100 blanks or more in a row, in line {line}. Remove them.")
-    import configparser  # here, since principals do without it
-
-    parser = configparser.ConfigParser(interpolation=None, default_section=DEFAULT_PROFILE)
-    # Read a second time with DEFAULT as a section like any other: what does each profile set itself?
-    flat = configparser.ConfigParser(interpolation=None, default_section="", strict=False)
-    try:
-        parser.read_string(text)
-        flat.read_string(text)
-    except configparser.Error as error:
-        # Neither quoted nor chained: the parser's message repeats the line, which may hold a passphrase.
-        raise ConfigError(
-            f"The OCI config file {path} cannot be read: {_parse_problem(error)}. Correct the file."
-        ) from None
+    parser, flat, text = _parse(path, "The OCI config file")
     if not flat.has_section(name):
         raise _no_profile(name, path, flat.sections())
     values = dict(parser.defaults()) if name == DEFAULT_PROFILE else dict(parser.items(name))
@@ -138,7 +99,57 @@ def load_profile(profile: str | None = None, config_file: str | os.PathLike[str]
             f"Profile {quote_name(name)} of {path} has a key_content. A private key does not belong in the config file: "
             "put it into a file of its own, mode 0600, and name that in key_file."
         )
-    return Profile(name=name, path=path, values=values, own=frozenset(flat.options(name)))
+    lines = {**_lines(text, DEFAULT_PROFILE), **_lines(text, name)}
+    return Profile(name=name, path=path, values=values, own=frozenset(flat.options(name)), lines=lines)
+
+
+def load_rc_file() -> RCFile:
+    """The CLI's rc file, empty if there is none. Raises `ConfigError` for one that cannot be read.
+
+    As in the CLI, an existing `~/.oci/oci_cli_rc` comes before `OCI_CLI_RC_FILE`, and `~/.oci/cli-defaults` last.
+    """
+    named = os.environ.get("OCI_CLI_RC_FILE", "")
+    for candidate in ("~/.oci/oci_cli_rc", named, "~/.oci/cli-defaults"):
+        path = Path(os.path.expandvars(os.path.expanduser(candidate)))
+        if candidate and os.path.exists(path):
+            parser, flat, _ = _parse(path, "The OCI CLI's rc file")
+            settings = dict(flat.items("OCI_CLI_SETTINGS")) if flat.has_section("OCI_CLI_SETTINGS") else {}
+            return RCFile(path, settings, parser)
+    return RCFile(Path(), {})
+
+
+def _parse(path: Path, what: str) -> tuple[ConfigParser, ConfigParser, str]:
+    """A file read twice: with what profiles inherit from DEFAULT, and without; and its text."""
+    data = read_small_file(path, what, limit=_MAX_CONFIG)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{what} {path} is not UTF-8 text. Save it as UTF-8.") from None
+    if blanks := re.search(_BLANKS, text):
+        line = text.count("\n", 0, blanks.start()) + 1
+        raise ConfigError(f"{what} {path} has 100 blanks or more in a row, in line {line}. Remove them.")
+    import configparser  # here, since principals do without it
+
+    parser = configparser.ConfigParser(interpolation=None, default_section=DEFAULT_PROFILE)
+    flat = configparser.ConfigParser(interpolation=None, default_section="", strict=False)
+    try:
+        parser.read_string(text)
+        flat.read_string(text)
+    except configparser.Error as error:
+        # Neither quoted nor chained: the parser's message repeats the line, which may hold a passphrase.
+        raise ConfigError(f"{what} {path} cannot be read: {_parse_problem(error)}. Correct the file.") from None
+    return parser, flat, text
+
+
+def _lines(text: str, section: str) -> dict[str, int]:
+    """The line of each key of a section, for reports."""
+    lines, inside = {}, False
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\[(.+)\]", line):
+            inside = header[1] == section
+        elif inside and (key := re.match(r"([^\s=:#;][^=:]*?)\s*[=:]", line)):
+            lines[key[1].lower()] = number
+    return lines
 
 
 def check_ocid(value: str, what: str) -> str:

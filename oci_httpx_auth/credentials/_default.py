@@ -6,24 +6,31 @@ import os
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Union
 
 from .._credential import Credential, CredentialProvider
-from .._errors import ConfigError, CredentialsUnavailableError, NoCredentialsFoundError, ProfileNotFoundError
+from .._errors import ConfigError, CredentialsUnavailableError, NoCredentialsFoundError
 from .._secrecy import hides_locals, quote_value
-from ._config import DEFAULT_PROFILE, config_path, env_value, join_names, load_profile, profile_name
+from ._config import env_value, join_names
+from ._settings import Rank, Settings, resolve
 from .api_key import APIKey
+from .delegation import DelegationToken
 from .instance_principal import InstancePrincipal
 from .resource_principal import ResourcePrincipal
 from .security_token import SecurityToken
 from .workload_identity import OKEWorkloadIdentity
 
-MODES = ("api_key", "security_token", "instance_principal", "resource_principal", "oke_workload_identity")
+MODES = (
+    "api_key",
+    "security_token",
+    "instance_principal",
+    "resource_principal",
+    "oke_workload_identity",
+    "instance_obo_user",
+)
 
 _PROBE = 1.0  # seconds that the metadata service has to answer when it is only a guess that there is one
 
 Clock = Callable[[], float]
-ConfigFile = Union[str, "os.PathLike[str]", None]
 
 
 @hides_locals
@@ -34,15 +41,17 @@ def default_credentials(
     *,
     clock: Clock = time.time,
 ) -> CredentialProvider:
-    """The first of these sources that serves:
+    """The credentials that the OCI CLI would use, field by field; and where it has none, what the platform offers.
 
-    1. the arguments; 2. `OCI_CLI_AUTH`, which names a mode; 3. the config file's profile: a session token if it has a
-    `security_token_file`, else an API key; 4. an API key in the environment; 5. a resource principal, if
-    `OCI_RESOURCE_PRINCIPAL_VERSION` is set; 6. OKE workload identity, in a pod with a service account;
-    7. the instance metadata service, asked with the first `fetch` and for a second only.
+    1. `auth`, else `OCI_CLI_AUTH`, else `auth` in the CLI's rc file, names the mode.
+    2. Each field is the CLI's variable (`OCI_CLI_USER`, …), else the profile's; complete variables need no file. Without a
+    named mode, a session token, a delegation token or an API key is used, whichever was given nearest to the program.
+    3. What the CLI does not look at: an API key by other tools' variables, a resource principal if
+    `OCI_RESOURCE_PRINCIPAL_VERSION` is set, OKE workload identity in a pod with a service account, and the instance metadata
+    service, asked with the first `fetch` and for a second only.
 
-    auth: `api_key`, `security_token`, `instance_principal`, `resource_principal` or `oke_workload_identity`.
-    profile, config_file: as for the CLI; given explicitly, no other source is looked at.
+    auth: one of `api_key`, `security_token`, `instance_principal`, `resource_principal`, `oke_workload_identity` and
+    `instance_obo_user`. profile, config_file: as the CLI's options of these names.
 
     A source that is there but broken is an error, never passed over: another identity is not what was meant.
 
@@ -50,7 +59,7 @@ def default_credentials(
     `CredentialsUnavailableError` with a list of what was tried.
     """
     tried: list[str] = []
-    for _, look in sources(auth, profile, config_file, clock):
+    for _, look in sources(resolve(auth, profile, config_file), clock):
         found = look()
         if not isinstance(found, str):
             return found
@@ -61,18 +70,16 @@ def default_credentials(
 Look = Callable[[], "CredentialProvider | str"]
 
 
-def sources(auth: str | None, profile: str | None, config_file: ConfigFile, clock: Clock) -> list[tuple[str, Look]]:
+def sources(settings: Settings, clock: Clock) -> list[tuple[str, Look]]:
     """What `default_credentials` looks at before the instance metadata, in order: a name, and how to look.
 
     To look brings a provider, or the reason why the source is passed over; it raises for one that is broken.
     """
-    mode = auth or env_value(("OCI_CLI_AUTH",))
-    if mode is not None:
-        named_by = "auth" if auth else "OCI_CLI_AUTH"
-        return [(f"{mode}, named by {named_by}", partial(_by_mode, mode, named_by, profile, config_file, clock))]
+    if (mode := settings.auth) is not None:
+        return [(f"{mode.value}, named by {mode.origin}", partial(_by_mode, mode.value, settings, clock))]
     return [
-        ("config file", partial(_from_profile, profile, config_file, clock)),
-        ("environment", _from_environment),
+        ("config file", partial(_from_profile, settings, clock)),
+        ("environment", partial(_from_environment, settings, clock)),
         ("resource principal", partial(_from_resource, clock)),
         ("OKE workload identity", partial(_from_cluster, clock)),
     ]
@@ -98,48 +105,58 @@ class InstancePrincipalIfAvailable(InstancePrincipal):
         return super().fetch()
 
 
-def _by_mode(
-    mode: str, named_by: str, profile: str | None, config_file: ConfigFile, clock: Clock
-) -> CredentialProvider:
+def _by_mode(mode: str, settings: Settings, clock: Clock) -> CredentialProvider:
     if mode == "api_key":
-        if profile is None and config_file is None and not os.path.exists(config_path()):
-            return APIKey.from_env()
-        return APIKey.from_config(profile, config_file)
+        return APIKey.from_settings(settings)
     if mode == "security_token":
-        return SecurityToken.from_config(profile, config_file, clock=clock)
+        return SecurityToken.from_settings(settings, clock=clock)
+    if mode == "instance_obo_user":
+        return DelegationToken.from_settings(settings, clock=clock)
     if mode == "instance_principal":
         return InstancePrincipal(clock=clock)
     if mode == "resource_principal":
         return ResourcePrincipal(clock=clock)
     if mode == "oke_workload_identity":
         return OKEWorkloadIdentity(clock=clock)
+    named_by = settings.auth.origin if settings.auth else "auth"
     raise ConfigError(
-        f"{named_by} is {quote_value(mode)}, which is no way to authenticate. Use one of {join_names(MODES)}."
+        f"{named_by} is {quote_value(mode)}, which is not a supported auth mode. Use one of {join_names(MODES)}."
     )
 
 
-def _from_profile(profile: str | None, config_file: ConfigFile, clock: Clock) -> CredentialProvider | str:
-    """The profile's credentials, or why there are none: a missing file, or one without the profile nobody asked for."""
-    path, name = config_path(config_file), profile_name(profile)
-    asked_for = config_file or profile or name != DEFAULT_PROFILE or env_value(("OCI_CLI_CONFIG_FILE",))
-    if not asked_for and not os.path.exists(path):
-        return f"config file {path}: it does not exist"
-    try:
-        loaded = load_profile(name, path)
-    except ProfileNotFoundError as error:
-        if asked_for:
-            raise
-        return f"config file {path}: {error}"
-    if loaded.is_session:
-        return SecurityToken.from_config(name, path, clock=clock)
-    return APIKey.from_config(name, path)
+def implied_mode(settings: Settings) -> str:
+    """What the fields say where no mode is named: the nearest of user, session token and delegation token.
+
+    At a tie a session token wins over a user, since `oci session authenticate` leaves both in a profile. The SDK marks Cloud
+    Shell's profiles with an `authentication_type`.
+    """
+    kind = settings.get("authentication_type")
+    if kind is not None and (kind != "instance_principal" or not settings.rank("delegation_token_file")):
+        raise ConfigError(
+            f"{settings.label('authentication_type')} is {quote_value(kind)}. A profile can have authentication_type = "
+            "instance_principal with a delegation_token_file; for other modes, set OCI_CLI_AUTH or pass auth=."
+        )
+    user, session, delegation = map(settings.rank, ("user", "security_token_file", "delegation_token_file"))
+    if kind is not None or delegation > max(user, session):
+        return "instance_obo_user"
+    return "security_token" if session and session >= user else "api_key"
 
 
-def _from_environment() -> CredentialProvider | str:
+def _from_profile(settings: Settings, clock: Clock) -> CredentialProvider | str:
+    """What the profile's fields, each under its variable, make; or why no profile was read."""
+    if settings.problem is not None:
+        raise settings.problem
+    if settings.profile is None:
+        return f"config file {settings.absent}"
+    return _by_mode(implied_mode(settings), settings, clock)
+
+
+def _from_environment(settings: Settings, clock: Clock) -> CredentialProvider | str:
     try:
-        return APIKey.from_env()
+        return _by_mode(implied_mode(settings), settings, clock)
     except ConfigError as error:
-        if env_value(("OCI_CLI_KEY_FILE", "OCI_CLI_KEY_CONTENT", "OCI_CLI_USER", "OCI_CLI_FINGERPRINT")):
+        identity = ("user", "fingerprint", "key_file", "key_content", "security_token_file", "delegation_token_file")
+        if any(settings.rank(name) > Rank.OTHER for name in identity):
             raise
         return f"API key in the environment: {error}"
 

@@ -11,21 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from .._credential import Credential, Recipe, pickled_as
 from .._errors import ConfigError, InvalidKeyError
 from .._secrecy import hidden, hides_locals, quote_path
-from ._config import Profile, check_fingerprint, check_ocid, check_region, env_value, join_names, load_profile
+from ._config import check_fingerprint, check_ocid, check_region
 from ._files import read_small_file
 from ._keys import fingerprint as fingerprint_of
 from ._keys import load_private_key
-
-# The names of each field in the environment: the CLI's, then Terraform's, then those of other OCI tools.
-_VARIABLES = {
-    "tenancy": ("OCI_CLI_TENANCY", "OCI_TENANCY_OCID", "OCI_TENANCY"),
-    "user": ("OCI_CLI_USER", "OCI_USER_OCID", "OCI_USER"),
-    "fingerprint": ("OCI_CLI_FINGERPRINT", "OCI_FINGERPRINT"),
-    "key_file": ("OCI_CLI_KEY_FILE", "OCI_PRIVATE_KEY_PATH", "OCI_KEY_FILE"),
-    "private_key": ("OCI_CLI_KEY_CONTENT", "OCI_PRIVATE_KEY"),
-    "passphrase": ("OCI_CLI_PASSPHRASE", "OCI_PRIVATE_KEY_PASSWORD"),
-    "region": ("OCI_CLI_REGION", "OCI_REGION"),
-}
+from ._settings import COMPARTMENT, PROJECT, Settings, rebuild, resolve_environment, resolve_profile
 
 
 class APIKey:
@@ -43,7 +33,7 @@ class APIKey:
 
     compartment: str | None = None
     project: str | None = None
-    _profile: Profile | None = None
+    _settings: Settings | None = None
     _recipe: Recipe | None = None
 
     @hides_locals
@@ -83,9 +73,7 @@ class APIKey:
 
         Raises `ConfigError` (naming all missing fields at once) and `InvalidKeyError`.
         """
-        self = cls.__new__(cls)
-        self._load(load_profile(profile, config_file))
-        return self
+        return cls.from_settings(resolve_profile(profile, config_file))
 
     @classmethod
     @hides_locals
@@ -94,35 +82,34 @@ class APIKey:
 
         Raises `ConfigError` (naming all missing variables at once) and `InvalidKeyError`.
         """
-        values = {field: env_value(names) for field, names in _VARIABLES.items()}
-        missing = [_VARIABLES[field][0] for field in ("tenancy", "user", "fingerprint") if not values[field]]
-        if not values["key_file"] and not values["private_key"]:
-            missing.append("OCI_CLI_KEY_FILE (or OCI_CLI_KEY_CONTENT)")
-        if missing:
-            raise ConfigError(f"The environment has no {join_names(missing)}. Set what is missing.")
-        if values["private_key"]:  # as in the CLI, the content wins over the file
-            values["key_file"] = None
+        return cls.from_settings(resolve_environment())
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> APIKey:
+        """The API key that these settings describe. Raises `ConfigError` and `InvalidKeyError`."""
         self = cls.__new__(cls)
-        labels = {field: next((n for n in names if os.environ.get(n)), names[0]) for field, names in _VARIABLES.items()}
-        self._set(**values, labels=labels, source="the environment")  # type: ignore[arg-type]
-        self._recipe = cls.from_env
+        self._load(settings)
         return self
 
-    def _load(self, loaded: Profile) -> None:
-        values = loaded.require("user", "tenancy", "fingerprint", "key_file")
-        names = {"passphrase": "pass_phrase"}
-        fields = ("tenancy", "user", "fingerprint", "key_file", "passphrase", "region")
+    def _load(self, settings: Settings) -> None:
+        content = settings.get("key_content")  # which, as in the CLI, wins over the file
+        values = settings.require("user", "tenancy", "fingerprint", *([] if content else ["key_file"]))
+        names = {"private_key": "key_content", "passphrase": "pass_phrase"}
+        fields = ("tenancy", "user", "fingerprint", "key_file", "private_key", "passphrase", "region")
         self._set(
-            **values,
-            private_key=None,
-            passphrase=loaded.passphrase,
-            region=loaded.region,
-            labels={field: f"{names.get(field, field)} of {loaded.label}" for field in fields},
-            source=loaded.label,
+            tenancy=values["tenancy"],
+            user=values["user"],
+            fingerprint=values["fingerprint"],
+            key_file=values.get("key_file"),
+            private_key=content,
+            passphrase=settings.get("pass_phrase", "passphrase"),
+            region=settings.get("region"),
+            labels={field: settings.label(names.get(field, field)) for field in fields},
+            source=settings.source,
         )
-        self.compartment, self.project = loaded.compartment, loaded.project
-        self._profile = loaded
-        self._recipe = partial(type(self).from_config, loaded.name, loaded.path)
+        self.compartment, self.project = settings.get(*COMPARTMENT), settings.get(*PROJECT)
+        self._settings = settings
+        self._recipe = partial(rebuild, type(self), settings.again)
 
     def _set(
         self,
@@ -156,10 +143,10 @@ class APIKey:
     @hides_locals
     def fetch(self) -> Credential:
         """Read profile and key again, and check them. Raises `ConfigError` and `InvalidKeyError`."""
-        if self._profile is not None:
-            loaded = load_profile(self._profile.name, self._profile.path)
-            if loaded.values != self._profile.values:
-                self._load(loaded)
+        if self._settings is not None:
+            settings = self._settings.again()
+            if settings != self._settings:
+                self._load(settings)
         return self._read()
 
     def _read(self) -> Credential:

@@ -16,9 +16,10 @@ from .._auth_service.tokens import token_credential
 from .._credential import Credential, Recipe, pickled_as
 from .._errors import ConfigError, InvalidTokenError, OCIAuthError, ServiceRefusedError, SessionExpiredError
 from .._secrecy import hidden, hides_locals, quote_path
-from ._config import Profile, check_region, load_profile
+from ._config import check_region
 from ._files import read_small_file, replace_secret_file
 from ._keys import load_private_key
+from ._settings import COMPARTMENT, PROJECT, Settings, rebuild, resolve_profile
 
 try:
     import fcntl
@@ -50,7 +51,7 @@ class SecurityToken:
 
     compartment: str | None = None
     project: str | None = None
-    _profile: Profile | None = None
+    _settings: Settings | None = None
     _recipe: Recipe | None = None
 
     @hides_locals
@@ -92,23 +93,27 @@ class SecurityToken:
 
         Raises as the constructor does, and `ConfigError` naming all missing fields at once.
         """
-        loaded = load_profile(profile, config_file)
-        loaded.require("security_token_file", "key_file")
+        settings = resolve_profile(profile, config_file)
+        return cls.from_settings(settings, auth_endpoint=auth_endpoint, clock=clock, sleep=sleep)
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        auth_endpoint: str | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> SecurityToken:
+        """The session that these settings describe. Raises as the constructor does."""
+        token_file, key_file = settings.require("security_token_file", "key_file").values()
         self = cls.__new__(cls)
-        self.source = loaded.label
-        self.compartment, self.project = loaded.compartment, loaded.project
-        self._profile = loaded
-        self._recipe = partial(cls.from_config, loaded.name, loaded.path, auth_endpoint=auth_endpoint)
-        self._set(
-            loaded.file("security_token_file"),
-            loaded.file("key_file"),
-            loaded.passphrase,
-            loaded.region,
-            loaded.get("tenancy"),
-            auth_endpoint,
-            clock,
-            sleep,
-        )
+        self.source = settings.source
+        self.compartment, self.project = settings.get(*COMPARTMENT), settings.get(*PROJECT)
+        self._settings = settings
+        self._recipe = partial(rebuild, cls, settings.again, auth_endpoint=auth_endpoint)
+        passphrase, region, tenancy = map(settings.get, ("pass_phrase", "region", "tenancy"))
+        self._set(token_file, key_file, passphrase, region, tenancy, auth_endpoint, clock, sleep)
         return self
 
     def _set(
@@ -122,14 +127,14 @@ class SecurityToken:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
-        of_profile = f" of {self._profile.label}" if self._profile else ""
-        if not self._profile:
+        settings = self._settings
+        if settings is None:
             self.source = f"the session token in {quote_path(token_file)}"
         self._token_file, self._key_file = os.path.expanduser(token_file), os.path.expanduser(key_file)
-        self._token_label = f"security_token_file{of_profile}" if of_profile else "token_file"
-        self._key_label = f"key_file{of_profile}"
+        self._token_label = settings.label("security_token_file") if settings else "token_file"
+        self._key_label = settings.label("key_file") if settings else "key_file"
         self._passphrase = hidden(passphrase)
-        self.region = check_region(region, f"region{of_profile}")
+        self.region = check_region(region, settings.label("region") if settings else "region")
         self.tenancy = tenancy
         self._endpoint = auth_endpoint
         self._service = AuthService(clock=clock, sleep=sleep)
@@ -261,7 +266,8 @@ class SecurityToken:
         return regional_auth_endpoint(self.region)
 
     def _command(self) -> str:
-        name = f" --profile-name {self._profile.name}" if self._profile else ""
+        profile = self._settings.profile if self._settings else None
+        name = f" --profile-name {profile.name}" if profile else ""
         region = f" --region {self.region}" if self.region else ""
         return f"oci session authenticate{name}{region}"
 

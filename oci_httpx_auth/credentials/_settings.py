@@ -1,0 +1,205 @@
+"""What arguments, variables and files say together, field by field, in the order of the OCI CLI.
+
+Source: `build_config` of oci-cli's `cli_util`, and the options of its `cli_root`, which the tests run beside this module.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import partial
+from typing import Any
+
+from .._errors import ConfigError, ProfileNotFoundError
+from .._secrecy import hidden, quote_path
+from ._config import DEFAULT_PROFILE, Profile, config_path, env_value, join_names, load_profile, load_rc_file
+
+ConfigFile = str | os.PathLike[str] | None
+
+# The CLI's variable for each field of a profile.
+VARIABLES = {
+    "user": "OCI_CLI_USER",
+    "tenancy": "OCI_CLI_TENANCY",
+    "fingerprint": "OCI_CLI_FINGERPRINT",
+    "key_file": "OCI_CLI_KEY_FILE",
+    "key_content": "OCI_CLI_KEY_CONTENT",
+    "pass_phrase": "OCI_CLI_PASSPHRASE",
+    "region": "OCI_CLI_REGION",
+    "security_token_file": "OCI_CLI_SECURITY_TOKEN_FILE",
+    "delegation_token_file": "OCI_CLI_DELEGATION_TOKEN_FILE",
+}
+
+# What profiles name the compartment and the project of Generative AI; the CLI knows neither.
+COMPARTMENT = ("compartment_id", "compartment-id", "compartment")
+PROJECT = ("project_id", "project-id", "project")
+
+SECRETS = frozenset({"pass_phrase", "passphrase", "key_content"})
+
+# What Terraform and other OCI tools call them. They describe an API key where there is no profile.
+_OTHER_TOOLS = {
+    "user": ("OCI_USER_OCID", "OCI_USER"),
+    "tenancy": ("OCI_TENANCY_OCID", "OCI_TENANCY"),
+    "fingerprint": ("OCI_FINGERPRINT",),
+    "key_file": ("OCI_PRIVATE_KEY_PATH", "OCI_KEY_FILE"),
+    "key_content": ("OCI_PRIVATE_KEY",),
+    "pass_phrase": ("OCI_PRIVATE_KEY_PASSWORD",),
+    "region": ("OCI_REGION",),
+}
+
+
+class Rank(IntEnum):
+    """How near to the program a value was given. The nearest wins."""
+
+    OTHER = 1  # another tool's variable
+    INHERITED = 2  # the profile has it from DEFAULT
+    PROFILE = 3
+    CLI = 4  # the CLI's variable, or a default of its rc file
+    ARGUMENT = 5
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value, and where it is from: a variable's name, or a field of a file and its line."""
+
+    value: str = field(repr=False)
+    origin: str
+    rank: Rank
+    line: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that is known of an identity before any network I/O.
+
+    fields: by the names that a profile has for them. profile: the profile that was read, if one was needed.
+    auth: the mode, if one was named. problem: why the profile cannot be read although somebody named it or it is there.
+    absent: why no profile was read, where that is no problem. again: resolves the same anew, for fetches and workers.
+    """
+
+    fields: Mapping[str, Setting]
+    again: Callable[[], Settings] = field(compare=False, repr=False)
+    profile: Profile | None = None
+    auth: Setting | None = None
+    problem: ConfigError | None = field(default=None, compare=False)
+    absent: str = ""
+
+    @property
+    def source(self) -> str:
+        """Where the identity is from, for logs and errors."""
+        if self.profile is None:
+            return "the environment"
+        nearer = [setting.origin for setting in self.fields.values() if setting.rank > Rank.PROFILE]
+        return self.profile.label + (f" with {join_names(nearer)}" if nearer else "")
+
+    def get(self, *names: str) -> str | None:
+        """The value of the first of these fields that has one."""
+        return next((self.fields[name].value for name in names if name in self.fields), None)
+
+    def rank(self, name: str) -> int:
+        """How near the field was given; 0 if it was not."""
+        return self.fields[name].rank if name in self.fields else 0
+
+    def label(self, name: str) -> str:
+        """The field's origin, for errors about its value."""
+        return self.fields[name].origin if name in self.fields else f"{name} of {self.source}"
+
+    def require(self, *names: str) -> dict[str, str]:
+        """The values of these fields. Raises `ConfigError` that names all the missing ones at once."""
+        if self.problem is not None:
+            raise self.problem
+        missing = [name for name in names if name not in self.fields]
+        if missing and self.profile is not None:
+            them = "it" if len(missing) == 1 else "them"
+            raise ConfigError(f"{self.profile.label} has no {join_names(missing)}. Add {them} to the file.")
+        if missing:
+            variables = [
+                VARIABLES[name] + (" (or OCI_CLI_KEY_CONTENT)" if name == "key_file" else "") for name in missing
+            ]
+            why = f" Config file {self.absent}" if self.absent else ""
+            raise ConfigError(f"The environment has no {join_names(variables)}. Set what is missing.{why}")
+        return {name: self.fields[name].value for name in names}
+
+
+def resolve(auth: str | None = None, profile: str | None = None, config_file: ConfigFile = None) -> Settings:
+    """What the CLI would use with `--auth`, `--profile` and `--config-file`, or without them.
+
+    The profile is the argument, `OCI_CLI_PROFILE`, `default_profile` of the rc file, `OCI_CONFIG_PROFILE` (which the CLI does not
+    have) or `DEFAULT`. Each field is the CLI's variable, else the profile's. No file is needed where the variables are complete.
+    Raises `ConfigError` for an rc file that cannot be read.
+    """
+    rc = load_rc_file()
+    named = profile or env_value(("OCI_CLI_PROFILE",)) or rc.settings.get("default_profile")
+    name = named or env_value(("OCI_CONFIG_PROFILE",)) or DEFAULT_PROFILE
+    defaults = {
+        key: Setting(os.path.expandvars(value), f"{key} of {quote_path(rc.path)}", Rank.CLI)
+        for key, value in rc.defaults(name).items()
+        if value.strip()
+    }
+    fields = _variables(VARIABLES.items(), Rank.CLI)
+    if "region" in defaults:
+        fields.setdefault("region", defaults["region"])
+    mode = defaults.get("auth")
+    if (variable := env_value(("OCI_CLI_AUTH",))) is not None:
+        mode = Setting(variable, "OCI_CLI_AUTH", Rank.CLI)
+    if auth:
+        mode = Setting(auth, "auth", Rank.ARGUMENT)
+    path = config_path(config_file)
+    settings = partial(Settings, again=partial(resolve, auth, profile, config_file), auth=mode)
+    if {"user", "tenancy", "fingerprint", "region"} <= fields.keys() and fields.keys() & {"key_file", "key_content"}:
+        return settings(fields, absent=f"{quote_path(path)}: it is not read, since the variables are complete")
+    try:
+        loaded = load_profile(name, path)
+    except ConfigError as error:
+        asked_for = named or config_file or name != DEFAULT_PROFILE or env_value(("OCI_CLI_CONFIG_FILE",))
+        fields = {**_other_tools(), **fields}
+        if not asked_for and not os.path.exists(path):
+            return settings(fields, absent=f"{quote_path(path)}: it does not exist")
+        if not asked_for and isinstance(error, ProfileNotFoundError):
+            return settings(fields, absent=f"{quote_path(path)}: {error}")
+        return settings(fields, problem=error)
+    return settings({**_of_profile(loaded), **fields}, profile=loaded, again=partial(resolve, auth, name, path))
+
+
+def resolve_profile(profile: str | None = None, config_file: ConfigFile = None) -> Settings:
+    """A profile alone, as the SDK reads it: no variable goes before the file's fields. Raises `ConfigError`."""
+    loaded = load_profile(profile, config_file)
+    fields = {**_variables([("pass_phrase", "OCI_CLI_PASSPHRASE")], Rank.OTHER), **_of_profile(loaded)}
+    return Settings(fields, partial(resolve_profile, loaded.name, loaded.path), loaded)
+
+
+def resolve_environment() -> Settings:
+    """The variables alone: the CLI's, then those of other tools."""
+    return Settings({**_other_tools(), **_variables(VARIABLES.items(), Rank.CLI)}, resolve_environment)
+
+
+def rebuild(provider_class: Any, again: Callable[[], Settings], **options: Any) -> Any:
+    """A provider from newly resolved settings: what is pickled in its place."""
+    return provider_class.from_settings(again(), **options)
+
+
+def _of_profile(loaded: Profile) -> dict[str, Setting]:
+    """A profile's fields, after `OCI_REGION`, which the SDK reads where a profile has no region."""
+    fields = _variables([("region", "OCI_REGION")], Rank.OTHER)
+    for name, value in loaded.values.items():
+        if value.strip():
+            rank = Rank.PROFILE if name in loaded.own else Rank.INHERITED
+            text = _hidden_if_secret(name, value.strip())
+            fields[name] = Setting(text, f"{name} of {loaded.label}", rank, loaded.lines.get(name))
+    return fields
+
+
+def _variables(names: Iterable[tuple[str, str]], rank: Rank) -> dict[str, Setting]:
+    found = [(name, variable, value) for name, variable in names if (value := env_value((variable,)))]
+    return {name: Setting(_hidden_if_secret(name, value), variable, rank) for name, variable, value in found}
+
+
+def _hidden_if_secret(name: str, value: str) -> str:
+    return hidden(value) if name in SECRETS else value
+
+
+def _other_tools() -> dict[str, Setting]:
+    # The first name of a field wins.
+    pairs = [(name, variable) for name, variables in _OTHER_TOOLS.items() for variable in reversed(variables)]
+    return _variables(pairs, Rank.OTHER)

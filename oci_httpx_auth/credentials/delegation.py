@@ -1,0 +1,131 @@
+"""Delegation tokens: an instance or a resource that acts on behalf of a user, as Cloud Shell does."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from .._auth_service.tokens import parse_security_token
+from .._credential import KEY_ID, Credential, CredentialProvider, Recipe, pickled_as
+from .._errors import ConfigError, InvalidTokenError, SessionExpiredError
+from .._secrecy import hidden, hides_locals, quote_path
+from ._config import check_region
+from ._files import read_small_file
+from ._settings import COMPARTMENT, PROJECT, Settings, rebuild
+from .instance_principal import InstancePrincipal
+
+
+class DelegationToken:
+    """Signs as an instance or a resource that a user has authorized: each request carries and signs `opc-obo-token`.
+
+    token_file: the delegation token's file, which is read again with each refresh; or token, its text.
+    base: who presents the token, e.g. `ResourcePrincipal()`; an instance principal if not given.
+    region: else the base's.
+
+    Raises `ConfigError` for a file that cannot be read and `InvalidTokenError` for a token that no header can carry. `fetch`
+    raises `SessionExpiredError` once the token has ended, and what the base raises.
+    """
+
+    mode = "instance_obo_user"
+
+    compartment: str | None = None
+    project: str | None = None
+
+    @hides_locals
+    def __init__(
+        self,
+        *,
+        token_file: str | os.PathLike[str] | None = None,
+        token: str | None = None,
+        base: CredentialProvider | None = None,
+        region: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if (token_file is None) == (token is None):
+            raise ConfigError("A delegation token is given either as token_file= or as token=, and not both.")
+        self.source = (
+            "the given delegation token" if token_file is None else f"the delegation token in {quote_path(token_file)}"
+        )
+        self._label = "token" if token_file is None else "token_file"
+        self._set(token_file, hidden(token), base or InstancePrincipal(clock=clock), region, clock)
+        self._recipe: Recipe | None = None
+        if token_file is not None:
+            this: Callable[..., Any] = type(self)
+            self._recipe = partial(this, token_file=token_file, base=base, region=region)
+
+    @classmethod
+    @hides_locals
+    def from_settings(cls, settings: Settings, *, clock: Callable[[], float] = time.time) -> DelegationToken:
+        """The delegation token that these settings name, presented by the instance. Raises as the constructor does."""
+        path = settings.require("delegation_token_file")["delegation_token_file"]
+        self = cls.__new__(cls)
+        self.source, self._label = settings.source, settings.label("delegation_token_file")
+        self.compartment, self.project = settings.get(*COMPARTMENT), settings.get(*PROJECT)
+        self._set(path, None, InstancePrincipal(clock=clock), settings.get("region"), clock, settings.get("tenancy"))
+        self._recipe = partial(rebuild, cls, settings.again)
+        return self
+
+    def _set(
+        self,
+        token_file: str | os.PathLike[str] | None,
+        token: str | None,
+        base: CredentialProvider,
+        region: str | None,
+        clock: Callable[[], float],
+        tenancy: str | None = None,
+    ) -> None:
+        self._token_file, self._fixed, self._base, self._clock = token_file, token, base, clock
+        self._region, self._tenancy = check_region(region, "region"), tenancy
+        self._token()
+
+    @property
+    def region(self) -> str | None:
+        """The given region, else the base's; `None` if neither is known without I/O."""
+        return self._region or getattr(self._base, "region", None)
+
+    @property
+    def tenancy(self) -> str | None:
+        """The tenancy's OCID, `None` if it is not known yet."""
+        return self._tenancy or getattr(self._base, "tenancy", None)
+
+    @hides_locals
+    def fetch(self) -> Credential:
+        """A new credential of the base, with the token as it is now. Raises as the base does, and `SessionExpiredError`."""
+        token = self._token()
+        try:
+            ends_at: float | None = parse_security_token(token, self._label).expires_at
+        except InvalidTokenError:
+            ends_at = None  # that every delegation token is a JWT is unverified
+        credential = self._base.fetch()
+        if ends_at is not None and ends_at <= self._clock() + (credential.clock_offset or 0.0):
+            raise SessionExpiredError(
+                f"The delegation token of {self.source} has ended. In Cloud Shell, open a new session; elsewhere, have a new "
+                "token put in its place."
+            )
+        expiries = [moment for moment in (ends_at, credential.expires_at) if moment is not None]
+        headers = {**credential.headers, "opc-obo-token": token}
+        return replace(credential, headers=headers, expires_at=min(expiries, default=None))
+
+    def _token(self) -> str:
+        if self._token_file is None:
+            token = str(self._fixed).strip()
+        else:
+            token = read_small_file(self._token_file, self._label).decode(errors="replace").strip()
+        if not token:
+            raise InvalidTokenError(f"{self._label} is empty. It should hold a delegation token.")
+        if not re.fullmatch(KEY_ID, token):
+            raise InvalidTokenError(
+                f"{self._label} is not a delegation token: it has blanks or characters that no header can carry."
+            )
+        return token
+
+    def __reduce__(self) -> Any:
+        return pickled_as(self._recipe, self)
+
+    def __repr__(self) -> str:
+        return f"<DelegationToken of {self.source}>"
