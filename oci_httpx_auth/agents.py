@@ -15,12 +15,10 @@ the default of the whole process, keep its placeholder API key from the exporter
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-import os
 import threading
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 try:
     from agents import Model, ModelProvider, ModelSettings, OpenAIChatCompletionsModel, OpenAIResponsesModel
@@ -29,12 +27,10 @@ except ImportError as error:
     raise ImportError(
         "oci_httpx_auth.agents needs the openai-agents package. Install it with: pip install 'oci-httpx-signer[agents]'"
     ) from error
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+from openai import AsyncOpenAI
 
-from ._credential import CredentialProvider
 from ._errors import ConfigError
-from ._signer import OCISigner
-from .openai import create_async_openai
+from .openai import ClientOptions, check_options, create_async_openai
 
 if TYPE_CHECKING:
     from agents.items import ModelResponse, TResponseStreamEvent
@@ -46,41 +42,24 @@ DEFAULT_MODEL = "openai.gpt-oss-120b"
 _RESPONSES = "responses:"
 
 
-class ClientOptions(TypedDict, total=False):
-    """What `OCIProvider` and the models take besides a model's name: a client, or what makes one.
-
-    client: an `AsyncOpenAI` that signs. It stands alone, and whoever made it closes it.
-    signer: an `OCISigner` or a credential provider; or auth, profile and config_file, of which one is made.
-    region, compartment_id, project_id, base_url: as `create_async_openai` takes them, and looks for them otherwise.
-    timeout: openai's, in seconds or as a `Timeout`.
-    """
-
-    client: AsyncOpenAI | None
-    signer: OCISigner | CredentialProvider | None
-    auth: str | None
-    profile: str | None
-    config_file: str | os.PathLike[str] | None
-    region: str | None
-    compartment_id: str | None
-    project_id: str | None
-    base_url: str | None
-    timeout: Any
-
-
 class OCIProvider(ModelProvider):
     """Models on OCI Generative AI for `RunConfig(model_provider=…)`, or for `MultiProviderMap` under a prefix.
 
     A model's name means chat completions, with `responses:` before it the Responses API. default_model, which may have
-    that prefix too, is for agents that name none. The options are those of `ClientOptions`.
+    that prefix too, is for agents that name none. client: an `AsyncOpenAI` that signs, which whoever made it closes; or
+    else the options of `create_async_openai`.
 
     One client serves all models, from any event loop. It is made when first asked for, which raises `ConfigError` if
-    credentials, region or compartment are missing; options that contradict each other raise it at once.
+    credentials, region or compartment are missing; options that contradict each other raise it at once. `async with`
+    closes its connections at the end.
     """
 
-    def __init__(self, *, default_model: str = DEFAULT_MODEL, **options: Unpack[ClientOptions]) -> None:
-        _check(options)
+    def __init__(
+        self, *, default_model: str = DEFAULT_MODEL, client: AsyncOpenAI | None = None, **options: Unpack[ClientOptions]
+    ) -> None:
+        _check("OCIProvider", client, options)
         self._default_model, self._options = default_model, options
-        self._client: AsyncOpenAI | None = None
+        self._client, self._owns_client = client, client is None
         self._lock = threading.Lock()
 
     @property
@@ -88,7 +67,7 @@ class OCIProvider(ModelProvider):
         """The client of all models."""
         with self._lock:
             if self._client is None:
-                self._client = _client(self._options)
+                self._client = create_async_openai(**self._options)
             return self._client
 
     def get_model(self, model_name: str | None) -> Model:
@@ -101,14 +80,25 @@ class OCIProvider(ModelProvider):
 
     async def aclose(self) -> None:
         """Close the connections, unless the client was given. A later run opens new ones."""
-        if self._client is not None and self._options.get("client") is None:
+        if self._client is not None and self._owns_client:
             await self._client.close()
+
+    async def __aenter__(self) -> OCIProvider:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
 
 class _OCIModel(Model):
     """What both models have in common. The SDK's own model comes next in their order of resolution."""
 
-    _owned: AsyncOpenAI | None
+    def __init__(
+        self, model: str = DEFAULT_MODEL, *, client: AsyncOpenAI | None = None, **options: Unpack[ClientOptions]
+    ) -> None:
+        _check(type(self).__name__, client, options)
+        self._owned = create_async_openai(**options) if client is None else None
+        super().__init__(model, client or self._owned)  # type: ignore[call-arg]
 
     async def get_response(
         self, system_instructions: Any, input: Any, model_settings: ModelSettings, *arguments: Any, **options: Any
@@ -129,83 +119,25 @@ class _OCIModel(Model):
 
 
 class OCIChatCompletionsModel(_OCIModel, OpenAIChatCompletionsModel):
-    """A model on OCI by chat completions, for an agent's `model=`. The options are those of `ClientOptions`.
+    """A model on OCI by chat completions, for an agent's `model=`. client and options are those of `OCIProvider`.
 
     Raises `ConfigError` as `create_async_openai` does.
     """
-
-    def __init__(self, model: str = DEFAULT_MODEL, **options: Unpack[ClientOptions]) -> None:
-        client = _client(options)
-        self._owned = client if options.get("client") is None else None
-        super().__init__(model, client)
 
 
 class OCIResponsesModel(_OCIModel, OpenAIResponsesModel):
     """A model on OCI by the Responses API. Everything else as in `OCIChatCompletionsModel`."""
 
-    def __init__(self, model: str = DEFAULT_MODEL, **options: Unpack[ClientOptions]) -> None:
-        client = _client(options)
-        self._owned = client if options.get("client") is None else None
-        super().__init__(model, client)
 
-
-class _HTTPClientPerLoop(DefaultAsyncHttpxClient):
-    """Sends each request through a client of the running event loop.
-
-    Connections belong to the loop that opened them, while agents are kept across `asyncio.run` and `Runner.run_sync`.
-    Closing ends the connections of this loop and of loops at rest; those of a loop that runs elsewhere are in use.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._clients: dict[asyncio.AbstractEventLoop, Any] = {}
-        self._guard = threading.Lock()
-
-    async def send(self, request: Any, **options: Any) -> Any:
-        return await self._of_this_loop().send(request, **options)
-
-    async def aclose(self) -> None:
-        here = asyncio.get_running_loop()
-        with self._guard:
-            ended = [loop for loop in self._clients if loop is here or not loop.is_running()]
-            clients = [client for loop in ended if (client := self._clients.pop(loop)) and not loop.is_closed()]
-        for client in clients:
-            await client.aclose()
-
-    def _of_this_loop(self) -> Any:
-        loop = asyncio.get_running_loop()
-        with self._guard:
-            if loop not in self._clients:
-                self._clients = {loop: client for loop, client in self._clients.items() if not loop.is_closed()}
-                # The factory has given this object the signer.
-                self._clients[loop] = DefaultAsyncHttpxClient(auth=self.auth, follow_redirects=self.follow_redirects)
-            return self._clients[loop]
-
-
-def _check(options: ClientOptions) -> None:
+def _check(caller: str, client: Any, options: ClientOptions) -> None:
     """Find what is wrong with the options alone, before anything is made of them."""
-    if unknown := options.keys() - ClientOptions.__annotations__.keys():
-        raise TypeError(f"there is no option {', '.join(map(repr, sorted(unknown)))}")
-    client = options.get("client")
-    others = sorted(name for name, value in options.items() if value is not None and name != "client")
-    if client is not None and others:
-        raise ConfigError(f"Give either client, or {', '.join(others)}, and not both: a client has all of that.")
+    check_options(caller, options)
     if client is not None and not isinstance(client, AsyncOpenAI):
         raise ConfigError(
             f"client must be an AsyncOpenAI, as create_async_openai makes it, not {type(client).__name__}."
         )
-    if "signer" in others and {"auth", "profile", "config_file"} & set(others):
-        raise ConfigError("Give either signer, or auth, profile and config_file, and not both.")
-
-
-def _client(options: ClientOptions) -> AsyncOpenAI:
-    """The client that was given, or a new one."""
-    _check(options)
-    if (client := options.get("client")) is not None:
-        return client
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
-    made: AsyncOpenAI = create_async_openai(http_client=_HTTPClientPerLoop(), **given)
-    return made
+    if client is not None and (others := sorted(name for name, value in options.items() if value is not None)):
+        raise ConfigError(f"Pass either client, or {', '.join(others)}, not both: a client has all of that.")
 
 
 def _without_openai_defaults(settings: ModelSettings) -> ModelSettings:

@@ -1,11 +1,24 @@
-"""Factories for, and injection into, the clients of the `openai` package, version 1, 2 or 3."""
+"""Factories for, and injection into, the clients of the `openai` package, version 1, 2 or 3.
+
+An error of this library, e.g. a `ConfigError`, reaches the caller of a client made or signed here as it is, and at once.
+A client of openai 1 or 2 that was given a signer by hand retries it and raises "Connection error."; the reason is that
+error's `__cause__`.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import copy
+import inspect
+import logging
 import os
-from collections.abc import Mapping
-from typing import Any, TypeVar, overload
+import sys
+import threading
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 from urllib.parse import urlsplit
+
+import httpx
 
 try:
     import openai
@@ -14,85 +27,205 @@ except ImportError as error:
         "oci_httpx_auth.openai needs the openai package. Install it with: pip install 'oci-httpx-signer[openai]'"
     ) from error
 
-from ._auth_service.regions import inference_endpoint
+from ._auth_service.regions import inference_endpoint, is_known, region_id, similar_region
 from ._credential import CredentialProvider
-from ._errors import ConfigError
+from ._errors import ConfigError, OCIAuthError
 from ._signer import OCISigner
+from ._signing.waiting import trio_token
 from .credentials._config import check_header, env_value
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+log = logging.getLogger("oci_httpx_auth")
+
 PLACEHOLDER_API_KEY = "placeholder-oci-httpx-auth-signs-instead"
-"""What the client carries as its API key. Seen by a server, it says that a request slipped past the signer."""
+"""What a signed client carries as its API key. A server that sees it received a request that bypassed the signer."""
 
 AsyncClientT = TypeVar("AsyncClientT", bound=openai.AsyncOpenAI)
 ClientT = TypeVar("ClientT", bound=openai.OpenAI)
-AnyClientT = TypeVar("AnyClientT", openai.AsyncOpenAI, openai.OpenAI)
+AnyClientT = TypeVar("AnyClientT", bound="openai.AsyncOpenAI | openai.OpenAI")
 
 
-@overload
-def create_async_openai(*, client_class: type[AsyncClientT], **options: Any) -> AsyncClientT: ...
-@overload
-def create_async_openai(
-    *,
-    signer: OCISigner | CredentialProvider | None = None,
-    auth: str | None = None,
-    profile: str | None = None,
-    config_file: str | os.PathLike[str] | None = None,
-    region: str | None = None,
-    compartment_id: str | None = None,
-    project_id: str | None = None,
-    conversation_store_id: str | None = None,
-    base_url: str | None = None,
-    service_endpoint: str | None = None,
-    **options: Any,
-) -> openai.AsyncOpenAI: ...
-def create_async_openai(*, client_class: Any = openai.AsyncOpenAI, **options: Any) -> Any:
-    """An `AsyncOpenAI` whose requests are signed for OCI Generative AI.
+class ClientOptions(TypedDict, total=False):
+    """The options of `create_openai`, `create_async_openai`, `OCIProvider` and the models for openai-agents.
 
-    signer: an `OCISigner` or a credential provider. Without it one is made of auth, profile and config_file.
-    region: id or short code; else `OCI_REGION`, else what the credentials' source says.
+    signer: an `OCISigner` or a credential provider. Without it one is made from auth, profile and config_file.
+    region: id or short code; else `OCI_GENAI_REGION` or `OCI_REGION`, else what the credentials' source says.
     compartment_id: sent as `opc-compartment-id`; else `OCI_COMPARTMENT_ID`, else the source's.
     project_id: sent as `OpenAI-Project`; else `OCI_PROJECT_ID` or `OCI_GENAI_PROJECT_ID`, else the source's.
     conversation_store_id: sent as `opc-conversation-store-id`.
     base_url: the whole base URL, e.g. of a model deployment; or service_endpoint, to which `/openai/v1` is added.
-    client_class: a subclass of `AsyncOpenAI` to make instead.
-    http_client: your own HTTP client, e.g. for a proxy; it is given the signer, and its redirects are turned off.
-    All other options are openai's own (timeout, max_retries, default_headers, …) and passed on.
+    http_client: your own HTTP client; it is given the signer, and its redirects are turned off. An async one serves a
+        single event loop, unless it is a `PerLoopAsyncClient`.
 
-    Raises `ConfigError` if no region is known, or neither a compartment nor a project where the service needs one.
+    The others are openai's own.
     """
-    return _create(client_class, openai.DefaultAsyncHttpxClient, **options)
+
+    signer: OCISigner | CredentialProvider | None
+    auth: str | None
+    profile: str | None
+    config_file: str | os.PathLike[str] | None
+    region: str | None
+    compartment_id: str | None
+    project_id: str | None
+    conversation_store_id: str | None
+    base_url: str | None
+    service_endpoint: str | None
+    api_key: str | None
+    http_client: Any
+    default_headers: Mapping[str, str] | None
+    default_query: Mapping[str, object] | None
+    timeout: float | openai.Timeout | None
+    max_retries: int
+    organization: str | None
+    webhook_secret: str | None
+    websocket_base_url: str | None
+
+
+# Passed on as they are, where they are given: openai tells `None` from nothing.
+_OPENAI_OPTIONS = ("default_query", "timeout", "max_retries", "webhook_secret", "websocket_base_url")
+
+
+class PerLoopAsyncClient(openai.DefaultAsyncHttpxClient):
+    """An async HTTP client for any number of event loops, one after the other or at once, of asyncio and trio.
+
+    Connections belong to the loop that opened them. Each loop gets its own, which end with it: when `asyncio.run`
+    returns, or with `aclose()`, which closes those of the running loop and of loops at rest. Later requests open new
+    ones. The options are those of `openai.DefaultAsyncHttpxClient`: proxy, limits, event_hooks, ….
+
+    It pickles and copies as its options, with the signer.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        # What is sent goes through a client of the loop, so this one needs no connections of its own.
+        super().__init__(**{**options, "transport": httpx.AsyncBaseTransport()})
+        self._given = self._options = options
+        if options.keys().isdisjoint(("verify", "cert", "trust_env", "transport")):
+            # One TLS context for all loops: to make one takes some 40 ms, during which no loop should stand still.
+            library = sys.modules[openai.DefaultAsyncHttpxClient.__mro__[1].__module__]
+            self._options = {**options, "verify": library.create_ssl_context()}
+        self._clients: dict[Any, tuple[Any, AsyncGenerator[Any, None]]] = {}
+        self._guard = threading.Lock()
+
+    async def send(self, request: Any, **options: Any) -> Any:
+        """Send the request through the client of the running event loop."""
+        client, _ = self._clients.get(loop := _running_loop(), (None, None))
+        if client is None or client.is_closed:
+            lifetime = self._lifetime()
+            client = await lifetime.__anext__()  # waits for nothing, so no other task comes between
+            with self._guard:
+                ended = [key for key, (old, _) in self._clients.items() if old.is_closed or _is_closed(key)]
+                for key in ended:
+                    del self._clients[key]
+                self._clients[loop] = client, lifetime
+        client.auth, client.follow_redirects = self.auth, self.follow_redirects
+        return await client.send(request, **options)
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop, and of loops at rest. Later requests open new ones."""
+        here = _running_loop()
+        with self._guard:
+            ended = [loop for loop in self._clients if loop is here or _is_at_rest(loop)]
+            lifetimes = [
+                lifetime for loop in ended if (lifetime := self._clients.pop(loop)[1]) and not _is_closed(loop)
+            ]
+        for lifetime in lifetimes:
+            await lifetime.aclose()
+
+    async def __aenter__(self) -> Any:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def _lifetime(self) -> AsyncGenerator[Any, None]:
+        """Yields a client. Event loops close the generators that they find open when they end, and so the client."""
+        client = openai.DefaultAsyncHttpxClient(**self._options)
+        try:
+            yield client
+        finally:
+            await client.aclose()
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (type(self), self._given, self.auth, dict(self.headers))
+
+    def __deepcopy__(self, memo: Any) -> PerLoopAsyncClient:
+        return self  # as openai's own copies do, it shares the connections
+
+
+class _SyncClient(openai.DefaultHttpxClient):
+    """openai's HTTP client, which pickles and copies with the signer."""
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (type(self), {}, self.auth, dict(self.headers))
+
+    def __deepcopy__(self, memo: Any) -> _SyncClient:
+        return self
 
 
 @overload
-def create_openai(*, client_class: type[ClientT], **options: Any) -> ClientT: ...
+def create_async_openai(**options: Unpack[ClientOptions]) -> openai.AsyncOpenAI: ...
 @overload
-def create_openai(
+def create_async_openai(
+    *, client_class: Callable[..., AsyncClientT], **options: Unpack[ClientOptions]
+) -> AsyncClientT: ...
+def create_async_openai(*, client_class: Callable[..., Any] = openai.AsyncOpenAI, **options: Any) -> Any:
+    """An `AsyncOpenAI` whose requests are signed for OCI Generative AI. `ClientOptions` describes the options.
+
+    client_class: a subclass of `AsyncOpenAI` to make instead; `functools.partial` adds options of its own.
+
+    One client serves any number of event loops, one after the other or at once. It pickles, and copies share its
+    connections.
+
+    Raises `ConfigError` if no region is known, or neither a compartment nor a project where the service needs one, and
+    `TypeError` for an unknown option.
+    """
+    return _create("create_async_openai", client_class, PerLoopAsyncClient, options)
+
+
+@overload
+def create_openai(**options: Unpack[ClientOptions]) -> openai.OpenAI: ...
+@overload
+def create_openai(*, client_class: Callable[..., ClientT], **options: Unpack[ClientOptions]) -> ClientT: ...
+def create_openai(*, client_class: Callable[..., Any] = openai.OpenAI, **options: Any) -> Any:
+    """An `OpenAI` whose requests are signed for OCI Generative AI. Everything else as in `create_async_openai`."""
+    return _create("create_openai", client_class, _SyncClient, options)
+
+
+def sign_openai_client(
+    client: AnyClientT,
+    signer: OCISigner | CredentialProvider,
     *,
-    signer: OCISigner | CredentialProvider | None = None,
-    auth: str | None = None,
-    profile: str | None = None,
-    config_file: str | os.PathLike[str] | None = None,
-    region: str | None = None,
     compartment_id: str | None = None,
     project_id: str | None = None,
     conversation_store_id: str | None = None,
-    base_url: str | None = None,
-    service_endpoint: str | None = None,
-    **options: Any,
-) -> openai.OpenAI: ...
-def create_openai(*, client_class: Any = openai.OpenAI, **options: Any) -> Any:
-    """An `OpenAI` whose requests are signed for OCI Generative AI. Everything else as in `create_async_openai`."""
-    return _create(client_class, openai.DefaultHttpxClient, **options)
+) -> AnyClientT:
+    """Have an existing client, and what `with_options` makes of it from now on, sign all requests. Returns the client.
 
+    Other clients that share its HTTP client, such as the one that it was derived from, stay as they are: it gets a copy
+    with the same connections, proxies, limits and hooks, or one of its own in place of openai's default. That follows no
+    redirects, since a redirected request would carry a stale signature. The API key is replaced by the placeholder.
 
-def sign_openai_client(client: AnyClientT, signer: OCISigner | CredentialProvider) -> AnyClientT:
-    """Have an existing client, and what `with_options` makes of it, sign all requests. Returns the client.
-
-    Its HTTP client is kept, with its proxies, limits and hooks, and follows no redirects from now on: a redirected
-    request would carry a stale signature. Its API key is replaced by the placeholder.
+    Compartment, project and conversation store are looked for as by the factories; headers of the client's own win.
+    Raises `ConfigError` as they do.
     """
-    _inject(client._client, as_signer(signer))
-    client.api_key = PLACEHOLDER_API_KEY
+    if not isinstance(client, (openai.OpenAI, openai.AsyncOpenAI)):
+        kind = client.__name__ if isinstance(client, type) else f"a {type(client).__name__} object"
+        raise ConfigError(f"sign_openai_client needs a client, an instance of OpenAI or AsyncOpenAI, not {kind}.")
+    signer = as_signer(signer)
+    # openai takes a project that nobody named from OPENAI_PROJECT_ID, which is about another service.
+    own_project = client.project if client.project != os.environ.get("OPENAI_PROJECT_ID") else None
+    options = {
+        "compartment_id": compartment_id or dict(client.default_headers).get("opc-compartment-id"),
+        "project_id": project_id or own_project,
+        "conversation_store_id": conversation_store_id,
+    }
+    headers, project = _headers(signer, str(client.base_url), options)
+    http_client = _copy(client._client)
+    http_client.headers = {**http_client.headers, **headers}
+    _attach(http_client, signer)
+    client._client, client.project, client.api_key = http_client, project, PLACEHOLDER_API_KEY
     return client
 
 
@@ -100,87 +233,164 @@ def as_signer(signer: OCISigner | CredentialProvider) -> OCISigner:
     return signer if isinstance(signer, OCISigner) else OCISigner(signer)
 
 
-def _create(
-    client_class: Any,
-    http_class: Any,
-    *,
-    signer: OCISigner | CredentialProvider | None = None,
-    auth: str | None = None,
-    profile: str | None = None,
-    config_file: str | os.PathLike[str] | None = None,
-    region: str | None = None,
-    compartment_id: str | None = None,
-    project_id: str | None = None,
-    conversation_store_id: str | None = None,
-    base_url: str | None = None,
-    service_endpoint: str | None = None,
-    http_client: Any = None,
-    default_headers: Mapping[str, str] | None = None,
-    **options: Any,
-) -> Any:
-    if "api_key" in options:
+def check_options(caller: str, options: Mapping[str, Any]) -> None:
+    """Raises `TypeError` for options that there are not, and `ConfigError` for those that contradict each other."""
+    if unknown := sorted(options.keys() - ClientOptions.__annotations__.keys()):
+        plural = "s" if len(unknown) > 1 else "an"
+        raise TypeError(f"{caller}() got {plural} unexpected keyword argument {', '.join(map(repr, unknown))}")
+    given = {name for name, value in options.items() if value is not None}
+    if "signer" in given and given & {"auth", "profile", "config_file"}:
+        raise ConfigError("Pass either signer, or auth, profile and config_file, not both.")
+    if given >= {"base_url", "service_endpoint"}:
+        raise ConfigError("Pass either base_url or service_endpoint, not both.")
+
+
+def _create(caller: str, client_class: Callable[..., Any], http_class: type[Any], options: Mapping[str, Any]) -> Any:
+    check_options(caller, options)
+    # Whether requests are signed at all is decided here, before a signer looks for credentials.
+    if options.get("api_key") is not None:
         raise ConfigError("A signed client takes no api_key: its requests are signed. Leave it out.")
+    signer = options.get("signer")
     if signer is None:
-        signer = OCISigner(auth=auth, profile=profile, config_file=config_file)
-    elif auth is not None or profile is not None or config_file is not None:
-        raise ConfigError("Give either signer, or auth, profile and config_file, and not both.")
-    signer = as_signer(signer)
-    url = _base_url(signer, region, base_url, service_endpoint)
-    compartment = compartment_id or env_value(("OCI_COMPARTMENT_ID",)) or signer.compartment
-    project = project_id or env_value(("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID")) or signer.project
-    if not compartment and not project and "generativeai" in (urlsplit(url).hostname or ""):
-        raise ConfigError(
-            "OCI Generative AI needs to know the compartment or the project of a request. Pass compartment_id or "
-            "project_id, or set OCI_COMPARTMENT_ID or OCI_PROJECT_ID."
+        signer = OCISigner(
+            auth=options.get("auth"), profile=options.get("profile"), config_file=options.get("config_file")
         )
-    values = {"compartment_id": compartment, "project_id": project, "conversation_store_id": conversation_store_id}
-    for name, value in values.items():
-        if value:
-            check_header(value, name)
-    headers: dict[str, str] = {}
-    if compartment:
-        # The second name is the service's older one; Oracle's own client sends both.
-        headers |= {"opc-compartment-id": compartment, "CompartmentId": compartment}
-    if conversation_store_id:
-        headers["opc-conversation-store-id"] = conversation_store_id
+    signer = as_signer(signer)
+    url = _base_url(signer, options)
+    headers, project = _headers(signer, url, options)
+    organization, http_client = options.get("organization"), options.get("http_client")
     if http_client is None:
-        http_client = http_class(auth=signer, follow_redirects=False)
-    else:
-        _inject(http_client, signer)
-    organization = options.pop("organization", None)
+        http_client = http_class()
     client = client_class(
         base_url=url,
         api_key=PLACEHOLDER_API_KEY,
         project=project,
         organization=organization,
-        default_headers={**headers, **(default_headers or {})},
+        default_headers={**headers, **(options.get("default_headers") or {})},
         http_client=http_client,
-        **options,
+        **{name: options[name] for name in _OPENAI_OPTIONS if name in options},
     )
     # Given None, openai takes these from OPENAI_PROJECT_ID and OPENAI_ORG_ID, which are about another service.
     client.project, client.organization = project, organization
+    _attach(http_client, signer)
     return client
 
 
-def _base_url(signer: OCISigner, region: str | None, base_url: str | None, service_endpoint: str | None) -> str:
-    if base_url and service_endpoint:
-        raise ConfigError("Give either base_url or service_endpoint, and not both.")
-    if base_url:
-        return base_url
-    if service_endpoint:
-        return f"{service_endpoint.rstrip('/')}/openai/v1"
-    name = region or env_value(("OCI_REGION",)) or signer.region
+def _base_url(signer: OCISigner, options: Mapping[str, Any]) -> str:
+    if base_url := options.get("base_url"):
+        return str(base_url)
+    if service_endpoint := options.get("service_endpoint"):
+        return f"{service_endpoint.rstrip('/').removesuffix('/openai/v1')}/openai/v1"
+    name = options.get("region") or env_value(("OCI_GENAI_REGION", "OCI_REGION")) or signer.region or _discover(signer)
     if name is None:
         raise ConfigError(
             f"No region is known from the arguments, OCI_REGION, or {signer!r}. Pass region='us-chicago-1' (or whichever "
             "region serves your models), or base_url."
         )
     try:
-        return f"{inference_endpoint(name)}/openai/v1"
+        endpoint, region = inference_endpoint(name), region_id(name)
     except ValueError as error:
         raise ConfigError(f"region: {error}") from None
+    if "." not in region and not is_known(region):
+        similar = similar_region(region)
+        log.warning(
+            "Region %r is not known to this version%s. Requests will go to %s.",
+            region,
+            f": did you mean {similar!r}?" if similar else ", so its domain is a guess",
+            endpoint,
+        )
+    return f"{endpoint}/openai/v1"
 
 
-def _inject(http_client: Any, signer: OCISigner) -> None:
+def _discover(signer: OCISigner) -> str | None:
+    """The region by the instance metadata service, for providers that ask it."""
+    discover: Callable[[], str | None] = getattr(signer._provider, "discover_region", lambda: None)
+    return discover()
+
+
+def _headers(signer: OCISigner, url: str, options: Mapping[str, Any]) -> tuple[dict[str, str], str | None]:
+    """The headers that say where requests belong, and the project, whose header openai sends."""
+    store = options.get("conversation_store_id")
+    compartment = options.get("compartment_id") or env_value(("OCI_COMPARTMENT_ID",)) or signer.compartment
+    project = options.get("project_id") or env_value(("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID")) or signer.project
+    if not compartment and not project and "generativeai" in (urlsplit(url).hostname or ""):
+        raise ConfigError(
+            "OCI Generative AI needs to know the compartment or the project of a request. Pass compartment_id or "
+            "project_id, or set OCI_COMPARTMENT_ID or OCI_PROJECT_ID."
+        )
+    for name, value in (("compartment_id", compartment), ("project_id", project), ("conversation_store_id", store)):
+        if value:
+            check_header(value, name)
+    # CompartmentId is the service's older name; Oracle's own client sends both.
+    headers = {"opc-compartment-id": compartment, "CompartmentId": compartment, "opc-conversation-store-id": store}
+    return {name: value for name, value in headers.items() if value}, project
+
+
+def _attach(http_client: Any, signer: OCISigner) -> None:
+    """Have the HTTP client of an OpenAI client sign what it sends, and hand this library's errors out as they are."""
     http_client.auth = signer
     http_client.follow_redirects = False
+    if int(openai.__version__.split(".")[0]) >= 3:
+        return
+    # openai 1 and 2 retry and wrap whatever sending raises, but not what `raise_for_status` of a response raises.
+    send = http_client.send
+
+    def send_sync(request: Any, **options: Any) -> Any:
+        try:
+            return send(request, **options)
+        except OCIAuthError as error:
+            return _NotSent(error)
+
+    async def send_async(request: Any, **options: Any) -> Any:
+        try:
+            return await send(request, **options)
+        except OCIAuthError as error:
+            return _NotSent(error)
+
+    http_client.send = send_async if inspect.iscoroutinefunction(send) else send_sync
+
+
+class _NotSent:
+    """Takes the place of the response to a request that could not be signed, and raises why when it is looked at."""
+
+    status_code, reason_phrase, headers = 0, "not sent", httpx.Headers()
+
+    def __init__(self, error: OCIAuthError) -> None:
+        self._error = error
+
+    def raise_for_status(self) -> None:
+        raise self._error
+
+
+def _copy(http_client: Any) -> Any:
+    """An HTTP client for one OpenAI client alone, which others may go on to share with the original."""
+    kind = type(http_client)
+    if kind.__module__.startswith("openai.") and hasattr(kind, "__del__"):
+        # openai's default, which nobody configured. A copy would close the original's connections when it is collected.
+        return PerLoopAsyncClient() if inspect.iscoroutinefunction(http_client.send) else _SyncClient()
+    copied = copy.copy(http_client)
+    vars(copied).pop("send", None)  # which `_attach` may have set, and which sends by the original
+    return copied
+
+
+def _rebuild(kind: type[Any], options: dict[str, Any], auth: Any, headers: dict[str, str]) -> Any:
+    http_client = kind(**options)
+    http_client.headers = headers
+    if isinstance(auth, OCISigner):
+        _attach(http_client, auth)
+    else:
+        http_client.auth = auth
+    return http_client
+
+
+def _running_loop() -> Any:
+    """The running event loop of asyncio, or what stands for the running one of trio."""
+    return trio_token() or asyncio.get_running_loop()
+
+
+def _is_closed(loop: Any) -> bool:
+    return isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed()
+
+
+def _is_at_rest(loop: Any) -> bool:
+    return isinstance(loop, asyncio.AbstractEventLoop) and not loop.is_running()

@@ -595,7 +595,9 @@ def test_what_was_made_is_closed(oci: FakeOCI, tmp_path: Path, options: dict[str
 
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ResourceWarning)
-            asyncio.run(main())
+            loop = asyncio.new_event_loop()  # unlike asyncio.run, it ends without a word to what is open
+            loop.run_until_complete(main())
+            loop.close()
             gc.collect()
         return len([warning for warning in caught if "unclosed transport" in str(warning.message)])
 

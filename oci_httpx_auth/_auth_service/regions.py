@@ -102,6 +102,13 @@ def is_known(region: str) -> bool:
     return region in _DOMAINS or any(extra["regionIdentifier"] == region for extra in _extra_regions())
 
 
+def similar_region(region: str) -> str | None:
+    """The region of the tables that somebody may have meant."""
+    import difflib  # here, since few need it
+
+    return next(iter(difflib.get_close_matches(region, _DOMAINS, n=1, cutoff=0.8)), None)
+
+
 def _suffix(region: str, label: str) -> str:
     name = region_id(region)
     if "." in name:  # the SDK's rule: a region with a dot is a whole domain

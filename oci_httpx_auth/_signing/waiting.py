@@ -56,23 +56,17 @@ def _waker() -> tuple[Callable[[], None], Callable[[], Awaitable[Any]]]:
 
     The caller never waits for the loop, which may have stopped or been closed since.
     """
-    trio: Any = sys.modules.get("trio")
-    if hasattr(trio, "lowlevel"):  # else another thread is importing it, as httpcore does when the first client is made
-        try:
-            token = trio.lowlevel.current_trio_token()
-            trio.lowlevel.current_task()
-        except RuntimeError:
-            pass  # trio is loaded, but this is not one of its tasks
-        else:
-            trio_event = trio.Event()
+    if (token := trio_token()) is not None:
+        trio: Any = sys.modules["trio"]
+        trio_event = trio.Event()
 
-            def wake_trio() -> None:
-                try:
-                    token.run_sync_soon(trio_event.set, idempotent=True)
-                except trio.RunFinishedError:
-                    pass
+        def wake_trio() -> None:
+            try:
+                token.run_sync_soon(trio_event.set, idempotent=True)
+            except trio.RunFinishedError:
+                pass
 
-            return wake_trio, trio_event.wait
+        return wake_trio, trio_event.wait
 
     import asyncio  # here, since a program without an event loop can do without it
 
@@ -86,3 +80,15 @@ def _waker() -> tuple[Callable[[], None], Callable[[], Awaitable[Any]]]:
             pass  # the loop was closed
 
     return wake_asyncio, event.wait
+
+
+def trio_token() -> Any:
+    """What tells one run of trio from others, and reaches it from any thread; `None` outside of its tasks."""
+    trio: Any = sys.modules.get("trio")
+    if not hasattr(trio, "lowlevel"):  # it is not loaded, or another thread is importing it, as httpcore does at first
+        return None
+    try:
+        trio.lowlevel.current_task()
+        return trio.lowlevel.current_trio_token()
+    except RuntimeError:
+        return None
