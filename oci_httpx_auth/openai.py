@@ -236,8 +236,8 @@ def as_signer(signer: OCISigner | CredentialProvider) -> OCISigner:
 def check_options(caller: str, options: Mapping[str, Any]) -> None:
     """Raises `TypeError` for options that there are not, and `ConfigError` for those that contradict each other."""
     if unknown := sorted(options.keys() - ClientOptions.__annotations__.keys()):
-        plural = "s" if len(unknown) > 1 else "an"
-        raise TypeError(f"{caller}() got {plural} unexpected keyword argument {', '.join(map(repr, unknown))}")
+        what = "unexpected keyword arguments" if len(unknown) > 1 else "an unexpected keyword argument"
+        raise TypeError(f"{caller}() got {what} {', '.join(map(repr, unknown))}")
     given = {name for name, value in options.items() if value is not None}
     if "signer" in given and given & {"auth", "profile", "config_file"}:
         raise ConfigError("Pass either signer, or auth, profile and config_file, not both.")

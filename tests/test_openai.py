@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import gc
+import pickle
+import threading
+import time
+import warnings
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +21,16 @@ openai = pytest.importorskip("openai")
 
 from endpoints import openai_files  # noqa: E402
 
-from oci_httpx_auth import APIKey, ConfigError, OCISigner  # noqa: E402
+from oci_httpx_auth import (  # noqa: E402
+    APIKey,
+    ConfigError,
+    CredentialsUnavailableError,
+    OCISigner,
+    SigningError,
+)
 from oci_httpx_auth.openai import (  # noqa: E402
     PLACEHOLDER_API_KEY,
+    PerLoopAsyncClient,
     create_async_openai,
     create_openai,
     sign_openai_client,
@@ -292,3 +308,403 @@ def test_a_refused_identity_is_openais_authentication_error(oci: FakeOCI, option
 def test_the_placeholder_key_is_recognised_when_something_slips_past() -> None:
     """It says what it is, and is not empty."""
     assert "oci-httpx-auth" in PLACEHOLDER_API_KEY
+
+
+# Any number of event loops
+
+
+def ask_twice(client: Any) -> Callable[[], Coroutine[Any, Any, list[str]]]:
+    """What asks two questions at once, so that two connections are open."""
+
+    async def main() -> list[str]:
+        async def one() -> str:
+            answer = await client.chat.completions.create(model="m", messages=MESSAGES)
+            return str(answer.choices[0].message.content)
+
+        return [await one(), await one()]
+
+    return main
+
+
+def test_one_client_serves_run_after_run(
+    oci: FakeOCI, options: dict[str, Any], run: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each question is sent once, and each run ends its connections: nothing is left to the garbage collector."""
+    client = create_async_openai(**options)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        for _ in range(3):
+            assert run(ask_twice(client)) == ["You said: hello"] * 2
+        gc.collect()
+    assert [str(warning.message) for warning in caught if issubclass(warning.category, ResourceWarning)] == []
+    assert len(oci.records) == 6
+    assert all_signed(oci)
+
+
+def test_asyncio_and_trio_share_a_client(oci: FakeOCI, options: dict[str, Any]) -> None:
+    """One after the other, in both orders."""
+    trio = pytest.importorskip("trio")
+    client = create_async_openai(**options)
+    for start in (trio.run, lambda main: asyncio.run(main()), trio.run):
+        assert start(ask_twice(client)) == ["You said: hello"] * 2
+    assert len(oci.records) == 6
+    assert all_signed(oci)
+
+
+def test_loops_of_many_threads_share_a_client(oci: FakeOCI, options: dict[str, Any]) -> None:
+    """At once; and one that closes the client ends its own connections, not those of loops at work."""
+    client = create_async_openai(**options)
+    together = threading.Barrier(4)
+
+    def work() -> list[str]:
+        async def main() -> list[str]:
+            answers: list[str] = []
+            for _ in range(3):
+                together.wait(20)
+                answers += await ask_twice(client)()
+                await client.close()
+            return answers
+
+        return asyncio.run(main())
+
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(work) for _ in range(4)]
+        assert [future.result(60) for future in futures] == [["You said: hello"] * 6] * 4
+    assert len(oci.records) == 24
+    assert all_signed(oci)
+
+
+def test_a_loop_that_was_closed_in_passing_is_forgotten(oci: FakeOCI, options: dict[str, Any]) -> None:
+    """Its connections cannot be ended any more, and neither requests nor `close()` in other loops mind."""
+    client = create_async_openai(**options)
+    for closes in (False, True, False):
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(ask_twice(client)())
+        loop.close()
+        if closes:
+            asyncio.run(client.close())
+    assert asyncio.run(ask_twice(client)()) == ["You said: hello"] * 2
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        del loop, client
+        gc.collect()
+    assert any("unclosed" in str(warning.message) for warning in caught)
+    assert len(oci.records) == 8
+    assert all_signed(oci)
+
+
+def test_a_loop_at_rest_has_its_connections_closed_from_another(oci: FakeOCI, options: dict[str, Any]) -> None:
+    """And opens new ones when it goes on."""
+    client = create_async_openai(**options)
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(ask_twice(client)())
+        asyncio.run(client.close())
+        loop.run_until_complete(ask_twice(client)())
+        loop.run_until_complete(client.close())
+    finally:
+        loop.close()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        gc.collect()
+    assert [str(warning.message) for warning in caught] == []
+    assert len(oci.records) == 4
+
+
+def test_a_per_loop_client_of_ones_own(oci: FakeOCI, options: dict[str, Any], run: Callable[..., Any]) -> None:
+    """With the options of openai's HTTP client, by itself too: as a context manager, and redirects are not followed."""
+    seen: list[str] = []
+
+    async def note(request: Any) -> None:
+        seen.append(str(request.url))
+
+    http_client = PerLoopAsyncClient(event_hooks={"request": [note]}, headers={"x-hook": "kept"}, verify=False)
+    client = create_async_openai(**options, http_client=http_client)
+
+    async def direct() -> int:
+        async with http_client:
+            oci.fail("inference", Fault(status=307, headers={"location": f"{oci.openai_url}/models"}))
+            response = await http_client.get(f"{oci.openai_url}/models")
+            return int(response.status_code)
+
+    for _ in range(2):
+        assert run(ask_twice(client)) == ["You said: hello"] * 2
+        assert run(direct) == 307
+    assert len(oci.records) == len(seen) == 6
+    assert {record.header("x-hook") for record in oci.records} == {"kept"}
+    assert all(record.header("authorization").startswith("Signature ") for record in oci.records)
+
+
+# Clients that are copied, and sent to other processes
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda client: pickle.loads(pickle.dumps(client))])
+def test_clients_copy_and_pickle(
+    oci: FakeOCI, options: dict[str, Any], asynchronous: bool, way: Callable[[Any], Any]
+) -> None:
+    """As frameworks copy their settings, and multiprocessing ships them; what comes out signs as the original does."""
+    made: Any = (create_async_openai if asynchronous else create_openai)(max_retries=7, **options)
+    for client in (made, sign_openai_client(way(made), OCISigner(config_file=options["config_file"]))):
+        copied = way(client)
+        assert (type(copied), copied.max_retries) == (type(made), 7)
+        question = {"model": "m", "messages": MESSAGES}
+        answer = copied.chat.completions.create(**question)
+        if asynchronous:
+
+            async def main(pending: Any) -> Any:
+                return await pending
+
+            answer = asyncio.run(main(answer))
+        else:
+            copied.close()
+            client.close()
+        assert answer.choices
+    assert len(oci.records) == 2
+    assert {record.header("opc-compartment-id") for record in oci.records} == {oci.compartment}
+    assert all_signed(oci)
+
+
+def test_no_key_is_pickled(oci: FakeOCI, options: dict[str, Any], config: Path) -> None:
+    """Only the recipe of the signer is."""
+    with create_openai(**options) as client:
+        assert client.chat.completions.create(model="m", messages=MESSAGES).choices
+        pickled = pickle.dumps(client)
+    assert b"PRIVATE KEY" not in pickled
+    assert config.parent.name.encode() in pickled
+
+
+# Errors
+
+
+class Unavailable:
+    """A source of credentials that has none, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.fetches = 0
+
+    def fetch(self) -> Any:
+        self.fetches += 1
+        raise CredentialsUnavailableError("the vault is sealed")
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("given", ["factory", "http_client", "sign_openai_client", "with_options"])
+def test_the_reason_reaches_the_caller_as_it_is(
+    oci: FakeOCI, monkeypatch: pytest.MonkeyPatch, asynchronous: bool, given: str
+) -> None:
+    """On every major of openai, without retries; openai 1 and 2 would make it a "Connection error." by and by."""
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("openai waits for a retry"))
+    source = Unavailable()
+    create: Any = create_async_openai if asynchronous else create_openai
+    client_class = openai.AsyncOpenAI if asynchronous else openai.OpenAI
+    http_class = openai.DefaultAsyncHttpxClient if asynchronous else openai.DefaultHttpxClient
+    options: dict[str, Any] = {"base_url": oci.openai_url}
+    if given == "sign_openai_client":
+        client = sign_openai_client(client_class(api_key="sk-real", **options), source)
+    else:
+        options |= {"http_client": http_class()} if given == "http_client" else {}
+        client = create(signer=source, max_retries=2, compartment_id="c", **options)
+    if given == "with_options":
+        client = client.with_options(max_retries=5)
+    reasons: list[str] = []
+
+    async def main() -> None:
+        for stream in (False, True):
+            try:
+                answer = client.chat.completions.create(model="m", messages=MESSAGES, stream=stream)
+                await answer
+            except CredentialsUnavailableError as error:
+                reasons.append(str(error))
+        if asynchronous:
+            await client.close()
+        else:
+            client.close()
+
+    asyncio.run(main())
+    assert len(reasons) == 2
+    assert all("the vault is sealed" in reason for reason in reasons)
+    assert oci.records == []
+    assert source.fetches <= 2
+
+
+def test_a_request_that_must_not_be_signed_says_so_at_once(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain http to another host: nothing is sent, and nothing is tried again."""
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("openai waits for a retry"))
+    with (
+        create_openai(config_file=config, base_url="http://inference.example/v1", compartment_id="c") as client,
+        pytest.raises(SigningError, match="https only"),
+    ):
+        client.chat.completions.create(model="m", messages=MESSAGES)
+
+
+def test_a_client_that_was_given_a_signer_by_hand_has_the_reason_as_cause(oci: FakeOCI) -> None:
+    """`__cause__` of openai's "Connection error."; openai 3 hands the error out as it is."""
+    http_client = openai.DefaultHttpxClient(auth=OCISigner(Unavailable()))
+    client = openai.OpenAI(api_key="unused", base_url=oci.openai_url, http_client=http_client, max_retries=0)
+    with client, pytest.raises((openai.APIConnectionError, CredentialsUnavailableError)) as caught:
+        client.chat.completions.create(model="m", messages=MESSAGES)
+    reason = caught.value.__cause__ if isinstance(caught.value, openai.APIConnectionError) else caught.value
+    assert isinstance(reason, CredentialsUnavailableError)
+
+
+# What a person mistypes
+
+
+@pytest.mark.parametrize("create", [create_openai, create_async_openai])
+def test_unknown_options_are_named(create: Any, config: Path) -> None:
+    """As Python itself does it, before anything is looked for."""
+    with pytest.raises(TypeError, match=rf"^{create.__name__}\(\) got an unexpected keyword argument 'compartment'$"):
+        create(config_file=config, compartment="c")
+    with pytest.raises(TypeError, match=r"got unexpected keyword arguments 'compartment', 'retries'$"):
+        create(config_file=config, retries=3, compartment="c")
+
+
+def test_a_subclass_gets_options_of_its_own_by_a_partial(config: Path) -> None:
+    """Unknown ones are refused for it as well."""
+
+    class Mine(openai.OpenAI):  # type: ignore[misc, name-defined]
+        def __init__(self, *, colour: str, **options: Any) -> None:
+            super().__init__(**options)
+            self.colour = colour
+
+    with create_openai(
+        client_class=partial(Mine, colour="red"), config_file=config, region="ORD", compartment_id="c"
+    ) as c:
+        assert (type(c), c.colour) == (Mine, "red")
+    with pytest.raises(TypeError, match="'colour'"):
+        create_openai(client_class=Mine, config_file=config, region="ORD", compartment_id="c", colour="red")  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("region", "says"),
+    [
+        ("us-chicgo-1", "Region 'us-chicgo-1' is not known to this version: did you mean 'us-chicago-1'?"),
+        ("xx-new-1", "Region 'xx-new-1' is not known to this version, so its domain is a guess."),
+        ("us-chicago-1", None),
+        ("ORD", None),
+        ("eu-test-1.example.com", None),
+    ],
+)
+def test_a_region_with_a_typing_error_is_warned_about(
+    config: Path, caplog: pytest.LogCaptureFixture, region: str, says: str | None
+) -> None:
+    """Else the name service would be the first to notice, and openai's "Connection error." says nothing of it."""
+    create_openai(config_file=config, region=region, compartment_id="c").close()
+    if says is None:
+        assert caplog.records == []
+    else:
+        (record,) = caplog.records
+        assert record.levelname == "WARNING"
+        assert record.getMessage().startswith(says)
+        assert f"https://inference.generativeai.{region}." in record.getMessage()
+
+
+@pytest.mark.parametrize("end", ["", "/", "/openai/v1", "/openai/v1/"])
+def test_a_service_endpoint_may_have_the_openai_path_already(config: Path, end: str) -> None:
+    """It is not added twice."""
+    with create_openai(config_file=config, service_endpoint=f"https://private.example/20231130{end}") as client:
+        assert str(client.base_url) == "https://private.example/20231130/openai/v1/"
+
+
+# Clients that exist
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("own_http_client", [False, True])
+def test_only_the_client_that_was_named_signs(
+    oci: FakeOCI, config: Path, asynchronous: bool, own_http_client: bool
+) -> None:
+    """The client that it was derived from, and its host, never see a signature, and keep their key and redirects."""
+    kind: Any = openai.AsyncOpenAI if asynchronous else openai.OpenAI
+    http_class = openai.DefaultAsyncHttpxClient if asynchronous else openai.DefaultHttpxClient
+    http: dict[str, Any] = {"http_client": http_class(headers={"x-hook": "kept"})} if own_http_client else {}
+    elsewhere: list[Any] = []
+
+    with FakeOCI() as other:
+        original = kind(api_key="sk-real", base_url=other.openai_url, max_retries=0, **http)
+        earlier = original.with_options(timeout=20)
+        signed = sign_openai_client(
+            original.with_options(base_url=oci.openai_url),
+            OCISigner(config_file=config),
+            compartment_id=oci.compartment,
+        )
+        later = signed.with_options(max_retries=1)
+
+        async def main() -> None:
+            for client in (original, signed, earlier, later, original):
+                try:
+                    answer = client.chat.completions.create(model="m", messages=MESSAGES)
+                    elsewhere.append(await answer if asynchronous else answer)
+                except openai.AuthenticationError as error:
+                    elsewhere.append(error)
+            for client in (signed, original):
+                await client.close() if asynchronous else client.close()
+
+        asyncio.run(main())
+        assert [type(what) is openai.AuthenticationError for what in elsewhere] == [True, False, True, False, True]
+        assert [record.header("authorization") for record in other.records] == ["Bearer sk-real"] * 3
+        assert not any("ocid1" in str(record.headers) for record in other.records)
+        assert original.api_key == "sk-real"
+        assert original._client.follow_redirects is True
+        assert len(oci.records) == 2
+        assert {record.header("x-hook") for record in oci.records} == ({"kept"} if own_http_client else {None})
+        assert all_signed(oci)
+
+
+def test_a_signed_client_that_is_collected_leaves_the_original_its_connections(oci: FakeOCI, config: Path) -> None:
+    """They share them, and the original's requests may be under way."""
+    http_client = openai.DefaultHttpxClient()
+    for options in ({}, {"http_client": http_client}):
+        with openai.OpenAI(api_key="sk-real", base_url=oci.openai_url, max_retries=0, **options) as original:
+            with pytest.raises(openai.AuthenticationError):
+                original.models.list()
+            derived = sign_openai_client(original.with_options(), OCISigner(config_file=config), compartment_id="c")
+            del derived
+            gc.collect()
+            assert not original.is_closed()
+            with pytest.raises(openai.AuthenticationError):
+                original.models.list()
+
+
+def test_an_existing_client_says_where_its_requests_belong(
+    oci: FakeOCI, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compartment, project and conversation store are looked for as by the factories; the client's own headers win."""
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "of another service")
+
+    def sent(*arguments: Any, **options: Any) -> tuple[Any, ...]:
+        made = openai.OpenAI(api_key="sk-real", base_url=oci.openai_url, **dict(*arguments))
+        with sign_openai_client(made, OCISigner(config_file=config), **options) as client:
+            client.chat.completions.create(model="m", messages=MESSAGES)
+        names = ("opc-compartment-id", "compartmentid", "openai-project", "opc-conversation-store-id")
+        return tuple(oci.records[-1].header(name) for name in names)
+
+    monkeypatch.setenv("OCI_COMPARTMENT_ID", oci.compartment)
+    assert sent() == (oci.compartment, oci.compartment, None, None)
+    monkeypatch.setenv("OCI_PROJECT_ID", "from-env")
+    assert sent(conversation_store_id="s") == (oci.compartment, oci.compartment, "from-env", "s")
+    assert sent({"project": "mine"}) == (oci.compartment, oci.compartment, "mine", None)
+    assert sent({"project": "mine"}, project_id="given")[2] == "given"
+    monkeypatch.delenv("OCI_COMPARTMENT_ID")
+    assert sent({"default_headers": {"opc-compartment-id": "own"}})[:2] == ("own", "own")
+    assert all_signed(oci)
+
+
+def test_an_existing_client_without_a_compartment_is_told_before_the_service_answers_400(config: Path) -> None:
+    """For Generative AI's own hosts, as the factories do."""
+    made = openai.OpenAI(
+        api_key="x", base_url="https://inference.generativeai.us-chicago-1.oci.oraclecloud.com/openai/v1"
+    )
+    with made, pytest.raises(ConfigError, match="Pass compartment_id or project_id"):
+        sign_openai_client(made, OCISigner(config_file=config))
+    assert made.api_key == "x"
+
+
+@pytest.mark.parametrize(
+    ("what", "named"), [("client", "a str object"), (openai.OpenAI, "OpenAI"), (openai, "a module object")]
+)
+def test_what_is_no_client_is_named(config: Path, what: Any, named: str) -> None:
+    """And so is what is needed."""
+    with pytest.raises(ConfigError, match=f"an instance of OpenAI or AsyncOpenAI, not {named}"):
+        sign_openai_client(what, OCISigner(config_file=config))
