@@ -376,16 +376,16 @@ def test_loops_of_many_threads_share_a_client(oci: FakeOCI, options: dict[str, A
 
 def test_a_loop_that_was_closed_in_passing_is_forgotten(oci: FakeOCI, options: dict[str, Any]) -> None:
     """Its connections cannot be ended any more, and neither requests nor `close()` in other loops mind."""
-    client = create_async_openai(**options)
-    for closes in (False, True, False):
-        loop = asyncio.new_event_loop()
-        loop.run_until_complete(ask_twice(client)())
-        loop.close()
-        if closes:
-            asyncio.run(client.close())
-    assert asyncio.run(ask_twice(client)()) == ["You said: hello"] * 2
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ResourceWarning)
+        client = create_async_openai(**options)
+        for closes in (False, True, False):
+            loop = asyncio.new_event_loop()
+            loop.run_until_complete(ask_twice(client)())
+            loop.close()
+            if closes:
+                asyncio.run(client.close())
+        assert asyncio.run(ask_twice(client)()) == ["You said: hello"] * 2
         del loop, client
         gc.collect()
     assert any("unclosed" in str(warning.message) for warning in caught)
