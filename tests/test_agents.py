@@ -34,6 +34,7 @@ from .standin import FakeOCI, Record, ToolCall
 
 # `Runner.run_sync` leaves its loop, and with it the connections, to the garbage collector.
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

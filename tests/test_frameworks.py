@@ -24,6 +24,8 @@ from oci_httpx_auth.openai import PLACEHOLDER_API_KEY, create_openai
 from .standin import FakeOCI
 from .test_examples import run_example
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parent.parent / "examples" / "frameworks"
 # Read here: the tests themselves see no variable of this prefix.
 REQUIRED = bool(os.environ.get("OCI_HTTPX_AUTH_REQUIRE_FRAMEWORKS"))

@@ -15,7 +15,7 @@ from .test_examples import run_example
 from .test_frameworks import HELLO, UNSIGNED, load, need
 
 # What the frameworks warn of, and leave open, is theirs.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 MODEL = "openai.gpt-oss-120b"
 

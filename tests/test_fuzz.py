@@ -40,6 +40,8 @@ from oci_httpx_auth.credentials._keys import load_private_key
 from .conftest import TENANCY, USER, Key
 from .standin import FakeOCI, Fault
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = int(os.environ.get("OCI_HTTPX_AUTH_FUZZ", "1"))  # this many times the examples that CI has time for
 
 

@@ -24,6 +24,8 @@ from oci_httpx_auth import Credential, OCISigner, SecurityToken
 from .conftest import Clock, settle
 from .standin import FakeOCI, Fault, Record
 
+pytestmark = pytest.mark.slow
+
 RENEWALS = int(os.environ.get("OCI_HTTPX_AUTH_RENEWALS", "300"))  # of one session by two processes, each
 
 

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import serialization
 
 from .standin import FakeOCI, Fault
 
+pytestmark = pytest.mark.slow
+
 pty = pytest.importorskip("pty", reason="there are no such terminals on Windows")
 
 COMMAND = [sys.executable, "-m", "oci_httpx_auth"]

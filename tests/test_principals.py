@@ -109,6 +109,7 @@ def test_requests_are_signed_in_every_mode(platform: Platform, name: str) -> Non
     assert OCISigner(provider).mode == mode
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RENEWABLE)
 def test_a_day_passes_unnoticed_in_every_mode(platform: Platform, name: str, caplog: pytest.LogCaptureFixture) -> None:
     """Every five minutes a request, tokens of one hour: no request is refused, and the log has no warning."""
@@ -174,6 +175,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(
     ("name", "service"),
@@ -250,6 +252,7 @@ with FakeOCI() as oci:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (shutil.which("unshare") and shutil.which("ip") and os.geteuid() == 0),
     reason="needs the right to make a network namespace",
@@ -641,6 +644,7 @@ def test_the_chain_lists_what_it_tried(platform: Platform) -> None:
         assert f"  - {tried}" in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODES)
 def test_each_provider_pickles_as_its_recipe(platform: Platform, name: str) -> None:
     """A worker makes its own from its own environment; no token and no key travels."""

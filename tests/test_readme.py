@@ -16,6 +16,8 @@ from .interceptor import Interceptor
 from .standin import FakeOCI
 from .test_diagnosis import Broken, first_finding, no_server_left, setting
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["no_server_left", "setting"]  # fixtures
 
 README = (Path(__file__).parent.parent / "README.md").read_text()

@@ -20,6 +20,8 @@ from oci_httpx_auth._auth_service import service
 
 from .standin import FakeOCI, Fault, Record
 
+pytestmark = pytest.mark.slow
+
 DAY, HOUR, MINUTE = 86400, 3600, 60  # seconds
 
 

@@ -42,6 +42,8 @@ from oci_httpx_auth.credentials._files import replace_secret_file
 from .conftest import TENANCY, USER, Clock, Key, settle
 from .standin import FakeOCI, Fault
 
+pytestmark = pytest.mark.slow
+
 PASSPHRASE = "correct-horse-battery"
 DELEGATION = "delegated-by-somebody-else"
 PREFIX = "OCI_RESOURCE_PRINCIPAL_"
@@ -78,10 +80,17 @@ class Secrets:
     def found_in(self, shown: list[tuple[str, str]]) -> list[str]:
         """Where which of them shows."""
         found = []
+        # Most texts are shown many times and hold no secret: search each once, and all of them together first.
+        places: dict[str, set[str]] = {}
         for place, text in shown:
-            found += [f"{place}: {what}" for secret, what in self._texts.items() if secret in text]
+            places.setdefault(text, set()).add(place)
+        everything = "\n".join(places)
+        leaked = {secret: what for secret, what in self._texts.items() if secret in everything}
+        for text, shown_at in places.items():
+            found += [f"{place}: {what}" for place in shown_at for secret, what in leaked.items() if secret in text]
             if match := _LOOKS_SECRET.search(text):
-                found.append(f"{place}: {match[0]!r} in {text[max(match.start() - 60, 0) : match.end() + 20]!r}")
+                around = text[max(match.start() - 60, 0) : match.end() + 20]
+                found += [f"{place}: {match[0]!r} in {around!r}" for place in shown_at]
         return sorted(set(found))
 
 

@@ -87,6 +87,7 @@ def test_requests_are_signed_with_the_token(tmp_path: Path, passphrase: str | No
         assert oci.records[-1].key_id.startswith("ST$")
 
 
+@pytest.mark.slow
 def test_a_day_of_requests_outlives_the_first_hour(laptop: Laptop, caplog: pytest.LogCaptureFixture) -> None:
     """A request every five minutes for 23 hours: all answered, the token renewed in the background, none refused."""
     with httpx.Client(auth=laptop.signer()) as client:
@@ -100,6 +101,7 @@ def test_a_day_of_requests_outlives_the_first_hour(laptop: Laptop, caplog: pytes
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+@pytest.mark.slow
 def test_an_idle_program_keeps_its_session(tmp_path: Path) -> None:
     """An expired token could not be renewed any more, so it is renewed in time although nobody sends a request."""
     renewed = threading.Semaphore(0)
@@ -211,6 +213,7 @@ def test_a_token_that_is_refused_is_renewed(laptop: Laptop) -> None:
     assert laptop.services() == ["echo", "echo", "session_refresh", "echo"]
 
 
+@pytest.mark.slow
 def test_the_end_of_the_session_is_told_with_the_command(laptop: Laptop) -> None:
     """The token is used to its end; then the error says what to run, and running it is all that is needed."""
     laptop.authenticate("WORK", lifetime=3600)
@@ -453,6 +456,7 @@ def test_threads_that_share_a_profile_renew_it_once(laptop: Laptop) -> None:
     assert laptop.services().count("session_refresh") == 1
 
 
+@pytest.mark.slow
 def test_processes_that_share_a_profile_do_not_harm_each_other(tmp_path: Path) -> None:
     """Four processes renew one token of eight seconds over and over, each with requests of its own: all are answered."""
     program = """

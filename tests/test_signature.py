@@ -50,6 +50,7 @@ def signers(key: Key) -> tuple[object, OCISigner]:
     return theirs, ours
 
 
+@pytest.mark.slow
 @settings(max_examples=700, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     method=st.sampled_from(METHODS),

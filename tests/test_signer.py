@@ -248,6 +248,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeOCI
             yield oci, client
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     method=st.sampled_from(["GET", "HEAD", "DELETE", "OPTIONS", "POST", "PUT", "PATCH"]),
@@ -360,6 +361,7 @@ with httpx.Client(auth=pickle.load(sys.stdin.buffer)) as client:
 # 401
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1000])
 def test_a_thousand_async_requests_that_meet_a_401_cause_one_refresh(
     oci: FakeOCI, library: Any, run: Any, count: int
@@ -401,6 +403,7 @@ def run_is_trio(run: Any) -> bool:
     return getattr(run, "__module__", "").startswith("trio")
 
 
+@pytest.mark.slow
 def test_threads_that_meet_a_401_cause_one_refresh(oci: FakeOCI, library: Any) -> None:
     """A thousand requests of fifty threads, all signed with the revoked token."""
     provider = Sessions(oci)
