@@ -6,37 +6,66 @@ import argparse
 import json
 import logging
 import os
-import re
-import shutil
+import platform
 import sys
-import textwrap
 from collections.abc import Sequence
+from contextlib import ExitStack
+from importlib import metadata
 from pathlib import Path
-from typing import TextIO
 
 import httpx
 
-from ._causes import network_cause
 from ._errors import OCIAuthError
+from ._secrecy import hide_secrets
 from ._signer import OCISigner
 from .credentials._default import MODES
-from .diagnosis import DEFAULT_MODEL, Report, check
+from .diagnosis import DEFAULT_MODEL, check
+from .diagnosis.network import failure_cause
+from .diagnosis.page import Page, printable, shortened
 
-_OCID = re.compile(r"(ocid1\.[a-z0-9]+\.[a-z0-9-]+\.[a-z0-9-]*\.)([.a-zA-Z0-9_-]{12,})")
-_COLOURS = {"ok": "32", "note": "2", "warning": "33", "error": "31"}
-_SUBJECT = 14  # columns
+_STATUS = {"works": 0, "fails": 1, "unknown": 3}
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0)  # seconds; a model may think for minutes
+
+_CHECK_HELP = """\
+exit status:
+  0  calls work (there may be warnings)
+  1  calls will not work; the verdict says why
+  2  wrong usage
+  3  could not tell: a service did not answer, or has trouble of its own
+
+examples:
+  %(prog)s
+  %(prog)s --profile PROD --region us-chicago-1
+  %(prog)s --compartment ocid1.compartment.oc1..aaaa --model openai.gpt-oss-120b
+  %(prog)s --json | jq .verdict
+"""
+_CURL_HELP = """\
+The body goes to standard output as it comes, status and request id to standard error.
+
+exit status:
+  0  the answer's status was below 400
+  1  it was 400 or more, or there was no whole answer
+  2  wrong usage
+
+examples:
+  %(prog)s https://identity.us-chicago-1.oci.oraclecloud.com/20160918/regions
+  %(prog)s -X DELETE -i https://…
+  %(prog)s POST https://… -d @body.json -H 'opc-compartment-id: ocid1.compartment.oc1..aaaa'
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0, 1 (it will not work), 2 (usage)."""
+    """The exit status, as `--help` lists them."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that knows fewer letters than we use
     options = _parser().parse_args(arguments)
     try:
         status = _check(options) if options.command == "check" else _curl(options)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # Whoever read has gone. Nothing more is written, also not when the interpreter flushes at its end.
+        # The reader closed the pipe; keep the interpreter from flushing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
@@ -49,39 +78,65 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--profile", help="profile of the config file")
     source.add_argument("--config-file", metavar="FILE")
     parser = argparse.ArgumentParser(prog="python -m oci_httpx_auth", description="Signed requests to OCI.")
+    parser.add_argument("--version", action="version", version=_versions())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    raw = argparse.RawDescriptionHelpFormatter
 
+    about = "say why OCI would reject a call"
     checking = commands.add_parser(
         "check",
         parents=[source],
-        help="say why OCI would reject a call",
-        description="Say why OCI would reject a call.",
+        help=about,
+        description=f"{about.capitalize()}.",
+        epilog=_CHECK_HELP,
+        formatter_class=raw,
     )
     checking.add_argument("--region", help="id or short code (default: OCI_REGION, else the profile's)")
     checking.add_argument("--compartment", metavar="OCID", help="call Generative AI too, for this compartment")
     checking.add_argument("--project", metavar="OCID", help="call Generative AI too, for this project")
-    checking.add_argument("--model", default=DEFAULT_MODEL, help=f"whom to call there (default: {DEFAULT_MODEL})")
+    checking.add_argument(
+        "--model", default=DEFAULT_MODEL, help=f"which model to call there (default: {DEFAULT_MODEL})"
+    )
     checking.add_argument("--endpoint", metavar="URL", help="the Identity service, if not the region's")
     checking.add_argument("--base-url", metavar="URL", help="Generative AI, if not the region's")
     checking.add_argument("--json", action="store_true", help="print the report as JSON")
     checking.add_argument("--full", action="store_true", help="print OCIDs in full")
 
+    about = "send one signed request"
     sending = commands.add_parser(
-        "curl", parents=[source], help="send one signed request", description="Send one signed request. "
-        "The body goes to standard output as it comes, status and request id to standard error."
-    )  # fmt: skip
-    sending.add_argument("method", metavar="METHOD")
-    sending.add_argument("url", metavar="URL")
+        "curl",
+        parents=[source],
+        help=about,
+        description=f"{about.capitalize()}.",
+        epilog=_CURL_HELP,
+        formatter_class=raw,
+    )
+    sending.add_argument("target", metavar="[METHOD] URL", nargs="+", help="GET unless said, POST with data")
+    sending.add_argument("-X", "--request", metavar="METHOD")
     sending.add_argument("-d", "--data", metavar="DATA", help="the body; @FILE reads a file, @- standard input")
-    sending.add_argument("-H", "--header", metavar="NAME: VALUE", action="append", default=[])
+    sending.add_argument("-H", "--header", metavar="NAME: VALUE", action="append", default=[], help="may be repeated")
+    sending.add_argument(
+        "-i", "--include", action="store_true", help="print the answer's status and headers before its body"
+    )
+    sending.add_argument("-o", "--output", metavar="FILE", help="write to a file instead of standard output")
     sending.add_argument(
         "--print-headers", action="store_true", help="print the signed headers instead of sending; keep them secret"
     )
     return parser
 
 
+def _versions() -> str:
+    try:
+        own = metadata.version("oci-httpx-signer")
+    except metadata.PackageNotFoundError:
+        own = "(not installed)"
+    others = ", ".join(f"{name} {metadata.version(name)}" for name in ("httpx", "cryptography"))
+    return f"oci-httpx-signer {own}, Python {platform.python_version()}, {others}"
+
+
 def _check(options: argparse.Namespace) -> int:
     logging.getLogger("oci_httpx_auth").addHandler(logging.NullHandler())  # the report says it all
+    page = Page(sys.stdout, full=options.full)
     report = check(
         auth=options.auth,
         profile=options.profile,
@@ -92,97 +147,100 @@ def _check(options: argparse.Namespace) -> int:
         model=options.model,
         endpoint=options.endpoint,
         base_url=options.base_url,
+        listener=None if options.json else page.show,
     )
     if options.json:
-        text = json.dumps(report.as_dict(), indent=2)
-        print(text if options.full else shorten(text))
-    else:
-        _print_report(report, sys.stdout, full=options.full)
-    return 0 if report.ok else 1
-
-
-def _print_report(report: Report, stream: TextIO, *, full: bool) -> None:
-    terminal = stream.isatty()
-    coloured = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    columns = max(shutil.get_terminal_size().columns, 40) if terminal else None
-
-    def put(label: str, text: str, state: str = "") -> None:
-        text = _printable(text if full else shorten(text))
-        margin = " " * (len(label) if columns is None else min(len(label), columns // 2))
-        for number, paragraph in enumerate(text.split("\n")):
-            lines = [paragraph]
-            if columns is not None:  # long words stay whole, since keys and commands are copied
-                wrap = textwrap.TextWrapper(columns - len(margin), break_long_words=False, break_on_hyphens=False)
-                lines = wrap.wrap(paragraph) or [""]
-            for line in lines:
-                shown = label if number == 0 and line is lines[0] else margin
-                if coloured and state and shown == label:
-                    shown = f"\033[{_COLOURS[state]}m{shown}\033[0m"
-                print(f"{shown}{line}", file=stream)
-
-    for line in report.lines:
-        put(f"{line.state:<8}{line.subject:<{_SUBJECT}} ", line.text, line.state)
-    print(file=stream)
-    put("Verdict: ", report.verdict, "ok" if report.ok else "error")
+        print(json.dumps(report.as_dict() if options.full else shortened(report.as_dict()), indent=2))
+        return _STATUS[report.outcome]
+    page.put("", "")
+    page.put("Verdict: ", report.verdict, "ok" if report.ok else "error")
     if report.next_step:
-        put("Next:    ", report.next_step)
+        page.put("Next:    ", report.next_step, whole=True)
     for finding in report.findings[1:]:
-        put("Also:    ", f"{finding.cause} {finding.remedy}", finding.severity)
+        page.put(
+            "Also:    ", f"{finding.cause} {finding.remedy}", "warning" if finding.severity == "warning" else "error"
+        )
+    return _STATUS[report.outcome]
 
 
 def _curl(options: argparse.Namespace) -> int:
     try:
+        method, url = _target(options)
         headers, content = _headers(options.header), _data(options.data)
-        if "://" not in options.url:
-            raise ValueError(f"{options.url} is not a URL; it begins with https://")
     except ValueError as error:
-        print(f"curl: {error}", file=sys.stderr)
+        print(f"curl: {hide_secrets(str(error))}", file=sys.stderr)
         return 2
     if content is not None and "content-type" not in headers:
         headers["content-type"] = "application/json"
+    shown = hide_secrets(url)
     try:
         signer = OCISigner(auth=options.auth, profile=options.profile, config_file=options.config_file)
         if options.print_headers:
-            for name, value in signer.signed_headers(options.method, options.url, headers, content or b"").items():
+            for name, value in signer.signed_headers(method, url, headers, content or b"").items():
                 print(f"{name}: {value}")
             return 0
-        return _send(signer, options.method, options.url, headers, content)
+        return _send(signer, httpx.Request(method, url, headers=headers, content=content), options)
     except OCIAuthError as error:
         print(error, file=sys.stderr)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-        print(f"{options.url}: {error}", file=sys.stderr)
+        print(f"{shown}: {error}", file=sys.stderr)
         return 2
-    except httpx.HTTPError as error:
-        print(f"{options.url}: {network_cause(error)} ({error or type(error).__name__})", file=sys.stderr)
+    except (httpx.HTTPError, ImportError, ValueError, TypeError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        print(
+            f"{shown}: {failure_cause(error, url)} ({hide_secrets(str(error)) or type(error).__name__})",
+            file=sys.stderr,
+        )
     return 1
 
 
-def _send(signer: OCISigner, method: str, url: str, headers: dict[str, str], content: bytes | None) -> int:
-    with (
-        httpx.Client(auth=signer, timeout=_TIMEOUT, follow_redirects=False) as client,
-        client.stream(method, url, headers=headers, content=content) as answer,
-    ):
+def _send(signer: OCISigner, request: httpx.Request, options: argparse.Namespace) -> int:
+    with httpx.Client(auth=signer, timeout=_TIMEOUT, follow_redirects=False) as client, ExitStack() as stack:
+        answer = client.send(request, stream=True)
+        stack.callback(answer.close)
+        out = stack.enter_context(open(options.output, "wb")) if options.output else sys.stdout.buffer
         request_id = answer.headers.get("opc-request-id", "none")
-        print(
-            _printable(f"{answer.status_code} {answer.reason_phrase} (opc-request-id {request_id})"),
-            file=sys.stderr,
-            flush=True,
-        )
-        for chunk in answer.iter_bytes():
-            sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
+        status = f"{answer.status_code} {answer.reason_phrase}"
+        print(printable(f"{status} (opc-request-id {request_id})"), file=sys.stderr, flush=True)
+        if options.include:
+            out.write(
+                b"\r\n".join(
+                    [f"HTTP/1.1 {status}".encode(), *(b": ".join(pair) for pair in answer.headers.raw), b"", b""]
+                )
+            )
+        received = 0
+        try:
+            for chunk in answer.iter_bytes():
+                received += len(chunk)
+                out.write(chunk)
+                out.flush()
+        except httpx.HTTPError as error:
+            print(f"The answer broke off after {received} bytes ({error or type(error).__name__}).", file=sys.stderr)
+            return 1
         return 0 if answer.status_code < 400 else 1
 
 
-def _headers(given: Sequence[str]) -> dict[str, str]:
-    """The `-H` options. Raises `ValueError`."""
-    headers = {}
+def _target(options: argparse.Namespace) -> tuple[str, str]:
+    """Method and URL. Raises `ValueError`."""
+    *method, url = options.target
+    if len(method) > 1 or (method and options.request):
+        raise ValueError("one method and one URL are needed")
+    if "://" not in url:
+        raise ValueError(f"{url} is not a URL; it begins with https://")
+    named = options.request or (method[0] if method else None)
+    return (named or ("GET" if options.data is None else "POST")).upper(), url
+
+
+def _headers(given: Sequence[str]) -> httpx.Headers:
+    """The `-H` options, a repeated one repeatedly. Raises `ValueError`."""
+    headers = []
     for header in given:
         name, colon, value = header.partition(":")
         if not colon or not name.strip():
             raise ValueError("a header looks like 'Name: value'")
-        headers[name.strip().lower()] = value.strip()
-    return headers
+        headers.append((name.strip(), value.strip()))
+    return httpx.Headers(headers)
 
 
 def _data(given: str | None) -> bytes | None:
@@ -195,16 +253,6 @@ def _data(given: str | None) -> bytes | None:
         return Path(given[1:]).expanduser().read_bytes()
     except OSError as error:
         raise ValueError(f"{given[1:]} cannot be read: {error.strerror}") from None
-
-
-def shorten(text: str) -> str:
-    """OCIDs by their type and last characters: a report is often shown to others."""
-    return _OCID.sub(lambda match: f"{match[1]}…{match[2][-6:]}", text)
-
-
-def _printable(text: str) -> str:
-    """What a server or a file says must not steer the terminal."""
-    return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)
 
 
 if __name__ == "__main__":

@@ -5,17 +5,23 @@ OCI's answers to a wrong signature do not say what is wrong. What this side know
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from ._credential import CredentialProvider
 from ._errors import ConfigError, NoCredentialsFoundError, OCIAuthError, ServiceUnreachableError, SessionExpiredError
+from ._hosts import is_link_local, is_loopback
+from ._secrecy import hide_secrets
 
 PRINCIPALS = frozenset({"instance_principal", "resource_principal", "oke_workload_identity"})
+
+_CLOCK = "Check the clock of this machine; set it by NTP, e.g. `sudo chronyc makestep`."
 
 
 @dataclass(frozen=True)
@@ -57,20 +63,21 @@ def refusal_cause(
     if mode == "api_key":
         return Cause(
             "key-unknown",
-            "OCI knows no such API key for this user and tenancy: it was not uploaded, was deleted, or is another user's.",
-            "Upload the public key for this user, or correct user, tenancy and fingerprint; a new key takes a minute to be known.",
+            "OCI does not accept this API key here: either it knows no such API key for this user and tenancy, or the tenancy "
+            "is not subscribed to this region.",
+            "Run `python -m oci_httpx_auth check`, which tells the two apart; a new key takes a minute to be known.",
         )
     if mode == "security_token":
         return Cause(
             "session-refused",
-            "OCI does not accept the session's token: the session was ended, or belongs to another region.",
-            "Run `oci session authenticate` again, in the region that the requests go to.",
+            "OCI does not accept the session's token here: the session was ended, or its tenancy is not subscribed to this region.",
+            "Run `oci session authenticate` again, or send requests to a region that the tenancy is subscribed to.",
         )
     if mode in PRINCIPALS:
         return Cause(
             "principal-refused",
             "OCI does not accept the token that it has just issued to this principal.",
-            "Check that the tenancy is subscribed to the region, and that the dynamic group's rules still match.",
+            "Check that the tenancy is subscribed to the region of the request, and that the dynamic group's rules still match.",
         )
     return Cause(
         "identity-refused",
@@ -107,35 +114,138 @@ def _auth_service_cause(status: int) -> Cause | None:
 
 
 def network_cause(error: BaseException) -> Cause:
-    """The cause of a request without an answer."""
+    """The cause of a request without an answer. A proxy is only blamed for a request that went through it."""
     links = list(error_chain(error))
-    if any(isinstance(link, socket.gaierror) for link in links):
-        return Cause(
-            "name-not-found",
-            "The name of the host cannot be resolved.",
-            "Check the region's spelling, and the DNS settings of this machine.",
-        )
-    if any(isinstance(link, ssl.SSLCertVerificationError) for link in links):
-        return Cause(
-            "certificate-not-trusted",
-            "The server's certificate is not trusted: probably a proxy inspects TLS here.",
-            "Put the proxy's authority into the file that SSL_CERT_FILE names, or OCI's hosts into NO_PROXY.",
-        )
-    if any(isinstance(link, httpx.ProxyError) for link in links):
+    target = next((url for link in links if (url := _url_of(link)) is not None), None)
+    host = f"host {target.host}" if target is not None and target.host else "host"
+    # The auth services' own client takes no proxy to this machine and its metadata service.
+    direct = any(isinstance(link, ServiceUnreachableError) for link in links) and target is not None
+    near = target is not None and (is_loopback(target.host) or is_link_local(target.host))
+    proxy = "" if target is None or (direct and near) else proxy_for(target)
+    for link in links:
+        if isinstance(link, socket.gaierror):
+            return _name_cause(link, host, proxy)
+        if isinstance(link, ssl.SSLCertVerificationError):
+            return _certificate_cause(link, host)
+        if isinstance(link, ssl.SSLError):
+            return Cause(
+                "no-tls",
+                f"The {host}, or a proxy before it, does not speak TLS ({link.reason or 'the handshake broke off'}).",
+                "Check the endpoint's port. HTTPS_PROXY nearly always begins with http://, also for https requests.",
+            )
+        if isinstance(link, httpx.ProxyError):
+            return _proxy_cause(str(link), host, proxy)
+        if isinstance(link, (httpx.TimeoutException, TimeoutError)):
+            if proxy:
+                return Cause("no-answer-in-time", f"No answer came through the {proxy} in time.", _PROXY_REMEDY)
+            return Cause(
+                "no-answer-in-time",
+                f"The {host} did not answer in time.",
+                "Check firewall, route tables and security lists for outgoing port 443.",
+            )
+        if isinstance(link, ConnectionRefusedError):
+            if proxy:
+                return Cause(
+                    "proxy", f"The request was to go through the {proxy}, which does not answer.", _PROXY_REMEDY
+                )
+            return Cause("connection-refused", f"The {host} refuses connections.", "Check the endpoint and its port.")
+        if isinstance(link, (ConnectionResetError, httpx.RemoteProtocolError)):
+            what = f"The {proxy}, or the {host} behind it," if proxy else f"The {host}"
+            return Cause(
+                "broken-off",
+                f"{what} broke the connection off without an answer.",
+                "Try again; if it stays, look for a firewall or proxy that inspects TLS on the way, and check NO_PROXY.",
+            )
+    if proxy:
+        return Cause("proxy", f"The {proxy} cannot be reached.", _PROXY_REMEDY)
+    return Cause("unreachable", f"The {host} cannot be reached.", "Check endpoint, network and proxy.")
+
+
+_PROXY_REMEDY = "Correct the variable, or put OCI's hosts into NO_PROXY."
+
+
+def proxy_for(url: httpx.URL) -> str:
+    """The proxy that the environment names for a URL, as `proxy HOST:PORT (VARIABLE)`; empty if it names none."""
+    if proxy_bypass(url.host):
+        return ""
+    proxies = getproxies()
+    scheme = next((scheme for scheme in (url.scheme, "all") if proxies.get(scheme)), None)
+    if scheme is None:
+        return ""
+    names = f"{scheme}_proxy", f"{scheme}_proxy".upper()
+    variable = next((name for name in names if os.environ.get(name)), "the system's settings")
+    return f"proxy {hide_secrets(proxies[scheme].rpartition('@')[2].rpartition('//')[2].rstrip('/'))} ({variable})"
+
+
+def _name_cause(error: socket.gaierror, host: str, proxy: str) -> Cause:
+    if proxy:
         return Cause(
             "proxy",
-            "The proxy did not let the request through.",
-            "Check HTTPS_PROXY and its credentials, or put OCI's hosts into NO_PROXY.",
+            f"The name of the {proxy} cannot be resolved.",
+            "Correct the variable, or unset it where no proxy is needed.",
         )
-    if any(isinstance(link, (httpx.TimeoutException, TimeoutError)) for link in links):
+    if error.errno == socket.EAI_AGAIN:
         return Cause(
-            "no-answer-in-time",
-            "The host did not answer in time.",
-            "Check firewall, route tables and security lists for outgoing port 443.",
+            "name-not-found",
+            f"The name of the {host} cannot be resolved: no DNS server answers.",
+            "Check the network of this machine and its DNS settings.",
         )
-    if any(isinstance(link, ConnectionRefusedError) for link in links):
-        return Cause("connection-refused", "The host refuses connections.", "Check the endpoint and its port.")
-    return Cause("unreachable", "The host cannot be reached.", "Check endpoint, network and proxy.")
+    return Cause(
+        "name-not-found",
+        f"The name of the {host} cannot be resolved.",
+        "Check the region's spelling, and the DNS settings of this machine.",
+    )
+
+
+def _certificate_cause(error: ssl.SSLCertVerificationError, host: str) -> Cause:
+    """By the numbers of OpenSSL's X509_V_ERR_*."""
+    if error.verify_code in (9, 10):
+        state = "not valid yet" if error.verify_code == 9 else "expired"
+        return Cause(
+            "certificate-dated",
+            f"The certificate of the {host} is {state} by this machine's clock.",
+            f"{_CLOCK} If the clock is right, a proxy or a wrong endpoint shows an old certificate.",
+        )
+    if error.verify_code in (62, 64):
+        return Cause(
+            "certificate-of-another",
+            f"The {host} shows a certificate for another name, so something else answers there.",
+            "Check the endpoint's spelling, DNS and /etc/hosts, and whether a proxy or login page is in the way.",
+        )
+    return Cause(
+        "certificate-not-trusted",
+        f"The {host} shows a certificate that is not trusted: probably a proxy inspects TLS here.",
+        "Put the proxy's authority into the file that SSL_CERT_FILE names, or OCI's hosts into NO_PROXY.",
+    )
+
+
+def _proxy_cause(text: str, host: str, proxy: str) -> Cause:
+    """`text` begins with the proxy's status."""
+    name = f"The {proxy}" if proxy else "The proxy"
+    if text.startswith("407"):
+        return Cause(
+            "proxy",
+            f"{name} wants to know who you are (407).",
+            "Put user and password into the variable: http://USER:PASSWORD@HOST:PORT.",
+        )
+    if text[:3] in ("502", "503", "504"):
+        return Cause(
+            "proxy",
+            f"{name} cannot reach the {host} ({text[:3]}).",
+            "Check the region's spelling, and whether the proxy resolves OCI's names.",
+        )
+    return Cause(
+        "proxy",
+        f"{name} did not let the request through to the {host} ({hide_secrets(text) or 'no reason given'}).",
+        "Have OCI's hosts allowed there, or put them into NO_PROXY.",
+    )
+
+
+def _url_of(error: BaseException) -> httpx.URL | None:
+    try:
+        return error.request.url if isinstance(error, httpx.RequestError) else None
+    except RuntimeError:  # raised without a request
+        return None
 
 
 def error_chain(error: BaseException) -> Iterator[BaseException]:
@@ -145,7 +255,9 @@ def error_chain(error: BaseException) -> Iterator[BaseException]:
     while link is not None and id(link) not in seen:
         seen.add(id(link))
         yield link
-        link = link.__cause__ or link.__context__
+        # httpcore hides what it translates; there it is the error's own argument.
+        told = link.args[0] if link.args and isinstance(link.args[0], BaseException) else None
+        link = link.__cause__ or told or link.__context__
 
 
 def describe_source(provider: CredentialProvider) -> str:

@@ -489,7 +489,7 @@ def region_not_subscribed(b: Broken) -> None:
     b.inference_answers(lambda compartment: Fault(status=401, code="NotAuthenticated"))
 
 
-@broken("bad-request", "Unknown model")
+@broken("model-unknown", "Unknown model")
 def model_is_not_there(b: Broken) -> None:
     b.config()
     b.options["compartment_id"] = b.oci.compartment
@@ -665,7 +665,7 @@ def test_a_profile_that_cannot_be_read_does_not_hide_the_others(setting: Broken)
         (Fault(status=401, code="NotAuthenticated"), "The auth service does not accept this identity."),
         (Fault(status=429), "The auth service is throttling requests."),
         (Fault(status=503), "The auth service has trouble of its own."),
-        (Fault(reset=True), "The host cannot be reached."),
+        (Fault(reset=True), "The host 127.0.0.1 broke the connection off without an answer."),
     ],
     ids=["refused", "throttled", "down", "reset"],
 )

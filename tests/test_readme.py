@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from oci_httpx_auth.__main__ import shorten
+from oci_httpx_auth.diagnosis.page import shorten
 
 from .interceptor import Interceptor
 from .standin import FakeOCI

@@ -41,11 +41,13 @@ oc52 oraclecloud52.com hnw sa-riodejaneiro-1
 
 _CODES: dict[str, str] = {}
 _DOMAINS: dict[str, str] = {}
-for _realm in _REALMS.split("\n"):
-    _, _domain, *_pairs = _realm.split() or ("", "")
+_REALM_OF: dict[str, str] = {}
+for _line in _REALMS.split("\n"):
+    _realm, _domain, *_pairs = _line.split() or ("", "")
     for _code, _region in zip(_pairs[::2], _pairs[1::2], strict=True):
         _CODES[_code] = _region
         _DOMAINS[_region] = _domain
+        _REALM_OF[_region] = _realm
 
 _NAME = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*"
 
@@ -74,6 +76,19 @@ def region_domain(region: str) -> str:
         if extra["regionIdentifier"] == region:
             return extra["realmDomainComponent"]
     return os.environ.get("OCI_DEFAULT_REALM", "").strip() or DEFAULT_DOMAIN
+
+
+def region_realm(region: str) -> str | None:
+    """The realm of a region id, e.g. `oc1`; None for one that nobody knows."""
+    if region in _REALM_OF:
+        return _REALM_OF[region]
+    return next((extra["realmKey"] for extra in _extra_regions() if extra["regionIdentifier"] == region), None)
+
+
+def realm_regions(region: str) -> list[str]:
+    """The ids of all regions in the realm of this one."""
+    realm = region_realm(region)
+    return [name for name, other in _REALM_OF.items() if other == realm]
 
 
 def auth_endpoint(region: str, *, realm_domain: Callable[[], str | None] = lambda: None) -> str:

@@ -1,0 +1,117 @@
+"""`check`: would OCI accept a call from here, and if not, why not?"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from .._auth_service.regions import inference_endpoint, is_known, region_domain, region_id
+from .._credential import CredentialProvider
+from .._signer import OCISigner
+from ..credentials._config import env_value
+from .credential import fetch_credential
+from .generative_ai import call_generative_ai
+from .identity import call_identity
+from .network import describe_proxies, first_sentence_cause
+from .report import Finding, Line, Notebook, Report
+from .source import choose_provider
+from .walk import Walk
+
+__all__ = ["DEFAULT_MODEL", "Finding", "Line", "Report", "check"]
+
+DEFAULT_MODEL = "openai.gpt-oss-20b"
+
+
+def check(
+    credentials: CredentialProvider | None = None,
+    *,
+    auth: str | None = None,
+    profile: str | None = None,
+    config_file: str | os.PathLike[str] | None = None,
+    region: str | None = None,
+    compartment_id: str | None = None,
+    project_id: str | None = None,
+    model: str = DEFAULT_MODEL,
+    endpoint: str | None = None,
+    base_url: str | None = None,
+    clock: Callable[[], float] = time.time,
+    listener: Callable[[Line | str], object] | None = None,
+) -> Report:
+    """Walk through all that a signed call needs, and make one; with a compartment or project, also one of Generative AI.
+
+    credentials, auth, profile, config_file: as for `OCISigner`. region, compartment_id, project_id: as for `create_openai`, with the
+    same variables. The call to Generative AI is a chat completion of one token, by this model.
+    endpoint: base URL of the Identity service, and base_url: of Generative AI, where the region's are not meant.
+    listener: called with each line of the report as it is found, and with a text of what is being waited for.
+
+    No step waits for longer than 5 seconds. Raises nothing for what is wrong: the report says it. It holds no key, token or
+    passphrase, but OCIDs in full.
+    """
+    notes = Notebook(listener)
+    walk = Walk(
+        notes=notes,
+        clock=clock,
+        auth=auth,
+        profile_name=profile,
+        config_file=config_file,
+        region=region,
+        compartment=compartment_id or env_value(("OCI_COMPARTMENT_ID",)),
+        project=project_id or env_value(("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID")),
+        model=model,
+        endpoint=endpoint,
+        base_url=base_url,
+    )
+    describe_proxies(notes)
+    if credentials is not None:
+        notes.line("ok", "source", f"{getattr(credentials, 'mode', 'custom')}, as given: {credentials!r}")
+    provider = credentials or choose_provider(walk)
+    if provider is not None:
+        walk.provider, walk.signer = provider, OCISigner(provider, clock=clock)
+        _call(walk)
+    return notes.report()
+
+
+def _call(walk: Walk) -> None:
+    if not fetch_credential(walk) or not _find_region(walk) or not call_identity(walk):
+        return
+    walk.compartment = walk.compartment or walk.signer.compartment
+    walk.project = walk.project or walk.signer.project
+    if not walk.compartment and not walk.project:
+        walk.notes.line("note", "Generative AI", "not called: neither a compartment nor a project is given")
+    elif walk.base_url is None and walk.region is None:
+        walk.notes.line("note", "Generative AI", "not called: no region is known")
+    else:
+        call_generative_ai(walk, walk.base_url or f"{inference_endpoint(walk.region or '')}/openai/v1")
+
+
+def _find_region(walk: Walk) -> bool:
+    """The region that calls go to. False, with a finding, where none is known and one is needed."""
+    variables = ("OCI_GENAI_REGION", "OCI_CLI_REGION", "OCI_REGION")
+    variable = next((name for name in variables if env_value((name,))), None)
+    origin = "as given" if walk.region else variable or "of the source"
+    name = walk.region or (env_value((variable,)) if variable else None) or walk.signer.region
+    walk.region = None
+    if name is None:
+        if walk.endpoint is None:
+            walk.notes.error(
+                "region-unknown",
+                "No region is known, so there is no endpoint to call.",
+                "Set OCI_REGION, or add region to the profile.",
+            )
+        return walk.endpoint is not None
+    try:
+        walk.region = name = region_id(name)
+    except ValueError as error:
+        walk.notes.found(first_sentence_cause("not-a-region", error))
+        return walk.endpoint is not None
+    if is_known(name):
+        walk.notes.line("ok", "region", f"{name} ({origin}), domain {region_domain(name)}")
+        return True
+    walk.notes.line("warning", "region", f"{name} ({origin}) is in no table; domain {region_domain(name)} is a guess")
+    walk.notes.warning(
+        "region-unknown",
+        f"The region {name} is in no table, so its realm is a guess ({region_domain(name)}).",
+        "Check its spelling; for a new region, describe it in OCI_REGION_METADATA.",
+    )
+    return True
