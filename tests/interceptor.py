@@ -6,9 +6,12 @@ A program runs as it stands, with the addresses of the real service in it, when 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import ssl
 import threading
+from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 
@@ -16,24 +19,41 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from oci_httpx_auth._auth_service.regions import realm_regions
+
 from .standin import FakeOCI
 
+REGIONS = realm_regions("us-chicago-1")
 HOSTS = (
     "*.oci.oraclecloud.com",
-    "*.us-chicago-1.oci.oraclecloud.com",
-    "*.generativeai.us-chicago-1.oci.oraclecloud.com",
+    "modeldeployment.us-chicago-1.oci.customer-oci.com",
+    "identity.us-gov-ashburn-1.oci.oraclegovcloud.com",
+    *(f"{service}.{region}.oci.oraclecloud.com" for region in REGIONS for service in ("*", "*.generativeai")),
+    *(f"auth.{region}.oraclecloud.com" for region in REGIONS),
 )
 
 
 class Interceptor:
-    """`CONNECT` to whatever host is answered by the stand-in, over TLS. `hosts` lists who was asked for."""
+    """`CONNECT` to whatever host is answered by the stand-in, over TLS. `hosts` lists who was asked for.
 
-    def __init__(self, oci: FakeOCI, directory: Path) -> None:
-        self._upstream = int(oci.url.rpartition(":")[2])
+    route: given a host, another stand-in that answers for it, or the status by which the proxy itself refuses.
+    days: when the certificate begins and ends, counted from today.
+    """
+
+    def __init__(
+        self,
+        oci: FakeOCI,
+        directory: Path,
+        *,
+        route: Callable[[str], FakeOCI | int | None] = lambda _: None,
+        days: tuple[int, int] = (-1, 1),
+        names: tuple[str, ...] = HOSTS,
+    ) -> None:
+        self._oci, self._route = oci, route
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._authority = directory / "authority.pem"
         certificate = directory / "certificate.pem"
-        certificate.write_bytes(certify_hosts(self._authority))
+        certificate.write_bytes(certify_hosts(self._authority, days, names))
         self._context.load_cert_chain(certificate)
         self.hosts: list[str] = []
         self._loop = asyncio.new_event_loop()
@@ -64,22 +84,34 @@ class Interceptor:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)  # what was closed comes to its end
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError), contextlib.closing(writer):
+            await self._lead(reader, writer)
+
+    async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        self.hosts.append(head.split(" ")[1].partition(":")[0])
+        host = head.split(" ")[1].partition(":")[0]
+        self.hosts.append(host)
+        chosen = self._route(host)
+        if isinstance(chosen, int):
+            writer.write(f"HTTP/1.1 {chosen} {HTTPStatus(chosen).phrase}\r\ncontent-length: 0\r\n\r\n".encode())
+            await writer.drain()
+            return
+        port = int((chosen or self._oci).url.rpartition(":")[2])
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await writer.drain()
         loop = asyncio.get_running_loop()
         protocol = writer.transport.get_protocol()
         transport = await loop.start_tls(writer.transport, protocol, self._context, server_side=True)
         assert transport is not None
-        upstream_reader, upstream = await asyncio.open_connection("127.0.0.1", self._upstream)
+        upstream_reader, upstream = await asyncio.open_connection("127.0.0.1", port)
         try:
             await asyncio.gather(_copy(reader, upstream), _copy(upstream_reader, transport))
         finally:
             upstream.close()
-            transport.close()
+            transport.abort()
 
 
 async def _copy(reader: asyncio.StreamReader, target: asyncio.StreamWriter | asyncio.WriteTransport) -> None:
@@ -91,7 +123,7 @@ async def _copy(reader: asyncio.StreamReader, target: asyncio.StreamWriter | asy
         target.close()
 
 
-def certify_hosts(authority: Path) -> bytes:
+def certify_hosts(authority: Path, days: tuple[int, int] = (-1, 1), names: tuple[str, ...] = HOSTS) -> bytes:
     """A certificate for OCI's hosts, with its key, as PEM. Writes the authority that issued it to a file."""
     now = datetime.datetime.now(datetime.timezone.utc)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -99,9 +131,9 @@ def certify_hosts(authority: Path) -> bytes:
     certificate = (
         x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in HOSTS]), critical=False)
+        .not_valid_before(now - datetime.timedelta(days=-days[0]))
+        .not_valid_after(now + datetime.timedelta(days=days[1]))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )

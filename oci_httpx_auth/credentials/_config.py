@@ -206,6 +206,8 @@ def _no_profile(name: str, path: Path, sections: list[str]) -> ProfileNotFoundEr
     if len(sections) > len(listed):
         listed.append(f"{len(sections) - len(listed)} more")
     there = f"It has {join_names(listed)}" if listed else "It has no profile at all"
+    if alike := next((section for section in sections if section.lower() == name.lower()), None):
+        there = f"It has [{quote_name(alike)}], to be written [{quote_name(name)}]"
     return ProfileNotFoundError(f"There is no profile {quote_name(name)} in {path}. {there}; names are case-sensitive.")
 
 

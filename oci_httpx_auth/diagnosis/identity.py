@@ -26,6 +26,13 @@ _PATH = "/20160918/regions"
 _TOLERANCE = 300.0  # seconds; OCI refuses dates that are further off
 _SUSPICIOUS = 60.0  # seconds that a clock may be off before it is worth a word
 _ELSEWHERE = 4.0  # seconds for all other regions together
+_USUAL = (
+    "us-ashburn-1",
+    "us-phoenix-1",
+    "eu-frankfurt-1",
+    "uk-london-1",
+    "us-chicago-1",
+)  # where most tenancies are at home
 _AT_ONCE = 16  # regions asked at the same time
 
 
@@ -119,7 +126,9 @@ def _region_that_accepts(walk: Walk) -> str | None:
     if walk.endpoint is not None or walk.region is None:
         return None
     source = getattr(walk.provider, "region", None)
-    candidates = dict.fromkeys(name for name in (source, *realm_regions(walk.region)) if name and name != walk.region)
+    regions = realm_regions(walk.region)
+    likely = [name for name in (source, *_USUAL) if name in regions]
+    candidates = [name for name in dict.fromkeys((*likely, *regions)) if name != walk.region]
     walk.notes.wait(f"signed call: asking Identity in the {len(candidates)} other regions, {_ELSEWHERE:.0f} s at most")
 
     def accepts(region: str) -> str | None:
@@ -140,6 +149,12 @@ def _profile_cause(walk: Walk, provider: APIKey) -> Cause | None:
     """What the config file knows of a key that OCI does not take from this user."""
     if walk.profile is None:
         return None
+    if mixed := mixed_identity(walk.profile):
+        return Cause(
+            "stale-inheritance",
+            f"{mixed} OCI knows no such combination.",
+            "Set user, tenancy, fingerprint and key_file in the profile itself.",
+        )
     for other in _other_profiles(walk.profile):
         fingerprint, user = (other.get("fingerprint") or "").lower(), other.get("user")
         if fingerprint == provider.fingerprint and user != provider.user:
@@ -148,12 +163,6 @@ def _profile_cause(walk: Walk, provider: APIKey) -> Cause | None:
                 f"By {other.label}, the key {provider.fingerprint} is that of user {user}, and not of {provider.user}.",
                 f"Correct user or key in {walk.profile.label}, or use profile {other.name}.",
             )
-    if mixed := mixed_identity(walk.profile):
-        return Cause(
-            "stale-inheritance",
-            f"{mixed} OCI knows no such combination.",
-            "Set user, tenancy, fingerprint and key_file in the profile itself.",
-        )
     return None
 
 

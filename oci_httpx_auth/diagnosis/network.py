@@ -95,8 +95,17 @@ def answer_of(
         return error
 
 
+# For errors that say what is wrong so plainly that they leave it at that.
+_REMEDIES = {
+    "invalid-key": "Give the private key that belongs to the uploaded public one: the file that `oci setup config` made, or the "
+    "one that was downloaded with the API key.",
+    "invalid-token": "Obtain a new token; for a session, run `oci session authenticate`.",
+    "no-credentials": "Check what this mode needs, or choose another one by auth or OCI_CLI_AUTH.",
+}
+
+
 def from_oci(answer: httpx.Response) -> bool:
-    return "opc-request-id" in answer.headers
+    return bool(answer.headers.get("opc-request-id"))
 
 
 def message_of(answer: httpx.Response) -> str:
@@ -116,7 +125,7 @@ def not_oci_cause(answer: httpx.Response) -> Cause:
 def first_sentence_cause(code: str, error: BaseException) -> Cause:
     """Our errors say in their first sentence what is wrong, and then what to do."""
     text, stop, remedy = str(error).partition(". ")
-    return Cause(code, text + stop.strip(), remedy)
+    return Cause(code, text + stop.strip(), remedy or _REMEDIES.get(code, "Correct it and run `check` again."))
 
 
 def failure_cause(error: Exception, url: str) -> Cause:

@@ -70,9 +70,6 @@ def _written_wrong(name: str, setting: Setting) -> Cause | None:
         )
     if name in _PATHS:
         path = os.path.expanduser(value)
-        if not os.path.isabs(path) and not os.path.exists(path):
-            text = f"is the relative path {quote_value(value)}, looked for in {os.getcwd()}"
-            return _cause("relative-path", where, text, "Write the path in full, or with ~ for the home directory.")
         if re.match(r"[A-Za-z]:\\", value) and os.name != "nt":
             return _cause(
                 "path-of-windows",
@@ -80,6 +77,9 @@ def _written_wrong(name: str, setting: Setting) -> Cause | None:
                 f"is a path of Windows, {quote_value(value)}",
                 "Write the path as this system has it.",
             )
+        if not os.path.isabs(path) and not os.path.exists(path):
+            text = f"is the relative path {quote_value(value)}, looked for in {os.getcwd()}"
+            return _cause("relative-path", where, text, "Write the path in full, or with ~ for the home directory.")
     return None
 
 
