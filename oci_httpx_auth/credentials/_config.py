@@ -58,10 +58,11 @@ class RCFile:
 
     def defaults(self, profile: str) -> dict[str, str]:
         """The defaults of this profile, those of DEFAULT included."""
-        parser = self._parser
-        if parser is None:
+        if self._parser is None:
             return {}
-        return dict(parser.items(profile)) if parser.has_section(profile) else dict(parser.defaults())
+        if self._parser.has_section(profile):
+            return dict(self._parser.items(profile))
+        return dict(self._parser.defaults()) if profile == DEFAULT_PROFILE else {}
 
 
 def config_path(config_file: str | os.PathLike[str] | None = None) -> Path:
