@@ -288,3 +288,105 @@ def test_an_impatient_person_ends_it_without_a_traceback(oci: FakeOCI, config: P
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=30) == (b"", b"")
     assert process.returncode == 130
+
+
+def test_help_has_examples_and_exit_statuses() -> None:
+    """Of both commands; and the versions that a report of a mistake needs."""
+    for command in ("check", "curl"):
+        text = run(command, "--help").stdout
+        assert "exit status:" in text
+        assert "examples:" in text
+        assert f"python -m oci_httpx_auth {command}" in text
+    assert re.search(r"oci-httpx-signer .*, Python 3\.\d+\.\d+, httpx \d", run("--version").stdout)
+
+
+def test_lines_come_as_they_are_found_with_what_is_waited_for(oci: FakeOCI, config: Path) -> None:
+    """While Identity keeps silent, the lines before it are there; on a terminal also who is being waited for."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def hang(service: str, record: Any) -> None:
+        if service == "identity":
+            asked.set()
+            go_on.wait(20)
+
+    oci.fault_source = hang
+    arguments = [*COMMAND, "check", "--config-file", str(config), "--endpoint", oci.url]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        seen = [process.stdout.readline() for _ in range(4)]
+        assert asked.wait(20)
+        go_on.set()
+        rest = process.stdout.read()
+    assert [line.split()[1] for line in seen] == ["source", "profile", "user", "key"]
+    assert "signed call" in rest
+    shown = in_terminal("check", "--config-file", str(config), "--endpoint", oci.url, NO_COLOR="1")
+    assert re.search(r"\.\.\. signed call: waiting for 127\.0\.0\.1:\d+, 5 s at most", shown)
+
+
+def test_json_tells_its_version_and_outcome(oci: FakeOCI, config: Path) -> None:
+    """A program can tell a failure from what could not be told; OCIDs of commands stay whole."""
+    oci.fail(
+        "inference", Fault(status=404, code="404", message="Authorization failed or requested resource not found.")
+    )
+    oci.fail(
+        "inference", Fault(status=404, code="404", message="Authorization failed or requested resource not found.")
+    )
+    options = ("--config-file", str(config), "--endpoint", oci.url, "--base-url", oci.openai_url)
+    report = json.loads(run("check", *options, "--compartment", oci.compartment, "--json").stdout)
+    assert (report["version"], report["ok"], report["outcome"]) == (1, False, "fails")
+    assert oci.compartment in report["next_step"]
+    assert oci.compartment not in report["verdict"]
+    oci.fail("identity", Fault(status=503))
+    assert json.loads(run("check", *options, "--json").stdout)["outcome"] == "unknown"
+
+
+def test_output_that_is_not_utf8_is_no_traceback(oci: FakeOCI, config: Path) -> None:
+    """Letters that the terminal does not have are replaced."""
+    done = run("check", "--config-file", str(config), "--endpoint", oci.url, environment={"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Verdict: Calls are signed and accepted." in done.stdout
+
+
+def test_a_limit_of_tokens_that_a_model_does_not_take_is_not_the_callers_fault(oci: FakeOCI, config: Path) -> None:
+    """`check` asks again without it."""
+    oci.fail("inference", Fault(status=400, code="400", message="Unsupported parameter: 'max_tokens'."))
+    options = ("--config-file", str(config), "--endpoint", oci.url, "--base-url", oci.openai_url)
+    done = run("check", *options, "--compartment", oci.compartment)
+    assert done.returncode == 0, done.stdout
+    assert [b"max_tokens" in record.body for record in oci.records if record.service == "inference"] == [True, False]
+
+
+def test_curl_takes_the_method_and_headers_as_curl_does(oci: FakeOCI, config: Path, tmp_path: Path) -> None:
+    """`-X`, a GET without it and a POST with data; a repeated `-H` goes out repeatedly."""
+    options = ("--config-file", str(config))
+    assert run("curl", f"{oci.url}/a", *options).returncode == 0
+    assert run("curl", f"{oci.url}/a", *options, "-d", "{}").returncode == 0
+    done = run("curl", "-X", "DELETE", f"{oci.url}/a", *options, "-H", "X-One: 1", "-H", "X-One: 2")
+    assert done.returncode == 0, done.stderr
+    assert [record.method for record in oci.records] == ["GET", "POST", "DELETE"]
+    assert [value for name, value in oci.records[-1].headers if name.lower() == "x-one"] == ["1", "2"]
+    assert all(record.signed for record in oci.records)
+    assert run("curl", "-X", "PUT", "GET", f"{oci.url}/a", *options).returncode == 2
+
+
+def test_curl_shows_headers_and_writes_to_a_file(oci: FakeOCI, config: Path, tmp_path: Path) -> None:
+    """`-i` and `-o`; a file that cannot be written is said in one line."""
+    target = tmp_path / "answer"
+    done = run("curl", f"{oci.url}/a", "--config-file", str(config), "-i", "-o", str(target))
+    assert (done.returncode, done.stdout) == (0, "")
+    head, _, body = target.read_bytes().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert b"opc-request-id: " in head.lower()
+    assert json.loads(body)["method"] == "GET"
+    failed = run("curl", f"{oci.url}/a", "--config-file", str(config), "-o", str(tmp_path / "no" / "answer"))
+    assert failed.returncode == 1
+    assert "Traceback" not in failed.stderr
+    assert "No such file or directory" in failed.stderr
+
+
+def test_curl_says_that_an_answer_broke_off(oci: FakeOCI, config: Path) -> None:
+    """And after how many bytes; status 1."""
+    oci.fail("echo", Fault(truncate=True))
+    done = run("curl", f"{oci.url}/a", "--config-file", str(config))
+    assert done.returncode == 1
+    assert re.search(r"The answer broke off after \d+ bytes", done.stderr)
