@@ -10,15 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from oci_httpx_auth.diagnosis.page import shorten
-
 from .interceptor import Interceptor
 from .standin import FakeOCI
-from .test_diagnosis import Broken, first_finding, no_server_left, setting
 
 pytestmark = pytest.mark.slow
-
-__all__ = ["no_server_left", "setting"]  # fixtures
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 SNIPPETS = re.findall(r"^```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
@@ -27,22 +22,6 @@ COMMANDS = [
     for block in re.findall(r"^```console\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
     for command in block.splitlines()
 ]
-
-# The README's rows of trouble, in their order: the set-ups that make them.
-TROUBLE = (
-    "key_deleted",
-    "wrong_fingerprint",
-    "inherits_a_stale_fingerprint",
-    "expired_session_token",
-    "no_source_at_all",
-    "metadata_unreachable",
-    "dynamic_group_missing",
-    "wrong_compartment",
-    "region_not_subscribed",
-    "clock_ahead",
-    "login_page_in_the_way",
-    "misspelt_region",
-)
 
 
 def title(snippet: str) -> str:
@@ -98,27 +77,3 @@ def test_the_commands_of_the_tool_exist(oci: FakeOCI, tmp_path: Path, clean_envi
             )
             assert done.returncode == 0, done.stdout + done.stderr
     assert all(record.signed for record in oci.records)
-
-
-def trouble() -> list[list[str]]:
-    """The rows of the table of trouble: symptom, verdict, remedy."""
-    section = README.partition("## Troubleshooting")[2].partition("\n## ")[0]
-    rows = [line.strip("|").split(" | ") for line in section.splitlines() if line.startswith("| ")]
-    return [[cell.strip() for cell in row] for row in rows if not row[0].startswith((" symptom", " ---"))]
-
-
-def test_each_row_of_trouble_has_its_set_up() -> None:
-    """Neither more nor fewer."""
-    assert len(trouble()) == len(TROUBLE)
-
-
-@pytest.mark.parametrize("number", range(len(TROUBLE)), ids=TROUBLE)
-def test_check_says_what_the_readme_says_it_does(number: int, setting: Broken) -> None:
-    """The verdict, word by word; `…` stands for what differs from case to case."""
-    report, *_ = first_finding(setting, TROUBLE[number])
-    _, verdict, remedy = trouble()[number]
-    said = " ".join(shorten(report.verdict).split())
-    pattern = ".*".join(map(re.escape, verdict.strip("`").split("…")))
-    assert re.fullmatch(pattern, said), f"{said!r} is not {verdict!r}"
-    assert remedy
-    assert report.next_step
