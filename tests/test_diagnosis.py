@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from oci_httpx_auth import (
+    Credential,
     CredentialsUnavailableError,
     InstancePrincipal,
     OCISigner,
@@ -698,3 +699,20 @@ def test_causes_of_a_refusal() -> None:
     assert refusal_cause("api_key", from_oci=False, expired=True).code == "proxy"
     assert refusal_cause("api_key", expired=True).code == "credential-expired"
     assert refusal_cause("custom").code == "identity-refused"
+
+
+def test_a_mistake_of_the_check_itself_is_a_finding(setting: Broken, key: Key) -> None:
+    """It could not be told whether calls work, and the lines so far are kept."""
+
+    class Own:
+        def fetch(self) -> Credential:
+            return Credential(key_id="a/b/c", private_key=key.private)
+
+        @property
+        def region(self) -> str:
+            raise RuntimeError("no region today")
+
+    report = check(Own())
+    assert (report.outcome, report.findings[0].code) == ("unknown", "internal")
+    assert "RuntimeError" in report.verdict
+    assert [line.subject for line in report.lines] == ["source", "key"]

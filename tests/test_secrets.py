@@ -38,6 +38,7 @@ from oci_httpx_auth import (
     default_credentials,
 )
 from oci_httpx_auth.credentials._files import replace_secret_file
+from oci_httpx_auth.diagnosis import check
 
 from .conftest import TENANCY, USER, Clock, Key, settle
 from .standin import FakeOCI, Fault
@@ -646,3 +647,97 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, trouble: str) 
             replace_secret_file(str(path), "n\xe9w")
         assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["token"]
+
+
+# A secret in place of a path or a name.
+
+PASTED: dict[str, Callable[[str, str], str]] = {
+    "pem": lambda pem, token: pem,
+    "escaped": lambda pem, token: pem.replace("\n", "\\n"),
+    "body": lambda pem, token: "".join(pem.splitlines()[1:-1]),
+    "token": lambda pem, token: token,
+    "ST$": lambda pem, token: f"ST${token}",
+}
+VARIABLES = (
+    *(
+        f"OCI_CLI_{name}"
+        for name in ("AUTH", "CONFIG_FILE", "PROFILE", "USER", "TENANCY", "FINGERPRINT", "KEY_FILE", "REGION")
+    ),
+    *(f"OCI_CLI_{name}" for name in ("SECURITY_TOKEN_FILE", "DELEGATION_TOKEN_FILE", "RC_FILE", "FEDERATION_ENDPOINT")),
+    *("OCI_CONFIG_FILE", "OCI_CONFIG_PROFILE", "OCI_REGION", "OCI_PRIVATE_KEY_PATH", "OCI_METADATA_BASE_URL"),
+    *(f"OCI_KUBERNETES_SERVICE_ACCOUNT_{name}" for name in ("TOKEN_PATH", "CERT_PATH")),
+    "KUBERNETES_SERVICE_HOST",
+    *(
+        f"{PREFIX}{name}"
+        for name in ("VERSION", "REGION", "RPST", "RPT_ENDPOINT", "RPST_ENDPOINT", "RPT_PATH", "RESOURCE_ID")
+    ),
+    *(f"{PREFIX}{name}" for name in ("TENANCY_ID", "PRIVATE_PEM_PASSPHRASE", "SECURITY_CONTEXT")),
+)
+FIELDS = (
+    "user",
+    "tenancy",
+    "fingerprint",
+    "key_file",
+    "region",
+    "security_token_file",
+    "delegation_token_file",
+    "compartment_id",
+)
+
+
+@pytest.mark.parametrize("form", PASTED)
+def test_nothing_that_was_pasted_in_place_of_a_path_shows(
+    machine: Machine, key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """In each variable, field and argument: in errors, logs, reprs, what `check` prints and its JSON."""
+    machine.secrets.key("the key", key.private)
+    token = machine.oci.issue_token(key.private.public_key())
+    machine.secrets.token("the token", token)
+    pasted = PASTED[form](key.pem(), token)
+    config = machine.oci.write_config(tmp_path)
+    text = config.read_text()
+
+    def look(auth: str | None = None, **options: Any) -> None:
+        with machine.failure():
+            machine.look(OCISigner(auth=auth, **options))
+        report = check(auth=auth, endpoint="http://127.0.0.1:9", compartment_id=pasted, **options)
+        machine.shown.append((f"check of {auth} {list(options)}", json.dumps(report.as_dict())))
+
+    base = {"VERSION": "2.1.2", "RPST": "x", "PRIVATE_PEM": key.pem(), "RPT_ENDPOINT": "x", "RPST_ENDPOINT": "x"}
+    modes = {
+        "OCI_KUBERNETES": ("oke_workload_identity", {"KUBERNETES_SERVICE_HOST": "127.0.0.1"}),
+        "KUBERNETES": ("oke_workload_identity", {}),
+        PREFIX: ("resource_principal", {f"{PREFIX}{name}": value for name, value in base.items()}),
+        "OCI_METADATA": ("instance_principal", {}),
+        "OCI_CLI_FEDERATION": ("instance_principal", {}),
+        "OCI_CLI_DELEGATION": ("instance_obo_user", {}),
+        "OCI_CLI_SECURITY": ("security_token", {}),
+    }
+    for variable in VARIABLES:
+        mode, others = next((value for start, value in modes.items() if variable.startswith(start)), (None, {}))
+        with monkeypatch.context() as patched:
+            for name, value in {**others, variable: pasted}.items():
+                patched.setenv(name, value)
+            look(mode, **({} if mode or "CONFIG" in variable or "PROFILE" in variable else {"config_file": config}))
+    for name in FIELDS:
+        escaped = pasted.replace("\n", "\n  ")
+        lines = [line for line in text.splitlines() if not line.startswith(f"{name} =")]
+        config.write_text("\n".join([*lines, f"{name} = {escaped}"]) + "\n")
+        look(config_file=config)
+    config.write_text(text)
+    for options in ({"auth": pasted}, {"profile": pasted}, {"config_file": pasted}, {"region": pasted}):
+        report = check(**{"config_file": config, **options})  # type: ignore[arg-type]
+        machine.shown.append((f"check with {list(options)}", json.dumps(report.as_dict())))
+    identity = {"tenancy": TENANCY, "user": USER, "fingerprint": key.fingerprint}
+    for attempt in (
+        lambda: APIKey(**identity, key_file=pasted),
+        lambda: SecurityToken(token_file=pasted, key_file=pasted),
+        lambda: OKEWorkloadIdentity(host=pasted, token_file=pasted, ca_file=pasted),
+        lambda: InstancePrincipal(metadata_url=pasted, federation_endpoint=pasted, sleep=lambda _: None).fetch(),
+        lambda: default_credentials(pasted),
+        lambda: default_credentials(None, pasted),
+        lambda: default_credentials(None, None, pasted),
+    ):
+        with machine.failure():
+            attempt()
+    assert machine.errors >= 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections.abc import Callable
 
 from .._auth_service.regions import inference_endpoint, is_known, region_domain, region_id
@@ -62,13 +63,21 @@ def check(
         endpoint=endpoint,
         base_url=base_url,
     )
-    describe_proxies(notes)
-    if credentials is not None:
-        notes.line("ok", "source", f"{getattr(credentials, 'mode', 'custom')}, as given: {credentials!r}")
-    provider = credentials or choose_provider(walk)
-    if provider is not None:
-        walk.provider, walk.signer = provider, OCISigner(provider, clock=clock)
-        _call(walk)
+    try:
+        describe_proxies(notes)
+        if credentials is not None:
+            notes.line("ok", "source", f"{getattr(credentials, 'mode', 'custom')}, as given: {credentials!r}")
+        provider = credentials or choose_provider(walk)
+        if provider is not None:
+            walk.provider, walk.signer = provider, OCISigner(provider, clock=clock)
+            _call(walk)
+    except Exception as error:  # a report that is cut short is better than none
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        notes.error(
+            "internal",
+            f"The check itself broke off by {type(error).__name__} ({os.path.basename(where.filename)}, line {where.lineno}).",
+            "Report this with the lines above; they say how far it came.",
+        )
     return notes.report()
 
 
