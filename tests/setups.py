@@ -398,3 +398,10 @@ add("Generative AI is down", lambda m: (m.call(), m.answer("inference", Fault(st
 add("Generative AI never answers", lambda m: (m.call(), m.answer("inference", Fault(hang=True))), "in time", status=3)
 add("Generative AI throttles", lambda m: (m.call(), m.answer("inference", Fault(status=429))), "throttling", status=0)
 add("a request that it does not take", lambda m: (m.call(), m.model_answer(400, "Unsupported value: temperature")), "not the request", "temperature")
+
+# An API key of Generative AI itself.
+
+BEARER = "sk-abcdefghijklmnop0123456789"
+add("a Generative AI API key that is refused", lambda m: (m.env(OCI_GENAI_API_KEY=BEARER, OCI_GENAI_REGION="us-chicago-1"), m.call()), "OCI_GENAI_API_KEY", "another region", "policy", "generativeaiapikey", process=True)
+add("a Generative AI API key without a region", lambda m: (m.env(OCI_GENAI_API_KEY=BEARER), m.call()), "No region is known")
+add("a Generative AI API key without a compartment's policy", lambda m: (m.env(OCI_GENAI_API_KEY=BEARER, OCI_GENAI_REGION="us-chicago-1"), m.call(compartment=NOWHERE), m.answer("inference", NOT_FOUND)), "generativeaiapikey")

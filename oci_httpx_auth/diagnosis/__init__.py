@@ -11,6 +11,7 @@ from .._auth_service.regions import inference_endpoint, is_known, region_domain,
 from .._credential import CredentialProvider
 from .._signer import OCISigner
 from ..credentials._config import env_value
+from .bearer import BearerKey
 from .credential import fetch_credential
 from .generative_ai import call_generative_ai
 from .identity import call_identity
@@ -67,8 +68,13 @@ def check(
         describe_proxies(notes)
         if credentials is not None:
             notes.line("ok", "source", f"{getattr(credentials, 'mode', 'custom')}, as given: {credentials!r}")
-        provider = credentials or choose_provider(walk)
-        if provider is not None:
+        key = env_value(("OCI_GENAI_API_KEY",))
+        named = credentials or auth or profile or config_file
+        provider = credentials or (None if key and not named else choose_provider(walk))
+        if key and not named:
+            walk.signer = BearerKey(key)
+            _call_with_key(walk)
+        elif provider is not None:
             walk.provider, walk.signer = provider, OCISigner(provider, clock=clock)
             _call(walk)
     except Exception as error:  # a report that is cut short is better than none
@@ -92,6 +98,14 @@ def _call(walk: Walk) -> None:
         walk.notes.line("note", "Generative AI", "not called: no region is known")
     else:
         call_generative_ai(walk, walk.base_url or f"{inference_endpoint(walk.region or '')}/openai/v1")
+
+
+def _call_with_key(walk: Walk) -> None:
+    """A Generative AI API key needs no identity: just a region, and the one call."""
+    walk.notes.line("ok", "source", "an API key of Generative AI, from OCI_GENAI_API_KEY; nothing is signed with it")
+    if walk.base_url is None and not _find_region(walk):
+        return
+    call_generative_ai(walk, walk.base_url or f"{inference_endpoint(walk.region or '')}/openai/v1")
 
 
 def _find_region(walk: Walk) -> bool:

@@ -9,6 +9,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from .._auth_service.tokens import parse_security_token
 from .._causes import Cause, error_chain, unavailable_cause
 from .._errors import InvalidTokenError, NoCredentialsFoundError, OCIAuthError, SessionExpiredError
+from .._signer import OCISigner
 from .._signing.waiting import in_thread
 from ..credentials._config import env_value
 from ..credentials.api_key import APIKey
@@ -23,7 +24,8 @@ _PROBE = 3.0  # seconds that the metadata service has to answer
 
 def fetch_credential(walk: Walk) -> bool:
     """Have one fetched, and say what it is. False, with a finding, if none can be had."""
-    provider = walk.provider
+    provider, signer = walk.provider, walk.signer
+    assert isinstance(signer, OCISigner)
     _describe_service_account(walk)
     walk.notes.wait(f"credential: waiting for {getattr(provider, 'source', 'the provider')}, {PATIENCE:.0f} s at most")
 
@@ -31,7 +33,7 @@ def fetch_credential(walk: Walk) -> bool:
         if type(provider) is InstancePrincipal:
             provider.known_region(deadline=_PROBE)  # while booting, an instance would be more patient
         # Signing any request shows what goes over the wire: the key id, and a signature as long as the key.
-        return walk.signer.signed_headers("GET", "https://localhost/")
+        return signer.signed_headers("GET", "https://localhost/")
 
     try:
         headers = in_thread(fetch, "oci-check").result(PATIENCE)

@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 
 from .._causes import PRINCIPALS, Cause
+from .bearer import BearerKey
 from .network import from_oci, message_of, not_oci_cause, send
 from .ocids import cut_off_cause, elsewhere_cause, parse_ocid, place_cause
+from .policy import policy_for
 from .walk import Walk
 
 _PATHS = ("/openai/v1", "/20231130/actions/v1", "/20231130/openai/v1")
@@ -66,6 +68,14 @@ def _refusal_cause(walk: Walk, url: str, answer: httpx.Response) -> Cause:
         return wrong
     if not from_oci(answer):
         return not_oci_cause(answer)
+    if status == 401 and isinstance(walk.signer, BearerKey):
+        return Cause(
+            "bearer-key-refused",
+            f"Generative AI in {walk.region or 'this region'} does not accept the API key of {walk.signer.source}: it belongs to "
+            "another region, has expired or was deleted, or it was made before there was a policy for it, and then stays refused.",
+            f"Check region and state of the key in the console. If the policy is younger than the key, make a new key:\n"
+            f"{policy_for(walk, 'generative-ai-family')}",
+        )
     if status == 401:
         return Cause(
             "not-subscribed",
@@ -149,7 +159,7 @@ def _permission_cause(walk: Walk, url: str) -> Cause:
         return Cause(
             "deployment-not-found",
             "The model deployment is not there, is not active, or may not be called by this identity.",
-            f"Check the deployment's OCID and state, and write a policy:\n{_policy(walk, '{DATA_SCIENCE_MODEL_DEPLOYMENT_PREDICT}')}",
+            f"Check the deployment's OCID and state, and write a policy:\n{policy_for(walk, '{DATA_SCIENCE_MODEL_DEPLOYMENT_PREDICT}')}",
         )
     for value, what in ((walk.compartment, "compartment"), (walk.project, "project")):
         if elsewhere := elsewhere_cause(value, what, walk.region):
@@ -172,7 +182,7 @@ def _permission_cause(walk: Walk, url: str) -> Cause:
             f"{walk.fallen_through} So the call was signed by the node's instance principal, which may not use Generative AI.",
             "Mend the workload's identity; only if the node is meant, write a policy for its dynamic group.",
         )
-    policy = _policy(walk, "generative-ai-family")
+    policy = policy_for(walk, "generative-ai-family")
     if walk.signer.mode in PRINCIPALS:
         return Cause(
             "no-policy",
@@ -180,38 +190,9 @@ def _permission_cause(walk: Walk, url: str) -> Cause:
             "policy matches it, or the OCID is wrong.",
             f"Check the OCID, and write a policy:\n{policy}",
         )
+    who = "This API key" if isinstance(walk.signer, BearerKey) else "This user"
     return Cause(
         "no-policy",
-        f"This user may not use Generative AI in {where}, or there is no such place.",
+        f"{who} may not use Generative AI in {where}, or there is no such place.",
         f"Correct the OCID, or write a policy:\n{policy}",
     )
-
-
-def _policy(walk: Walk, verb_object: str) -> str:
-    """The policy that this principal needs, ready to be copied but for the names in capitals."""
-    scope = f"compartment id {walk.compartment}" if walk.compartment else "tenancy"
-    what = f"use {verb_object}" if not verb_object.startswith("{") else verb_object
-    mode, claims = walk.signer.mode, walk.claims
-    if mode == "oke_workload_identity":
-        account = walk.service_account or "system:serviceaccount:NAMESPACE:SERVICE_ACCOUNT"
-        _, _, namespace, name = account.split(":")
-        cluster = claims.get("cluster") or claims.get("cluster_id") or "CLUSTER_OCID"
-        return (
-            f"allow any-user to {what} in {scope} where all {{request.principal.type = 'workload', "
-            f"request.principal.namespace = '{namespace}', request.principal.service_account = '{name}', "
-            f"request.principal.cluster_id = '{cluster}'}}"
-        )
-    if mode == "resource_principal":
-        resource = str(claims.get("sub") or claims.get("res_id") or "RESOURCE_OCID")
-        kind = parse_ocid(resource)
-        return (
-            f"allow any-user to {what} in {scope} where all {{request.principal.type = '{kind.kind if kind else 'RESOURCE_TYPE'}', "
-            f"request.principal.id = '{resource}'}}"
-        )
-    if mode == "instance_principal":
-        instance = str(claims.get("opc-instance") or claims.get("sub") or "INSTANCE_OCID")
-        return (
-            f"allow dynamic-group GROUP to {what} in {scope}\n"
-            f"where GROUP is a dynamic group with the rule: instance.id = '{instance}'"
-        )
-    return f"allow group GROUP to {what} in {scope}"

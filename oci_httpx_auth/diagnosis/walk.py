@@ -11,6 +11,7 @@ from .._credential import CredentialProvider
 from .._signer import OCISigner
 from ..credentials._config import Profile
 from ..credentials._settings import Settings
+from .bearer import BearerKey
 from .report import Notebook
 
 
@@ -36,7 +37,7 @@ class Walk:
     chosen_by: str = ""
     fallen_through: str = ""  # why a pod's workload identity was passed over, if it was
     provider: CredentialProvider = field(init=False)
-    signer: OCISigner = field(init=False)
+    signer: OCISigner | BearerKey = field(init=False)
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
     service_account: str = ""  # as the pod's token names it: system:serviceaccount:<namespace>:<name>
     account_expired: str = ""  # that this token has, if it has
