@@ -6,10 +6,13 @@ OCI's answers to a wrong signature do not say what is wrong. What this side know
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -37,15 +40,27 @@ class Cause:
 
 
 def refusal_cause(
-    mode: str, *, redirected: bool = False, problem: str | None = None, expired: bool = False, from_oci: bool = True
+    mode: str,
+    *,
+    redirected: bool = False,
+    changed: str = "",
+    problem: str | None = None,
+    expired: bool = False,
+    from_oci: bool = True,
 ) -> Cause:
     """The cause of a 401 that stayed, after the clock was corrected and the credential replaced if it could be.
 
-    redirected: the request was sent on to another URL. problem: why no newer credential could be had. expired: by
+    redirected: the request was sent on to another URL. changed: what `change_after_signing` found. problem: why no newer credential could be had. expired: by
     the server's clock, the credential has ended. from_oci: whether the answer had an `opc-request-id`, as OCI's have.
     """
     if redirected:
         return Cause("redirected", "The request was redirected, which voids its signature.", "Turn redirects off.")
+    if changed:
+        return Cause(
+            "changed-after-signing",
+            f"The request was changed after it was signed: {changed}.",
+            "Change requests before they are signed: an event hook or a transport comes too late.",
+        )
     if problem is not None:
         return Cause("no-newer-credential", f"No newer credential could be had: {problem}", "")
     if not from_oci:
@@ -84,6 +99,42 @@ def refusal_cause(
         "OCI does not accept this identity.",
         "Check that the credential is of this tenancy and still active.",
     )
+
+
+def change_after_signing(signed: Mapping[bytes, bytes], request_line: bytes, response: Any) -> str:
+    """What of a refused request differs from what was signed: an event hook or a transport has changed it. Empty if nothing.
+
+    signed: all headers as they were signed, by their lower-case names, with `authorization`. request_line: method and target.
+    """
+    sent = response.request
+    method, _, target = request_line.partition(b" ")
+    if sent.method.encode().lower() != method.lower():
+        return f"the method was {method.decode()}, and {sent.method} was sent"
+    rewritten = url_as_sent(response)
+    if sent.extensions.get("target", sent.url.raw_path) != target:
+        return "the URL's path or query is another one"
+    if rewritten is not None:
+        return f"aiohttp sends {rewritten.raw_path.decode()} in place of the URL's {target.decode()}"
+    now: dict[bytes, list[bytes]] = {}
+    for name, value in sent.headers.raw:
+        now.setdefault(name.lower(), []).append(value)
+    covered = re.search(rb'headers="([^"]*)"', signed.get(b"authorization", b""))
+    names = [b"authorization", *(covered[1].split() if covered else ())]
+    changed = [name.decode() for name in names if name in signed and now.get(name, []) != [signed[name]]]
+    return f"other values or none for the signed {_plural('header', changed)}" if changed else ""
+
+
+def url_as_sent(response: Any) -> Any:
+    """The URL that aiohttp really asked for, which writes some escapes its own way; None if it is the request's, or another
+    transport was at work. Signing this URL instead is what such a request needs.
+    """
+    stream = getattr(response.stream, "_stream", response.stream)
+    yarl = sys.modules.get("yarl")
+    if yarl is None or not type(stream).__module__.startswith("httpx_aiohttp"):
+        return None
+    url = response.request.url
+    theirs = yarl.URL(str(url)).raw_path_qs.encode()
+    return None if theirs == url.raw_path else url.copy_with(raw_path=theirs)
 
 
 def unavailable_cause(error: BaseException) -> Cause | None:
@@ -246,6 +297,10 @@ def _url_of(error: BaseException) -> httpx.URL | None:
         return error.request.url if isinstance(error, httpx.RequestError) else None
     except RuntimeError:  # raised without a request
         return None
+
+
+def _plural(noun: str, names: list[str]) -> str:
+    return f"{noun}{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
 def error_chain(error: BaseException) -> Iterator[BaseException]:
