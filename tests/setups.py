@@ -41,7 +41,6 @@ class Machine:
     names: tuple[str, ...] = ()
     credentials: Callable[[], Any] | None = None
     resolves: Callable[..., Any] | None = None
-    user: int | None = None
 
     @property
     def path(self) -> Path:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -716,3 +718,28 @@ def test_a_mistake_of_the_check_itself_is_a_finding(setting: Broken, key: Key) -
     assert (report.outcome, report.findings[0].code) == ("unknown", "internal")
     assert "RuntimeError" in report.verdict
     assert [line.subject for line in report.lines] == ["source", "key"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system has no such modes")
+def test_a_directory_that_may_not_be_entered_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file in it seems not to exist, and is not what is missing."""
+    import configparser  # noqa: F401  (now: another user may not read the interpreter's files)
+
+    with tempfile.TemporaryDirectory() as directory:
+        home = Path(directory)
+        home.chmod(0o755)
+        (home / ".oci").mkdir()
+        (home / ".oci" / "config").write_text("[DEFAULT]\n")
+        (home / ".oci").chmod(0)
+        monkeypatch.setenv("HOME", str(home))
+        check()  # for what is imported when it is needed
+        user = os.geteuid()
+        if user == 0:  # whom no mode stops
+            os.seteuid(65534)
+        try:
+            report = check()
+        finally:
+            os.seteuid(user)
+            (home / ".oci").chmod(0o700)
+    assert report.findings[0].code == "directory-closed", report
+    assert f"{home / '.oci'} may not be entered" in report.verdict

@@ -11,12 +11,13 @@ from .._causes import Cause, error_chain, unavailable_cause
 from .._errors import InvalidTokenError, NoCredentialsFoundError, OCIAuthError, SessionExpiredError
 from .._signer import OCISigner
 from .._signing.waiting import in_thread
-from ..credentials._config import env_value
+from ..credentials._config import config_path, env_value
 from ..credentials.api_key import APIKey
 from ..credentials.instance_principal import InstancePrincipal
 from ..credentials.workload_identity import OKEWorkloadIdentity
 from .network import PATIENCE, first_sentence_cause
 from .report import ago
+from .values import closed_directory_cause
 from .walk import Walk
 
 _PROBE = 3.0  # seconds that the metadata service has to answer
@@ -106,7 +107,7 @@ def _describe_service_account(walk: Walk) -> None:
 
 def _fetch_cause(walk: Walk, reason: BaseException) -> Cause:
     if isinstance(reason, NoCredentialsFoundError):
-        return Cause("no-source", reason.likely, reason.remedy)
+        return closed_directory_cause(config_path(walk.config_file)) or Cause("no-source", reason.likely, reason.remedy)
     if isinstance(reason, SessionExpiredError):
         return first_sentence_cause("session-expired", reason)
     provider, metadata = walk.provider, env_value(("OCI_METADATA_BASE_URL",))

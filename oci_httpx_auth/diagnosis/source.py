@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import suppress
-from pathlib import Path
 
 from .._causes import Cause
 from .._credential import CredentialProvider
@@ -17,10 +15,10 @@ from ..credentials._settings import Rank, Settings, resolve
 from .credential import describe_token
 from .network import first_sentence_cause
 from .values import (
+    closed_directory_cause,
     inherited_session,
     mixed_identity,
     place,
-    unreadable_directory,
     value_cause,
     warn_of_open_files,
 )
@@ -125,13 +123,13 @@ def _with_places(walk: Walk, settings: Settings | None, error: OCIAuthError, cau
     """The cause with what chose the file, the profile, the mode or the value."""
     text, remedy = cause.text, cause.remedy
     path = config_path(walk.config_file)
-    closed = unreadable_directory(path)
-    if isinstance(error, ConfigError) and "does not exist" in text and closed is not None and str(path) in text:
-        return Cause(
-            "directory-closed",
-            f"The directory {closed} may not be entered by this user, so {path} cannot be read.",
-            f"Correct its owner and mode, e.g. `chmod 700 {closed}`.",
-        )
+    if (
+        isinstance(error, ConfigError)
+        and "does not exist" in text
+        and (closed := closed_directory_cause(path))
+        and str(path) in text
+    ):
+        return closed
     if isinstance(error, ProfileNotFoundError) or "config file" in text.lower():
         if named := _named_by(walk):
             text = f"{text.rstrip('.')}{named}."
@@ -144,16 +142,3 @@ def _with_places(walk: Walk, settings: Settings | None, error: OCIAuthError, cau
     if walk.chosen_by.endswith("OCI_CLI_AUTH"):
         remedy = f"{remedy} If this mode is not meant, unset OCI_CLI_AUTH."
     return Cause(cause.code, text, remedy)
-
-
-def absent_file_cause() -> Cause | None:
-    """Why no config file was found although there may be one."""
-    path = Path(os.path.expanduser("~/.oci/config"))
-    closed = unreadable_directory(path)
-    if closed is None:
-        return None
-    return Cause(
-        "directory-closed",
-        f"The directory {closed} may not be entered by this user, so {path} cannot be read.",
-        f"Correct its owner and mode, e.g. `chmod 700 {closed}`.",
-    )

@@ -132,9 +132,13 @@ def warn_of_open_files(notes: Notebook, settings: Settings) -> None:
             )
 
 
-def unreadable_directory(path: Path) -> Path | None:
-    """The first directory on the way to a file that this user may not enter; the file then seems not to exist."""
+def closed_directory_cause(path: Path) -> Cause | None:
+    """Why a file seems not to exist: the first directory on the way to it that this user may not enter."""
     for parent in reversed(path.parents):
-        if parent.is_dir() and not os.access(parent, os.X_OK):
-            return parent
+        if parent.is_dir() and not os.access(parent, os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+            return Cause(
+                "directory-closed",
+                f"The directory {parent} may not be entered by this user, so {path} cannot be read.",
+                f"Correct its owner and mode, e.g. `chmod 700 {parent}`.",
+            )
     return None
