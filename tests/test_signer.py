@@ -560,7 +560,7 @@ def test_a_401_that_stays_reaches_the_caller_untouched_with_one_warning(
         "api_key",
         "profile DEFAULT",
         response.headers["opc-request-id"],
-        "OCI knows no such API key",
+        "knows no such API key",
     ):
         assert word in message
     for name, value in response.request.headers.items():
