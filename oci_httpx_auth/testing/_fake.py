@@ -24,7 +24,7 @@ from ._server import Server
 from ._services import echo, regions
 from ._transport import transport_for
 from ._verify import Findings, Principal, check_framing
-from ._wire import CODES, Fault, Record, Refused, Reply, Request, error_reply
+from ._wire import CODES, Fault, Record, Refused, Reply, Request, compress_events, error_reply
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -275,6 +275,7 @@ class FakeOCI:
                 check_framing(request)
                 replaced = fault is not None and fault.replaces_answer
                 reply = _refusal(exchange, endpoint, fault, record) if fault and replaced else endpoint.act(exchange)
+                compress_events(request, reply)
             except Refused as refused:
                 record.reason = refused.reason
                 reply = refused.reply()

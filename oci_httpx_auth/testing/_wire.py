@@ -6,6 +6,7 @@ import base64
 import functools
 import hashlib
 import json
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -110,6 +111,24 @@ class Reply:
         """Server-sent events, each of them a piece of its own, `delay` seconds apart."""
         headers = [("content-type", "text/event-stream"), ("cache-control", "no-cache")]
         return cls(200, headers, events, delay=delay, streamed=True)
+
+
+def compress_events(request: Request, reply: Reply) -> None:
+    """As OCI does for a client that accepts zstd, make each event a zstd frame of its own."""
+    accepted = [coding.partition(";")[0].strip() for coding in request.header("accept-encoding").lower().split(",")]
+    if reply.streamed and "zstd" in accepted:
+        reply.headers.append(("content-encoding", "zstd"))
+        reply.chunks = [zstd_frame(chunk) for chunk in reply.chunks]
+
+
+def zstd_frame(content: bytes) -> bytes:
+    """A zstd frame (RFC 8878) of blocks that are stored as they are, which needs no library."""
+    limit = 1 << 17  # the largest block
+    blocks = [content[start : start + limit] for start in range(0, len(content), limit) or [0]]
+    parts = [b"\x28\xb5\x2f\xfd\xa0", struct.pack("<I", len(content))]
+    for number, block in enumerate(blocks, 1):
+        parts += [struct.pack("<I", len(block) << 3 | (number == len(blocks)))[:3], block]
+    return b"".join(parts)
 
 
 class Handle(Protocol):

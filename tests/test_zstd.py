@@ -1,0 +1,116 @@
+"""OCI compresses each server-sent event as a zstd frame of its own, which httpx cannot read beyond the first."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from oci_httpx_auth import OCISigner
+
+from .standin import FakeOCI
+
+CHAT = {"model": "openai.gpt-oss-120b", "messages": [{"role": "user", "content": "one two three"}]}
+ANSWER = "You said: one two three"
+
+
+@pytest.fixture
+def signer(oci: FakeOCI, tmp_path: Path) -> OCISigner:
+    return OCISigner(config_file=oci.write_config(tmp_path))
+
+
+def stream(client: Any, oci: FakeOCI, signer: OCISigner, **headers: str) -> bytes:
+    """The body of a streamed chat completion."""
+    scope = {"opc-compartment-id": oci.compartment, **headers}
+    url = f"{oci.openai_url}/chat/completions"
+    with client.stream("POST", url, json={**CHAT, "stream": True}, headers=scope, auth=signer) as answer:
+        assert answer.status_code == 200
+        return b"".join(answer.iter_bytes())
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ("gzip, deflate, br, zstd", "gzip, deflate, br"),
+        ("gzip;q=1.0,ZSTD;q=0.5,br", "gzip;q=1.0, br"),
+        ("zstd", "identity"),
+        ("gzip, deflate", "gzip, deflate"),
+        ("*;q=0", "*;q=0"),
+    ],
+)
+def test_a_signed_request_of_httpx_does_not_ask_for_zstd(
+    oci: FakeOCI, signer: OCISigner, asked: str, sent: str
+) -> None:
+    """Whatever the client accepts otherwise stays as it is."""
+    with httpx.Client(trust_env=False) as client:
+        assert b"data: [DONE]" in stream(client, oci, signer, **{"accept-encoding": asked})
+    assert oci.records[-1].header("accept-encoding") == sent
+    assert "accept-encoding" not in oci.records[-1].signed_headers
+
+
+def test_a_signed_request_of_httpx2_may_ask_for_zstd(oci: FakeOCI, signer: OCISigner) -> None:
+    """It reads frame after frame."""
+    httpx2 = pytest.importorskip("httpx2")
+    with (
+        httpx2.Client(trust_env=False) as client,
+        client.stream(
+            "POST",
+            f"{oci.openai_url}/chat/completions",
+            json={**CHAT, "stream": True},
+            headers={"accept-encoding": "zstd", "opc-compartment-id": oci.compartment},
+            auth=signer,
+        ) as answer,
+    ):
+        frames = list(answer.iter_raw())
+    assert answer.headers["content-encoding"] == "zstd"
+    assert len(frames) > 3
+    assert all(frame.startswith(b"\x28\xb5\x2f\xfd") for frame in frames)
+
+
+@pytest.mark.parametrize("size", [0, 1, 200, 300, 1 << 17, 300_000])
+def test_the_stand_ins_frames_are_zstd(size: int) -> None:
+    """As a library that others wrote reads them."""
+    zstandard = pytest.importorskip("zstandard")
+    from oci_httpx_auth.testing._wire import zstd_frame
+
+    content = bytes(range(256)) * (size // 256 + 1)
+    assert zstandard.ZstdDecompressor().decompress(zstd_frame(content[:size])) == content[:size]
+
+
+def test_a_stream_through_a_client_that_accepts_zstd_is_read_to_its_end(oci: FakeOCI, signer: OCISigner) -> None:
+    """With zstandard installed httpx asks for it by itself, and breaks off without the signer's help."""
+    pytest.importorskip("zstandard")
+    with httpx.Client(trust_env=False) as client:
+        if "zstd" not in client.headers["accept-encoding"]:
+            pytest.skip(f"httpx {httpx.__version__} knows no zstd")
+        signed = signer.signed_headers("POST", f"{oci.openai_url}/chat/completions")
+        assert b"data: [DONE]" in stream(client, oci, signer)
+        assert "accept-encoding" not in signed
+
+
+@pytest.mark.parametrize("name", ["httpx", "httpx2"])
+def test_openai_reads_a_stream_to_its_end(oci: FakeOCI, signer: OCISigner, name: str) -> None:
+    """Sync and async, on whichever library this openai is built."""
+    pytest.importorskip("zstandard")
+    openai = pytest.importorskip("openai")
+    library = pytest.importorskip(name)
+    if not issubclass(openai.DefaultHttpxClient, library.Client):
+        pytest.skip(f"openai {openai.__version__} is not built on {name}")
+    factories = importlib.import_module("oci_httpx_auth.openai")
+    where = {"signer": signer, "base_url": oci.openai_url, "compartment_id": oci.compartment}
+    with factories.create_openai(**where) as client:
+        chunks = list(client.chat.completions.create(**CHAT, stream=True))
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == ANSWER
+
+    async def main() -> str:
+        async with factories.create_async_openai(**where) as client:
+            events = await client.responses.create(model="openai.gpt-oss-120b", input="one two three", stream=True)
+            deltas = [event.delta async for event in events if event.type == "response.output_text.delta"]
+        return "".join(deltas)
+
+    assert asyncio.run(main()) == ANSWER
+    assert all(record.signed for record in oci.records)
