@@ -133,7 +133,7 @@ class FakeOCI(testing.FakeOCI):
     def revoke(self, token: str) -> None:
         self.revoke_tokens(token)
 
-    def rotate_instance_certificate(self, *, lifetime: float = 30 * 86400.0) -> None:
+    def rotate_instance_certificate(self, *, lifetime: float = 7200.0) -> None:
         """Give the instance a new certificate and key, valid for `lifetime` seconds."""
         with self._lock:
             self._auth.rotate_certificate(lifetime)
@@ -142,7 +142,7 @@ class FakeOCI(testing.FakeOCI):
         """Move the instance: its next certificate is of another tenancy, whose OCID is returned."""
         with self._lock:
             moved_to = tenancy or made_up_ocid("tenancy")
-            self._auth.rotate_certificate(30 * 86400.0, moved_to)
+            self._auth.rotate_certificate(tenancy=moved_to)
             return moved_to
 
     def handle(

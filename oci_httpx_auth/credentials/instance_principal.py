@@ -232,9 +232,9 @@ def _certificate(pem: str) -> x509.Certificate:
     try:
         certificate = x509.load_pem_x509_certificate(pem.encode())
         # Some parts are only read when they are asked for.
-        _ = certificate.subject, certificate.public_key()
+        _ = _subject(certificate), certificate.public_key()
         return certificate
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
+    except (ValueError, IndexError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise CredentialsUnavailableError("The instance's certificate cannot be read; it is not PEM.") from None
 
 
@@ -244,14 +244,37 @@ def _key(pem: str) -> RSAPrivateKey:
 
 def _tenancy(certificate: x509.Certificate) -> str:
     """The tenancy's OCID, from the first attribute of the subject that names one."""
-    for attribute in certificate.subject:
-        value = attribute.value if isinstance(attribute.value, str) else ""
+    for value in _subject(certificate):
         for prefix in ("opc-tenant:", "opc-identity:"):
             if value.startswith(prefix) and re.fullmatch(_OCID, value[len(prefix) :]):
                 return value[len(prefix) :]
     raise CredentialsUnavailableError(
         "The instance's certificate names no tenancy, so it is none that OCI has issued to an instance."
     )
+
+
+def _subject(certificate: x509.Certificate) -> list[str]:
+    """The values of the subject's attributes, in order.
+
+    Read from the DER: `certificate.subject` warns of values of more than 64 characters, and OCI's are longer.
+    """
+    sequences = [content for tag, content in _elements(_elements(certificate.tbs_certificate_bytes)[0][1]) if tag == 0x30]
+    subject = sequences[3]  # after the signature's algorithm, the issuer and the validity
+    attributes = [_elements(content) for _, part in _elements(subject) for _, content in _elements(part)]
+    return [attribute[1][1].decode(errors="replace") for attribute in attributes]
+
+
+def _elements(der: bytes) -> list[tuple[int, bytes]]:
+    """The tag and the content of each element in a row. Raises `IndexError` if there is none to be read."""
+    elements, start = [], 0
+    while start < len(der):
+        tag, length = der[start], der[start + 1]
+        start += 2
+        if length > 0x80:  # then it is the number of bytes that hold the length
+            start, length = start + length - 0x80, int.from_bytes(der[start : start + length - 0x80], "big")
+        elements.append((tag, der[start : start + length]))
+        start += length
+    return elements
 
 
 def _pem_body(pem: str) -> str:

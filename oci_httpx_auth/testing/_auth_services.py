@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ._certificates import InstanceCertificate, check_chain, fingerprints_of, instance_of, tenancy_of
+from ._certificates import InstanceCertificate, check_chain, fingerprints_of
 from ._exchange import Endpoint, Exchange, compile_path
 from ._identity import Identities, made_up_ocid
 from ._services import REGION_KEYS
 from ._tokens import read_public_key
 from ._verify import Principal
 from ._wire import Refused, Reply
+
+CERTIFICATE_LIFETIME = 7200.0  # seconds
 
 _FEDERATION_KEY_ID = re.compile(r"([^/]+)/(fed-x509|fed-x509-sha256)/([0-9A-Fa-f:]+)")
 
@@ -29,8 +31,8 @@ class AuthServices:
         self._session_limit = session_limit
         self.instance = made_up_ocid("instance", identities.region)
         self.instance_tenancy = identities.tenancy
-        self._tenancies = {identities.tenancy}
         self._certificate: InstanceCertificate | None = None
+        self._issued: dict[int, InstanceCertificate] = {}
         self.enhanced_cluster = True
 
     def endpoints(self) -> Iterator[Endpoint]:
@@ -43,15 +45,17 @@ class AuthServices:
         ):
             yield Endpoint(service, compile_path(path), methods, act, signed)
 
-    def rotate_certificate(self, lifetime: float, tenancy: str | None = None) -> None:
+    def rotate_certificate(
+        self, lifetime: float = CERTIFICATE_LIFETIME, tenancy: str | None = None
+    ) -> InstanceCertificate:
         """Give the instance a new certificate and key, valid for `lifetime` seconds."""
-        if tenancy is not None:
-            self.instance_tenancy = tenancy
-            self._tenancies.add(tenancy)
+        self.instance_tenancy = tenancy or self.instance_tenancy
         now = self._identities.now()
         self._certificate = InstanceCertificate(
             self.instance_tenancy, self._identities.compartment, self.instance, now, lifetime
         )
+        self._issued[self._certificate.serial_number] = self._certificate
+        return self._certificate
 
     def metadata(self, exchange: Exchange) -> Reply:
         request = exchange.request
@@ -75,13 +79,13 @@ class AuthServices:
                     "regionIdentifier": region,
                 }
             )
-        if self._certificate is None:
-            self.rotate_certificate(30 * 86400)
-        assert self._certificate is not None
+        certificate = self._certificate
+        if certificate is None or certificate.expires_at < exchange.now + CERTIFICATE_LIFETIME / 2:
+            certificate = self.rotate_certificate()
         pem = {
-            "identity/cert.pem": self._certificate.certificate_pem,
-            "identity/key.pem": self._certificate.key_pem,
-            "identity/intermediate.pem": self._certificate.intermediate_pem,
+            "identity/cert.pem": certificate.certificate_pem,
+            "identity/key.pem": certificate.key_pem,
+            "identity/intermediate.pem": certificate.intermediate_pem,
         }.get(what)
         if pem is None:
             raise Refused("the metadata service has no such path", status=404)
@@ -109,9 +113,10 @@ class AuthServices:
                 "fingerprintAlgorithm" in document and form != "fed-x509-sha256"
             ):
                 raise Refused("fingerprintAlgorithm does not fit the key id", status=400)
-            if tenancy != tenancy_of(leaf) or tenancy not in self._tenancies:
+            issued, key = self._issued.get(leaf.serial_number), leaf.public_key()
+            if issued is None or tenancy != issued.tenancy:
                 raise Refused("the key id's tenancy is not that of the certificate")
-            instance, key = instance_of(leaf), leaf.public_key()
+            instance = issued.instance
             assert isinstance(key, rsa.RSAPublicKey)
             return Principal(f"instance {instance}", "instance_principal", tenancy, instance, key, kind="leaf")
 

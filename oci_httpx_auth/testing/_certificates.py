@@ -31,20 +31,30 @@ class InstanceCertificate:
     def __init__(self, tenancy: str, compartment: str, instance: str, now: float, lifetime: float) -> None:
         intermediate, intermediate_key, _ = _authority()
         key = new_key()
-        subject = x509.Name(
-            [
-                x509.NameAttribute(NameOID.COMMON_NAME, "instance"),
-                x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "opc-certtype:instance"),
-                x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"opc-compartment:{compartment}"),
-                x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"opc-instance:{instance}"),
-                x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"opc-tenant:{tenancy}"),
-            ]
+        units = (
+            "opc-certtype:instance",
+            f"opc-compartment:{compartment}",
+            f"opc-instance:{instance}",
+            f"opc-tenant:{tenancy}",
         )
-        builder = _builder(subject, intermediate.subject, key.public_key(), now - 86400, now + lifetime)
+        # The four units are one multi-valued part of OCI's names.
+        unit_parts = [_attribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit) for unit in units]
+        name_parts = [_attribute(NameOID.COMMON_NAME, instance)]
+        subject = x509.Name([x509.RelativeDistinguishedName(part) for part in (unit_parts, name_parts)])
+        builder = _builder(subject, intermediate.subject, key.public_key(), now - 60, now + lifetime)
         leaf = builder.sign(intermediate_key, hashes.SHA256())
+        self.tenancy, self.instance, self.expires_at = tenancy, instance, now + lifetime
+        self.serial_number = leaf.serial_number
         self.certificate_pem = leaf.public_bytes(Encoding.PEM)
         self.intermediate_pem = intermediate.public_bytes(Encoding.PEM)
         self.key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+
+
+def _attribute(oid: x509.ObjectIdentifier, value: str) -> x509.NameAttribute[str]:
+    """An attribute of a name, of OCI's lengths: X.520 has 64 characters at most, and `cryptography` insists."""
+    attribute = x509.NameAttribute(oid, "placeholder")
+    attribute._value = value
+    return attribute
 
 
 def check_chain(leaf: x509.Certificate, intermediates: list[x509.Certificate], now: float) -> None:
@@ -65,20 +75,6 @@ def check_chain(leaf: x509.Certificate, intermediates: list[x509.Certificate], n
             raise Refused("the certificate was not issued by the intermediates that were sent")
         left.remove(issuer)
         certificate = issuer
-
-
-def tenancy_of(leaf: x509.Certificate) -> str:
-    return _of_subject(leaf, "opc-tenant:", "opc-identity:")
-
-
-def instance_of(leaf: x509.Certificate) -> str:
-    return _of_subject(leaf, "opc-instance:")
-
-
-def _of_subject(leaf: x509.Certificate, *prefixes: str) -> str:
-    """What a certificate says after one of the prefixes; every leaf of this stand-in's instances has all of them."""
-    values = (str(attribute.value) for attribute in leaf.subject)
-    return next(value.partition(":")[2] for value in values if value.startswith(prefixes))
 
 
 def fingerprints_of(leaf: x509.Certificate) -> dict[str, str]:
