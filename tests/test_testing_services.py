@@ -131,7 +131,7 @@ class Instance:
             for name in ("cert", "intermediate")
         )
         self.key = load_pem_private_key(metadata(oci, "identity/key.pem", bearer).body, None)
-        match = re.search(rb"opc-tenant:([a-z0-9.]+)", self.leaf.tbs_certificate_bytes)
+        match = re.search(rb"opc-tenant:(ocid1\.tenancy\.oc1\.\.[a-z2-7]+)", self.leaf.tbs_certificate_bytes)
         assert match is not None
         self.tenancy = match[1].decode()
         self.document: dict[str, Any] = {

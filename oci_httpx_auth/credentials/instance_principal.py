@@ -258,7 +258,9 @@ def _subject(certificate: x509.Certificate) -> list[str]:
 
     Read from the DER: `certificate.subject` warns of values of more than 64 characters, and OCI's are longer.
     """
-    sequences = [content for tag, content in _elements(_elements(certificate.tbs_certificate_bytes)[0][1]) if tag == 0x30]
+    sequences = [
+        content for tag, content in _elements(_elements(certificate.tbs_certificate_bytes)[0][1]) if tag == 0x30
+    ]
     subject = sequences[3]  # after the signature's algorithm, the issuer and the validity
     attributes = [_elements(content) for _, part in _elements(subject) for _, content in _elements(part)]
     return [attribute[1][1].decode(errors="replace") for attribute in attributes]
