@@ -34,7 +34,7 @@ from .openai import ClientOptions, check_options, create_async_openai
 
 if TYPE_CHECKING:
     from agents.items import ModelResponse, TResponseStreamEvent
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
 
 DEFAULT_MODEL = "openai.gpt-oss-120b"
 """The model of an agent that names none."""
@@ -83,7 +83,7 @@ class OCIProvider(ModelProvider):
         if self._client is not None and self._owns_client:
             await self._client.close()
 
-    async def __aenter__(self) -> OCIProvider:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

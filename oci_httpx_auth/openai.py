@@ -13,7 +13,6 @@ import inspect
 import logging
 import os
 import sys
-import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 from urllib.parse import urlsplit
@@ -35,7 +34,7 @@ from ._signing.waiting import trio_token
 from .credentials._config import check_header, env_value
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
 
 log = logging.getLogger("oci_httpx_auth")
 
@@ -87,14 +86,28 @@ class ClientOptions(TypedDict, total=False):
 _OPENAI_OPTIONS = ("default_query", "timeout", "max_retries", "webhook_secret", "websocket_base_url")
 
 
-class PerLoopAsyncClient(openai.DefaultAsyncHttpxClient):
+class _Portable:
+    """Pickles as the options that it was made with, the headers and the signer; deep copies share the connections."""
+
+    _given: Any = {}  # noqa: RUF012
+
+    def __reduce__(self: Any) -> Any:
+        return _rebuild, (type(self), self._given, self.auth, dict(self.headers))
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+
+class _SyncClient(_Portable, openai.DefaultHttpxClient):
+    """The HTTP client of `create_openai`."""
+
+
+class PerLoopAsyncClient(_Portable, openai.DefaultAsyncHttpxClient):
     """An async HTTP client for any number of event loops, one after the other or at once, of asyncio and trio.
 
     Connections belong to the loop that opened them. Each loop gets its own, which end with it: when `asyncio.run`
     returns, or with `aclose()`, which closes those of the running loop and of loops at rest. Later requests open new
     ones. The options are those of `openai.DefaultAsyncHttpxClient`: proxy, limits, event_hooks, ….
-
-    It pickles and copies as its options, with the signer.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -106,62 +119,43 @@ class PerLoopAsyncClient(openai.DefaultAsyncHttpxClient):
             library = sys.modules[openai.DefaultAsyncHttpxClient.__mro__[1].__module__]
             self._options = {**options, "verify": library.create_ssl_context()}
         self._clients: dict[Any, tuple[Any, AsyncGenerator[Any, None]]] = {}
-        self._guard = threading.Lock()
 
     async def send(self, request: Any, **options: Any) -> Any:
         """Send the request through the client of the running event loop."""
-        client, _ = self._clients.get(loop := _running_loop(), (None, None))
+        loop = trio_token() or asyncio.get_running_loop()
+        client, _ = self._clients.get(loop, (None, None))
         if client is None or client.is_closed:
+            for other in list(self._clients):
+                if _is_closed(other) or self._clients[other][0].is_closed:
+                    del self._clients[other]
             lifetime = self._lifetime()
-            client = await lifetime.__anext__()  # waits for nothing, so no other task comes between
-            with self._guard:
-                ended = [key for key, (old, _) in self._clients.items() if old.is_closed or _is_closed(key)]
-                for key in ended:
-                    del self._clients[key]
-                self._clients[loop] = client, lifetime
+            client = await lifetime.__anext__()  # waits for nothing, so no other task of this loop comes between
+            self._clients[loop] = client, lifetime
         client.auth, client.follow_redirects = self.auth, self.follow_redirects
         return await client.send(request, **options)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop, and of loops at rest. Later requests open new ones."""
-        here = _running_loop()
-        with self._guard:
-            ended = [loop for loop in self._clients if loop is here or _is_at_rest(loop)]
-            lifetimes = [
-                lifetime for loop in ended if (lifetime := self._clients.pop(loop)[1]) and not _is_closed(loop)
-            ]
-        for lifetime in lifetimes:
-            await lifetime.aclose()
+        here = trio_token() or asyncio.get_running_loop()
+        for loop in list(self._clients):
+            if loop is here or (isinstance(loop, asyncio.AbstractEventLoop) and not loop.is_running()):
+                _, lifetime = self._clients.pop(loop, (None, None))
+                if lifetime is not None and not _is_closed(loop):
+                    await lifetime.aclose()
 
-    async def __aenter__(self) -> Any:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def _lifetime(self) -> AsyncGenerator[Any, None]:
-        """Yields a client. Event loops close the generators that they find open when they end, and so the client."""
+        """Yields a client. An event loop that ends closes the generators it finds open, and so the client."""
         client = openai.DefaultAsyncHttpxClient(**self._options)
         try:
             yield client
         finally:
             await client.aclose()
-
-    def __reduce__(self) -> Any:
-        return _rebuild, (type(self), self._given, self.auth, dict(self.headers))
-
-    def __deepcopy__(self, memo: Any) -> PerLoopAsyncClient:
-        return self  # as openai's own copies do, it shares the connections
-
-
-class _SyncClient(openai.DefaultHttpxClient):
-    """openai's HTTP client, which pickles and copies with the signer."""
-
-    def __reduce__(self) -> Any:
-        return _rebuild, (type(self), {}, self.auth, dict(self.headers))
-
-    def __deepcopy__(self, memo: Any) -> _SyncClient:
-        return self
 
 
 @overload
@@ -383,14 +377,5 @@ def _rebuild(kind: type[Any], options: dict[str, Any], auth: Any, headers: dict[
     return http_client
 
 
-def _running_loop() -> Any:
-    """The running event loop of asyncio, or what stands for the running one of trio."""
-    return trio_token() or asyncio.get_running_loop()
-
-
 def _is_closed(loop: Any) -> bool:
     return isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed()
-
-
-def _is_at_rest(loop: Any) -> bool:
-    return isinstance(loop, asyncio.AbstractEventLoop) and not loop.is_running()
