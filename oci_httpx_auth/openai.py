@@ -125,9 +125,9 @@ class PerLoopAsyncClient(_Portable, openai.DefaultAsyncHttpxClient):
         loop = trio_token() or asyncio.get_running_loop()
         client, _ = self._clients.get(loop, (None, None))
         if client is None or client.is_closed:
-            for other in list(self._clients):
-                if _is_closed(other) or self._clients[other][0].is_closed:
-                    del self._clients[other]
+            for other, (old, _) in self._clients.copy().items():
+                if old.is_closed or _is_closed(other):
+                    self._clients.pop(other, None)
             lifetime = self._lifetime()
             client = await lifetime.__anext__()  # waits for nothing, so no other task of this loop comes between
             self._clients[loop] = client, lifetime
