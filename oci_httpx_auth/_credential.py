@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -83,10 +84,23 @@ class CredentialProvider(Protocol):
 
     Optional attributes, read without calling `fetch`: `mode`, `source` (a short text for logs), `region`,
     `tenancy`, `compartment`, `project`; `ends_when_idle`, true if a credential must be renewed before it ends, also
-    while no request is sent.
+    while no request is sent; `changed()`, whether local files have changed since the latest `fetch`, which is asked
+    during the pause after one that failed and should do no more than `stat`.
     """
 
     def fetch(self) -> Credential: ...
+
+
+def fetch_from(provider: CredentialProvider) -> Credential:
+    """What the provider fetches. Raises what it raises, and `ConfigError` for something else than a credential."""
+    fetched: object = provider.fetch()
+    if isinstance(fetched, Credential):
+        return fetched
+    name = type(provider).__name__
+    if inspect.iscoroutine(fetched):
+        fetched.close()
+        raise ConfigError(f"{name}.fetch() is asynchronous. Make it a plain function: it is called on a worker thread.")
+    raise ConfigError(f"{name}.fetch() returned {type(fetched).__name__}. It has to return a Credential.")
 
 
 Recipe = Callable[[], Any]

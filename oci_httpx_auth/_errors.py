@@ -48,7 +48,7 @@ class ProfileNotFoundError(ConfigError):
 
 
 class CredentialsUnavailableError(OCIAuthError):
-    """No valid credential could be obtained. The cause is chained; the next request tries anew."""
+    """No valid credential could be obtained. The cause is chained; a later request tries anew."""
 
 
 class NoCredentialsFoundError(CredentialsUnavailableError):
@@ -62,11 +62,15 @@ class NoCredentialsFoundError(CredentialsUnavailableError):
 
 
 class ServiceRefusedError(CredentialsUnavailableError):
-    """Look at what the auth service said, which the message repeats. `status` is its HTTP status, 0 for a useless 200."""
+    """Look at what the auth service said, which the message repeats.
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    status: its HTTP status, 0 for a 200 of no use. retry_after: for how many seconds it asks to be left alone.
+    """
+
+    def __init__(self, message: str, status: int = 0, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after
 
 
 class ServiceUnreachableError(CredentialsUnavailableError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import time
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from ._auth_service.service import DEADLINE, AuthService
 from ._causes import describe_source, error_text, refusal_cause, unavailable_cause
 from ._credential import Credential, CredentialProvider
 from ._errors import ConfigError, CredentialsUnavailableError, OCIAuthError, SessionExpiredError, SigningError
 from ._hosts import is_link_local, is_loopback
 from ._secrecy import hides_locals
-from ._signing.cache import CredentialCache
+from ._signing.cache import CredentialCache, Flight, Refresh
 from ._signing.clock import ClockOffsets
 from ._signing.signature import BODY_METHODS, content_digest, sign
 from ._signing.waiting import in_thread, wait, wait_async
@@ -57,7 +59,8 @@ class SignerStatus:
 
     mode, source: how and from where it authenticates. expires_at: end of the present credential; `None` while there
     is none, and for one without an end. last_refresh, next_refresh: when the credential was obtained, and when it
-    will be renewed by the first request from then on. last_error: why the latest refresh failed; `None` if it did not.
+    will be renewed by the first request from then on. refreshing_since: when the fetch that is under way began, if one
+    is. last_error: why the latest refresh failed; `None` if it did not.
     """
 
     mode: str
@@ -65,6 +68,7 @@ class SignerStatus:
     expires_at: float | None
     last_refresh: float | None
     next_refresh: float | None
+    refreshing_since: float | None
     last_error: str | None
 
 
@@ -99,10 +103,10 @@ class OCISigner(_Auth):
         clock: Callable[[], float] = time.time,
         allow_insecure_http: bool = False,
     ) -> None:
-        this: Callable[..., OCISigner] = type(self)
+        make: Callable[..., OCISigner] = type(self)
         if credentials is None:
-            self._recipe = partial(this, auth=auth, profile=profile, config_file=config_file)
-            credentials = default_credentials(auth, profile, config_file, clock=clock)
+            self._recipe = partial(make, auth=auth, profile=profile, config_file=config_file)
+            credentials = default_credentials(auth, profile, config_file, _service=AuthService(clock=clock))
         elif auth is not None or profile is not None or config_file is not None:
             raise ConfigError("Give OCISigner either credentials, or auth, profile and config_file, and not both.")
         elif not callable(getattr(credentials, "fetch", None)) or isinstance(credentials, type):
@@ -110,11 +114,16 @@ class OCISigner(_Auth):
                 f"OCISigner needs a credential provider, an object with a fetch() method, not {type(credentials).__name__}."
             )
         else:
-            self._recipe = partial(this, credentials)
+            if inspect.iscoroutinefunction(credentials.fetch):
+                raise ConfigError(
+                    f"{type(credentials).__name__}.fetch is asynchronous. Make it a plain function: it is called "
+                    "on a worker thread."
+                )
+            self._recipe = partial(make, credentials)
         self._options: dict[str, Any] = {"clock": clock, "allow_insecure_http": allow_insecure_http}
         self._allow_insecure_http = allow_insecure_http
         self._provider = credentials
-        self._cache = CredentialCache(credentials, clock=clock)
+        self._cache = CredentialCache(credentials, clock=clock, report=partial(_log_refresh, credentials))
         self._clocks = ClockOffsets(clock)
 
     @property
@@ -144,7 +153,16 @@ class OCISigner(_Auth):
 
     def status(self) -> SignerStatus:
         """A snapshot of mode, source and refreshes. Does no I/O and never waits."""
-        return SignerStatus(mode=self.mode, source=describe_source(self._provider), **vars(self._cache.status()))
+        known = self._cache.status()
+        return SignerStatus(
+            mode=self.mode,
+            source=describe_source(self._provider),
+            expires_at=known.expires_at,
+            last_refresh=known.last_refresh,
+            next_refresh=known.next_refresh,
+            refreshing_since=known.refreshing_since,
+            last_error=None if known.last_error is None else error_text(known.last_error),
+        )
 
     def signed_headers(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, content: bytes = b""
@@ -176,40 +194,22 @@ class OCISigner(_Auth):
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
         body = request.read()
-        steps = self._steps(request, len(body), content_digest(body) if request.method in BODY_METHODS else None)
-        result = None
-        while True:
-            try:
-                step = steps.send(result)
-            except StopIteration:
-                return
-            except OCIAuthError as error:
-                traceback.clear_frames(error.__traceback__)  # they hold the headers of earlier attempts
-                raise
-            if isinstance(step, Future):
-                wait(step)
-            else:
-                result = yield step
+        digest = content_digest(body) if request.method in BODY_METHODS else None
+        steps = self._steps(request, len(body), digest, may_block=True)
+        step = _next(steps, None)
+        while step is not None:
+            step = _next(steps, step.wait()) if isinstance(step, _Pause) else _next(steps, (yield step))
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         body = await request.aread()
-        steps = self._steps(request, len(body), await _digest_async(body) if request.method in BODY_METHODS else None)
-        result = None
-        while True:
-            try:
-                step = steps.send(result)
-            except StopIteration:
-                return
-            except OCIAuthError as error:
-                traceback.clear_frames(error.__traceback__)  # they hold the headers of earlier attempts
-                raise
-            if isinstance(step, Future):
-                await wait_async(step)
-            else:
-                result = yield step
+        digest = await _digest_async(body) if request.method in BODY_METHODS else None
+        steps = self._steps(request, len(body), digest, may_block=False)
+        step = _next(steps, None)
+        while step is not None:
+            step = _next(steps, await step.wait_async()) if isinstance(step, _Pause) else _next(steps, (yield step))
 
-    def _steps(self, request: Any, length: int, digest: bytes | None) -> Generator[Any, Any, None]:
-        """The whole conversation, free of I/O: yields futures to wait for, and requests to send for their response.
+    def _steps(self, request: Any, length: int, digest: bytes | None, *, may_block: bool) -> Generator[Any, Any, None]:
+        """The whole conversation, free of I/O: yields pauses, and requests to send for their response.
 
         A 401 is answered by correcting the clock, at most once, and by replacing the credential, at most twice: the
         first replacement may be as old as the cause, since its fetch can have been under way before.
@@ -217,23 +217,25 @@ class OCISigner(_Auth):
         url = request.url
         host = url.host
         self._check_transport(url.scheme, host)
-        credential = self._cache.acquire(offset=self._clocks.offset(host))
+        ends_at = time.monotonic() + _patience(request)
+        acquire = partial(self._cache.acquire, host=host, may_block=may_block)
+        credential = acquire(offset=self._clocks.offset(host))
         if isinstance(credential, Future):
-            yield credential
-            credential = credential_from(credential, self._provider)
+            credential = yield from self._wait_for(credential, ends_at)
         corrected, replacements = False, 0
         problem = None
         while True:
             offset = self._clocks.offset(host)
-            arguments = request, length, digest, credential, self._clocks.clock() + offset
+            now = self._clocks.clock() + offset
             if getattr(credential.private_key, "blocking", False):
-                signing = in_thread(partial(_signed_headers, *arguments), "oci-signature")
-                yield signing
+                signing = in_thread(partial(_signed_headers, request, length, digest, credential, now), "oci-signature")
+                yield _Wait(signing)
                 request.headers = signing.result()
             else:
-                request.headers = _signed_headers(*arguments)
+                request.headers = _signed_headers(request, length, digest, credential, now)
             response = yield request
             if response.status_code != 401:
+                self._cache.accept(credential, host)
                 return
             if _was_redirected(response):
                 break
@@ -245,26 +247,42 @@ class OCISigner(_Auth):
                     host,
                     self._clocks.offset(host),
                 )
-            elif replacements < 2:
-                replacements += 1
-                newer, problem = yield from self._replace(credential, host)
-                if newer is credential:
-                    break
-                credential = newer
-            else:
+                continue
+            if replacements == 2:
                 break
-        self._explain_refusal(response, credential, problem)
+            replacements += 1
+            newer = acquire(rejected=credential, offset=self._clocks.offset(host))
+            if isinstance(newer, Future):
+                yield _Read(response)  # else it would hold its connection while we wait
+                try:
+                    newer = yield from self._wait_for(newer, ends_at)
+                except OCIAuthError as error:
+                    problem = str(error)
+                    break
+            if newer is credential:
+                break
+            for name in credential.headers:  # a rejected credential's own headers leave with it
+                request.headers.pop(name, None)
+            credential = newer
+        self._log_refusal(response, credential, problem)
 
-    def _replace(self, rejected: Credential, host: str) -> Generator[Any, Any, tuple[Credential, str | None]]:
-        """Another credential than the rejected one, or that one and why there is no other."""
-        acquired = self._cache.acquire(rejected=rejected, offset=self._clocks.offset(host))
-        if not isinstance(acquired, Future):
-            return acquired, None
-        yield acquired
-        try:
-            return credential_from(acquired, self._provider), None
-        except OCIAuthError as error:
-            return rejected, str(error)
+    def _wait_for(self, fetch: Future[Credential], ends_at: float) -> Generator[_Pause, Any, Credential]:
+        """The credential that a fetch brings, if it does so in time.
+
+        Raises an error of its own for each caller, since one instance raised in many threads would pile up their
+        tracebacks: `CredentialsUnavailableError`, or `SessionExpiredError`, whose cause is chained.
+        """
+        if isinstance(fetch, Flight):
+            ends_at = min(ends_at, fetch.started_at + DEADLINE)
+        if not fetch.done():
+            yield _Wait(fetch, max(ends_at - time.monotonic(), 0.0))
+        if fetch.done():
+            return credential_from(fetch, self._provider)
+        since = time.monotonic() - fetch.started_at if isinstance(fetch, Flight) else 0.0
+        raise CredentialsUnavailableError(
+            f"No OCI credential from {describe_source(self._provider)} yet: it has been asked for {since:.0f} s, and this "
+            "request waits no longer than its own timeout. The fetch goes on; a later request finds its result."
+        )
 
     def _check_transport(self, scheme: str, host: str) -> None:
         if scheme == "https" or (
@@ -285,7 +303,7 @@ class OCISigner(_Auth):
             raise SigningError(f"This request cannot be signed: {error}") from error
         return request
 
-    def _explain_refusal(self, response: Any, credential: Credential, problem: str | None) -> None:
+    def _log_refusal(self, response: Any, credential: Credential, problem: str | None) -> None:
         """One line that says what is known of a 401 that stays, and never a secret."""
         host = response.request.url.host
         expiry, now = credential.expiry(self._clocks.offset(host)), self._clocks.clock()
@@ -328,7 +346,7 @@ def _signed_headers(request: Any, length: int, digest: bytes | None, credential:
     present.setdefault(b"host", url.netloc)
     # A client may put another target on the wire than the URL's, such as the `*` of OPTIONS.
     target = request.extensions.get("target", url.raw_path)
-    signed = sign(request.method, target, present, length, digest, credential, now)
+    signed = sign(request.method, target, present, credential, now=now, length=length, digest=digest)
     if b"transfer-encoding" in present:
         signed[b"content-length"] = b"%d" % length
     accepted = present.get(b"accept-encoding", b"")
@@ -344,19 +362,81 @@ def _without_zstd(accepted: bytes) -> bytes:
     return b", ".join(kept) or b"identity"
 
 
-def credential_from(flight: Future[Credential], provider: CredentialProvider) -> Credential:
-    """A finished refresh's credential.
-
-    Raises an error of its own for each caller: one instance raised in many threads would pile up their tracebacks.
-    It is a `CredentialsUnavailableError`, or `SessionExpiredError`, whose cause is chained.
-    """
-    error = flight.exception()
+def credential_from(fetch: Future[Credential], provider: CredentialProvider) -> Credential:
+    """A finished fetch's credential. Raises a `CredentialsUnavailableError`, or `SessionExpiredError`."""
+    error = fetch.exception()
     if error is None:
-        return flight.result()
+        return fetch.result()
     kind = SessionExpiredError if isinstance(error, SessionExpiredError) else CredentialsUnavailableError
     cause = unavailable_cause(error)
     likely = f"{cause} In full: " if cause is not None else ""
     raise kind(f"No valid OCI credential from {describe_source(provider)}: {likely}{error_text(error)}") from error
+
+
+def _log_refresh(provider: CredentialProvider, refresh: Refresh) -> None:
+    source = describe_source(provider)
+    if refresh.error is not None:
+        kept = " - the present one stays in use" if refresh.usable else ""
+        text = error_text(refresh.error)
+        log.warning("OCI credential of %s could not be refreshed (%.3f s): %s%s", source, refresh.seconds, text, kept)
+    elif refresh.changed:
+        end = "without expiry" if refresh.expires_in is None else f"valid for {refresh.expires_in:.0f} s"
+        log.info("OCI credential of %s refreshed in %.3f s, %s", source, refresh.seconds, end)
+    else:
+        log.debug("OCI credential of %s is unchanged (%.3f s)", source, refresh.seconds)
+
+
+class _Pause:
+    """Something that the flow waits for, in a thread or in a task."""
+
+    def wait(self) -> Any: ...
+
+    async def wait_async(self) -> Any: ...
+
+
+class _Wait(_Pause):
+    """For a future, for so many seconds at most."""
+
+    def __init__(self, future: Future[Any], seconds: float | None = None) -> None:
+        self._future, self._seconds = future, seconds
+
+    def wait(self) -> bool:
+        return wait(self._future, self._seconds)
+
+    async def wait_async(self) -> bool:
+        return await wait_async(self._future, self._seconds)
+
+
+class _Read(_Pause):
+    """For the whole of a response, which frees its connection."""
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+
+    def wait(self) -> Any:
+        return self._response.read()
+
+    async def wait_async(self) -> Any:
+        return await self._response.aread()
+
+
+def _next(steps: Generator[Any, Any, None], result: Any) -> Any:
+    """The next step of a conversation; `None` at its end."""
+    try:
+        return steps.send(result)
+    except StopIteration:
+        return None
+    except OCIAuthError as error:
+        traceback.clear_frames(error.__traceback__)  # they hold the headers of earlier attempts
+        raise
+
+
+def _patience(request: Any) -> float:
+    """The seconds that a request may wait for its credential: the longest of its own timeouts."""
+    timeouts = list(request.extensions.get("timeout", {}).values())
+    if not timeouts or None in timeouts:
+        return DEADLINE
+    return min(float(max(timeouts)), DEADLINE)
 
 
 def _was_redirected(response: Any) -> bool:

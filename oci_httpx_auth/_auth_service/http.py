@@ -1,24 +1,29 @@
-"""The small blocking HTTP client for metadata and auth services."""
+"""The blocking HTTP client of one fetch: plain answers from metadata and auth services, each by its deadline."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
-import threading
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import partial
 from typing import Any
 
 import httpx
 
 from .._errors import ConfigError, ServiceUnreachableError
-from .._hosts import is_link_local, is_loopback
+from .._signing.waiting import in_thread, wait
 
 CONNECT_TIMEOUT = 10.0  # seconds, as the OCI SDK has it
 MAX_ANSWER = 1 << 20  # bytes; a token is a few thousand
+
+# Requests to these never go through a proxy: plain http is for loopback and link-local addresses alone.
+_DIRECT = ("http://", "all://localhost", "all://127.0.0.1", "all://[::1]")
 
 
 @dataclass(frozen=True)
@@ -30,127 +35,155 @@ class Answer:
     content: bytes = field(repr=False)
 
 
-def exchange(
-    method: str,
-    url: str,
-    *,
-    headers: dict[bytes, bytes],
-    content: bytes = b"",
-    timeout: float,
-    direct: bool = False,
-    ca_file: str | None = None,
-) -> Answer:
-    """Send one request and read the whole answer. Redirects are not followed.
+class Client:
+    """One HTTP client, made at once; the authorities that it trusts are loaded on a thread meanwhile.
 
-    timeout: seconds for everything together.
-    direct: never use a proxy, whatever the environment says. Loopback and link-local addresses never do.
-    ca_file: verify the server's certificate against these authorities alone.
+    ca_file: trust these authorities alone; else what SSL_CERT_FILE or SSL_CERT_DIR names, else certifi's.
+    direct: never use a proxy, whatever the environment says. direct_to: hosts that none is used for.
 
-    Raises `ServiceUnreachableError`, and `ConfigError` for unusable settings of proxies and certificates.
+    Raises `ConfigError` for unusable proxy settings. Use it as a context manager: leaving it breaks off what is
+    still under way.
     """
-    deadline = time.monotonic() + timeout
-    target = httpx.URL(url)
-    local = is_loopback(target.host) or is_link_local(target.host)
-    limits = httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT))
-    too_late = f"{_shown(target)} did not finish its answer within {timeout:.0f} s."
-    # Asked for plainly and taken as it comes: a small compressed answer can unfold to gigabytes.
-    headers = {b"accept-encoding": b"identity", **headers}
-    with (
-        _client(target, ca_file, limits, trust_env=not (direct or local)) as client,
-        _cut_off(timeout) as (trace, late),
-    ):
+
+    def __init__(self, *, ca_file: str | None = None, direct: bool = False, direct_to: Iterable[str] = ()) -> None:
+        self._ca_file = ca_file
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._loading: Future[None] | None = None
+        self._sockets: set[socket.socket] = set()
+        self._closed = False
+        mounts = dict.fromkeys([*_DIRECT, *(f"all://{host}" for host in direct_to)])
         try:
-            with client.stream(
-                method, target, headers=headers, content=content, extensions={"trace": trace}
+            self._client = httpx.Client(
+                verify=self._context, trust_env=not direct, mounts=mounts, follow_redirects=False
+            )
+        except (ValueError, TypeError, ImportError, httpx.InvalidURL):
+            # Neither quoted nor chained: a proxy's address may hold a password.
+            raise ConfigError(
+                "The proxy settings cannot be used. Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; a SOCKS proxy "
+                "needs the package socksio."
+            ) from None
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed = True
+        # A blocked read does not notice that its client is closed, but it does notice the end of its connection.
+        for connection in list(self._sockets):
+            _break_off(connection)
+            connection.close()
+        self._client.close()
+
+    def load_authorities(self) -> None:
+        """Begin to load the authorities. Every https request waits for them."""
+        if self._loading is None:
+            self._loading = in_thread(partial(_load_authorities, self._context, self._ca_file), "oci-authorities")
+
+    def send(self, method: str, url: str, headers: dict[bytes, bytes], content: bytes, seconds: float) -> Answer:
+        """Send one request and read the whole answer, within so many seconds. Redirects are not followed.
+
+        The work is done on another thread, so that nothing can take longer: not a look-up of the host's name either,
+        a list of dead addresses, or an answer of which a byte arrives now and then.
+
+        Raises `ServiceUnreachableError`, and `ConfigError` for certificates that cannot be loaded.
+        """
+        deadline = time.monotonic() + seconds
+        mine: set[socket.socket] = set()
+        target = httpx.URL(url)
+        work = partial(self._exchange, method, target, headers, content, deadline, mine)
+        exchange = in_thread(work, "oci-auth-service")
+        if not wait(exchange, seconds):
+            for connection in list(mine):
+                _break_off(connection)
+            raise ServiceUnreachableError(f"{show_url(target)} did not finish its answer within {seconds:.0f} s.")
+        error = exchange.exception()
+        if error is None:
+            return exchange.result()
+        try:
+            raise error
+        finally:
+            del error, exchange
+
+    def _exchange(
+        self,
+        method: str,
+        target: httpx.URL,
+        headers: dict[bytes, bytes],
+        content: bytes,
+        deadline: float,
+        mine: set[socket.socket],
+    ) -> Answer:
+        if target.scheme == "https":
+            self.load_authorities()
+            assert self._loading is not None
+            wait(self._loading)
+            self._loading.result()
+
+        def trace(event: str, info: Mapping[str, Any]) -> None:
+            if event.endswith("connect_tcp.complete"):
+                # A descriptor of our own, which stays when TLS takes the socket over.
+                connection = info["return_value"].get_extra_info("socket").dup()
+                mine.add(connection)
+                self._sockets.add(connection)
+                if self._closed or time.monotonic() > deadline:  # nobody waits any more
+                    _break_off(connection)
+                    connection.close()
+
+        left = max(deadline - time.monotonic(), 0.1)
+        try:
+            with self._client.stream(
+                method,
+                target,
+                # Asked for plainly and taken as it comes: a small compressed answer can unfold to gigabytes.
+                headers={b"accept-encoding": b"identity", **headers},
+                content=content,
+                timeout=httpx.Timeout(left, connect=min(left, CONNECT_TIMEOUT)),
+                extensions={"trace": trace},
             ) as response:
-                encoding = response.headers.get("content-encoding", "").strip().lower()
-                if encoding not in ("", "identity"):
-                    raise ServiceUnreachableError(
-                        f"{_shown(target)} answered in an encoding that it was not asked for."
-                    )
-                body = bytearray()
-                for chunk in response.iter_raw():
-                    body += chunk
-                    if len(body) > MAX_ANSWER:
-                        raise ServiceUnreachableError(f"{_shown(target)} answered with more than {MAX_ANSWER} bytes.")
-                    if time.monotonic() > deadline:
-                        raise ServiceUnreachableError(too_late)
-                if late.is_set():  # a body without a length ends as soon as its connection does
-                    raise ServiceUnreachableError(too_late)
-                return Answer(response.status_code, response.headers, bytes(body))
-        # UnicodeError: a host that cannot be looked up, for it has an empty label or one that is too long.
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError) as error:
-            if late.is_set():
-                raise ServiceUnreachableError(too_late) from error
+                return _read(response, target)
+        # UnicodeError: a host that cannot be looked up, for it has an empty label or one that is too long. OSError:
+        # no file descriptor is left, or no address of that family.
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError, OSError) as error:
             reason = str(error) or type(error).__name__
-            raise ServiceUnreachableError(f"{_shown(target)} could not be reached: {reason}") from error
+            raise ServiceUnreachableError(f"{show_url(target)} could not be reached: {reason}") from error
 
 
-def _client(target: httpx.URL, ca_file: str | None, limits: httpx.Timeout, *, trust_env: bool) -> httpx.Client:
+def show_url(url: httpx.URL) -> str:
+    """A URL as it may stand in an error: without user info and query, which can hold secrets."""
+    return f"{url.scheme}://{url.netloc.decode(errors='replace')}{url.path}"[:300]
+
+
+def _read(response: httpx.Response, target: httpx.URL) -> Answer:
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        raise ServiceUnreachableError(f"{show_url(target)} answered in an encoding that it was not asked for.")
+    body = bytearray()
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > MAX_ANSWER:
+            raise ServiceUnreachableError(f"{show_url(target)} answered with more than {MAX_ANSWER} bytes.")
+    return Answer(response.status_code, response.headers, bytes(body))
+
+
+def _break_off(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def _load_authorities(context: ssl.SSLContext, ca_file: str | None) -> None:
+    directory = None
+    if ca_file is None:
+        ca_file = os.environ.get("SSL_CERT_FILE")
+        directory = None if ca_file else os.environ.get("SSL_CERT_DIR")
+        if not ca_file and not directory:
+            import certifi  # a dependency of httpx
+
+            ca_file = certifi.where()
+        # What Python itself asks for since 3.13. Kubernetes' own authorities lack some of it, so not of those.
+        if sys.version_info >= (3, 13):
+            context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
-        context = _no_authorities() if target.scheme == "http" else _authorities(ca_file)
+        context.load_verify_locations(ca_file or None, directory or None)
     except OSError as error:
         where = ca_file or "what SSL_CERT_FILE or SSL_CERT_DIR names"
         raise ConfigError(f"No certificates can be read from {where}. Correct it, or leave it out.") from error
-    try:
-        return httpx.Client(verify=context, trust_env=trust_env, timeout=limits, follow_redirects=False)
-    except (ValueError, TypeError, ImportError, httpx.InvalidURL):
-        # Neither quoted nor chained: a proxy's address may hold a password.
-        raise ConfigError(
-            "The proxy settings cannot be used. Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; a SOCKS proxy needs "
-            "the package socksio."
-        ) from None
-
-
-@contextlib.contextmanager
-def _cut_off(seconds: float) -> Iterator[tuple[Callable[[str, Mapping[str, Any]], None], threading.Event]]:
-    """Break the connection when time is up: a time-out of reading never comes where a byte comes now and then.
-
-    Gives the `trace` extension by which the client tells of its connection, and an event that says that time is up.
-    """
-    connections: list[socket.socket] = []
-    late = threading.Event()
-
-    def trace(event: str, info: Mapping[str, Any]) -> None:
-        if event.endswith("connect_tcp.complete"):
-            # A descriptor of our own, which stays when TLS takes the socket over.
-            connections.append(info["return_value"].get_extra_info("socket").dup())
-            if late.is_set():
-                break_off()
-
-    def break_off() -> None:
-        late.set()
-        for connection in connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, break_off)
-    timer.daemon = True
-    # RuntimeError: no thread is to be had. The time-outs of reading remain.
-    with contextlib.suppress(RuntimeError):
-        timer.start()
-    try:
-        yield trace, late
-    finally:
-        timer.cancel()
-        for connection in connections:
-            connection.close()
-
-
-def _shown(url: httpx.URL) -> str:
-    return f"{url.scheme}://{url.netloc.decode()}{url.path}"
-
-
-@lru_cache(maxsize=1)
-def _no_authorities() -> ssl.SSLContext:
-    # For plain http. Trusts nobody, and spares the loading of a bundle that is not needed.
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _authorities(ca_file: str | None) -> ssl.SSLContext:
-    if ca_file is None:
-        return httpx.create_ssl_context()
-    context = ssl.create_default_context(cafile=ca_file)
-    # Kubernetes' own authorities lack extensions that Python 3.13 has begun to ask for, and no signature's strength.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context

@@ -1,11 +1,14 @@
-"""One signed exchange with an auth service: deadline, retries, and the token in its answer."""
+"""What a provider asks of metadata and auth services: signed calls, with one deadline for all calls of a fetch."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
@@ -14,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from .._credential import Credential
 from .._errors import (
     ConfigError,
-    CredentialsUnavailableError,
     InvalidTokenError,
+    OCIAuthError,
     ServiceRefusedError,
     ServiceUnreachableError,
     SigningError,
@@ -24,139 +27,161 @@ from .._hosts import is_loopback
 from .._secrecy import hide_secrets, quote_value
 from .._signing.clock import ClockOffsets
 from .._signing.signature import content_digest, sign
-from .http import Answer, exchange
+from .http import Answer, Client, show_url
 from .tokens import issued_credential, json_object, text_field
 
-DEADLINE = 30.0  # seconds for one exchange with all its attempts
+DEADLINE = 30.0  # seconds for one fetch with all its calls
 _ATTEMPT = 10.0  # seconds for one attempt
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds between attempts
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0  # seconds between attempts
 
 T = TypeVar("T")
 
 
-class AuthService:
-    """The auth services as one provider sees them: it signs, corrects the clock, retries, and reads the answer.
+@dataclass(frozen=True)
+class Call:
+    """One request to a service.
 
-    clock: seconds since the epoch. sleep: pauses between attempts, on the worker thread.
+    credential: signs it. payload: its body, as JSON. sign_host: the federation endpoint alone is called without `host`
+    among the signed headers. retried: statuses after which the call is repeated, besides 429 and 5xx.
+    patience: seconds for this call with all its attempts, if it is to end before the fetch's deadline.
+    """
+
+    method: str
+    url: str
+    credential: Credential | None = None
+    payload: Mapping[str, Any] | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sign_host: bool = True
+    retried: frozenset[int] = frozenset()
+    patience: float = DEADLINE
+
+
+class AuthService:
+    """The services that one provider depends on, for as long as it lives: what is known of their clocks and health.
+
+    clock: seconds since the epoch. sleep: pauses between attempts, on the fetch's thread.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time, sleep: Callable[[float], None] = time.sleep) -> None:
         self.clock = clock
-        self._sleep = sleep
-        self._offsets = ClockOffsets(clock)
+        self.sleep = sleep
+        self.offsets = ClockOffsets(clock)
+        self._failing = False
 
-    def call(
-        self,
-        method: str,
-        url: str,
-        credential: Credential | None,
-        payload: Mapping[str, Any] | None = None,
-        *,
-        parse: Callable[[Answer, float], T],
-        headers: Mapping[str, str] | None = None,
-        sign_host: bool = True,
-        retried: frozenset[int] = frozenset(),
-        direct: bool = False,
-        ca_file: str | None = None,
-        deadline: float = DEADLINE,
-    ) -> T:
+    @contextlib.contextmanager
+    def calls(self, **options: Any) -> Iterator[Calls]:
+        """The calls of one fetch, through one HTTP client, which takes these options.
+
+        After a fetch that failed, the calls of the next are tried once each: from then on the caller's pauses between
+        fetches are the only ones.
+        """
+        with Client(**options) as client:
+            try:
+                yield Calls(self, client, patient=not self._failing)
+            except OCIAuthError:
+                self._failing = True
+                raise
+            self._failing = False
+
+
+class Calls:
+    """The calls of one fetch, which may be made side by side from several threads. All end by one deadline."""
+
+    def __init__(self, service: AuthService, client: Client, *, patient: bool) -> None:
+        self.client = client
+        self._service = service
+        self._patient = patient
+        self._ends_at = time.monotonic() + DEADLINE
+
+    def send(self, call: Call, parse: Callable[[Answer, float], T]) -> T:
         """Send until there is an answer that can be used; return what `parse` makes of it.
 
-        parse: given the answer and our clock's reading when it came; raises `ServiceRefusedError` or `InvalidTokenError` for
-        one that is of no use.
-        Retried, with a growing random pause, until `deadline` seconds have passed: no answer, one of no use, 429, 5xx
-        except 501, and the statuses in `retried`. A 401 whose `Date` shows that this machine's clock is off is answered
-        by signing again, once.
+        parse: given the answer and our clock's reading when it came; raises `ServiceRefusedError` or
+        `InvalidTokenError` for one that is of no use.
+        Repeated with a growing random pause, or the one that `Retry-After` asks for, as long as time allows: no answer,
+        one of no use, 429, 5xx except 501, and the statuses in `retried`. A 401 whose `Date` shows that this machine's
+        clock is off is answered by signing again, once.
 
-        Raises `ServiceRefusedError` for any other answer but 200, the last failure when time is up, `ConfigError` for a URL
-        that is none, and `SigningError` for a credential that would be sent over plain http.
+        Raises `ServiceRefusedError` for any other answer but 200, the last failure when time is up, `ConfigError` for an
+        invalid URL, and `SigningError` for a credential that would be sent over plain http.
         """
-        target = _target(url)
-        if credential is not None and target.scheme != "https" and not is_loopback(target.host):
-            raise SigningError(f"{url} is not an https address; tokens are not exchanged over plain http.")
-        content = b"" if payload is None else json.dumps(payload).encode()
-        spent, pause, corrected = 0.0, _FIRST_PAUSE, False
+        target = _target(call.url)
+        if call.credential is not None and target.scheme != "https" and not is_loopback(target.host):
+            raise SigningError(f"{show_url(target)} is not an https address; tokens are not exchanged over plain http.")
+        content = b"" if call.payload is None else json.dumps(call.payload).encode()
+        ends_at = min(self._ends_at, time.monotonic() + call.patience)
+        pause, corrected = _FIRST_PAUSE, False
         while True:
-            failure: CredentialsUnavailableError | ServiceUnreachableError | InvalidTokenError
-            started, offset = time.monotonic(), self._offsets.offset(target.host)
+            failure: ServiceRefusedError | ServiceUnreachableError | InvalidTokenError
+            offset = self._service.offsets.offset(target.host)
+            headers = self._headers(call, target, content, offset)
+            retry_after = None
             try:
-                answer = exchange(
-                    method,
-                    url,
-                    headers=self._headers(method, target, content, credential, headers or {}, sign_host, offset),
-                    content=content,
-                    timeout=max(min(deadline - spent, _ATTEMPT), 0.1),
-                    direct=direct,
-                    ca_file=ca_file,
-                )
-                received_at = self.clock()
+                seconds = max(min(ends_at - time.monotonic(), _ATTEMPT), 0.1)
+                answer = self.client.send(call.method, call.url, headers, content, seconds)
+                received_at = self._service.clock()
                 if answer.status == 200:
                     return parse(answer, received_at)
             except (ServiceUnreachableError, ServiceRefusedError, InvalidTokenError) as error:
                 failure = error
             else:
-                failure = ServiceRefusedError(_refusal(url, answer), answer.status)
-                date = answer.headers.get("date")
-                if (
-                    credential
-                    and not corrected
-                    and self._offsets.learn(target.scheme, target.host, answer.status, date, used=offset)
-                ):
+                retry_after = _retry_after(answer)
+                failure = ServiceRefusedError(_refusal(target, answer), answer.status, retry_after)
+                if call.credential and not corrected and self._learn_offset(target, answer, used=offset):
                     corrected = True
-                    spent += time.monotonic() - started
                     continue
                 passing = answer.status == 429 or (answer.status >= 500 and answer.status != 501)
-                if not passing and answer.status not in retried:
+                if not passing and answer.status not in call.retried:
                     raise failure
-            wait = min(pause, _LONGEST_PAUSE) * random.uniform(0.5, 1.5)
-            # Pauses count by what was asked for, so that the deadline holds where `sleep` only says that time passes.
-            spent += time.monotonic() - started + wait
-            if spent >= deadline:
+            wait = max(min(pause, _LONGEST_PAUSE) * random.uniform(0.5, 1.5), retry_after or 0.0)
+            if not self._patient or time.monotonic() + wait >= ends_at:
                 raise failure
-            self._sleep(wait)
+            slept_at = time.monotonic()
+            self._service.sleep(wait)
+            # Where `sleep` only says that time passes, the deadline comes nearer all the same.
+            skipped = max(wait - (time.monotonic() - slept_at), 0.0)
+            ends_at, self._ends_at = ends_at - skipped, self._ends_at - skipped
             pause *= 2
 
-    def token(
-        self,
-        url: str,
-        credential: Credential | None,
-        payload: Mapping[str, Any],
-        private_key: RSAPrivateKey,
-        source: str,
-        **options: Any,
-    ) -> tuple[str, Credential]:
-        """POST for a token of this private key: the `token` of the answer, and the credential made of it.
+    def token(self, call: Call, private_key: RSAPrivateKey, source: str) -> tuple[str, Credential]:
+        """Call for a token of this private key: the `token` of the answer, and the credential made of it.
 
-        Raises as `call` does.
+        Raises as `send` does.
         """
 
         def parse(answer: Answer, received_at: float) -> tuple[str, Credential]:
             token = text_field(json_object(answer, source), "token", source)
             return token, issued_credential(token, private_key, source, answer, received_at)
 
-        return self.call("POST", url, credential, payload, parse=parse, **options)
+        return self.send(call, parse)
 
-    def _headers(
-        self,
-        method: str,
-        target: httpx.URL,
-        content: bytes,
-        credential: Credential | None,
-        extra: Mapping[str, str],
-        sign_host: bool,
-        offset: float,
-    ) -> dict[bytes, bytes]:
+    def _learn_offset(self, target: httpx.URL, answer: Answer, *, used: float) -> bool:
+        date = answer.headers.get("date")
+        return self._service.offsets.learn(target.scheme, target.host, answer.status, date, used=used)
+
+    def _headers(self, call: Call, target: httpx.URL, content: bytes, offset: float) -> dict[bytes, bytes]:
         headers = {b"accept": b"application/json", b"host": target.netloc}
-        if method == "POST":
+        if call.method == "POST":
             headers[b"content-type"] = b"application/json"
-        headers.update((name.lower().encode(), value.encode()) for name, value in extra.items())
-        if credential is not None:
-            now = self.clock() + offset
-            digest = content_digest(content)
+        headers.update((name.lower().encode(), value.encode()) for name, value in call.headers.items())
+        if call.credential is not None:
+            now = self._service.clock() + offset
+            body: Any = {"length": len(content), "digest": content_digest(content)}
             headers |= sign(
-                method, target.raw_path, headers, len(content), digest, credential, now, sign_host=sign_host
+                call.method, target.raw_path, headers, call.credential, now=now, sign_host=call.sign_host, **body
             )
         return headers
+
+
+def service_message(content: bytes) -> str:
+    """What a service said when it refused, after a blank: its code and message, never the body as it is."""
+    try:
+        fields = json.loads(content)
+        fields = fields.get("error", fields)  # the form of OpenAI
+        code, message = (hide_secrets(_line(str(fields[name])[:4000])) for name in ("code", "message"))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ""
+    return f" {code[:80]}: {message[:400]}"
 
 
 def _target(url: str) -> httpx.URL:
@@ -171,23 +196,19 @@ def _target(url: str) -> httpx.URL:
     return target
 
 
-def service_message(content: bytes) -> str:
-    """What a service said when it refused, after a blank: its code and message, never the body as it is."""
-    try:
-        fields = json.loads(content)
-        fields = fields.get("error", fields)  # the form of OpenAI
-        code, message = (hide_secrets(_line(str(fields[name])[:4000])) for name in ("code", "message"))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return ""
-    return f" {code[:80]}: {message[:400]}"
-
-
-def _refusal(url: str, answer: Answer) -> str:
+def _refusal(target: httpx.URL, answer: Answer) -> str:
     request_id = answer.headers.get("opc-request-id")
     trace = f" (opc-request-id {_line(request_id[:120])})" if request_id else ""
-    return (
-        f"{hide_secrets(url.partition('?')[0])[:300]} answered {answer.status}{service_message(answer.content)}{trace}"
-    )
+    return f"{hide_secrets(show_url(target))} answered {answer.status}{service_message(answer.content)}{trace}"
+
+
+def _retry_after(answer: Answer) -> float | None:
+    """The seconds that a service asks to be left alone for: RFC 9110, section 10.2.3, in its form of seconds.
+
+    The form of a date is not read: no OCI service is known to send it, and it depends on the clocks.
+    """
+    value = answer.headers.get("retry-after", "").strip()
+    return float(value) if re.fullmatch(r"[0-9]{1,6}", value) else None
 
 
 def _line(text: str) -> str:

@@ -1,0 +1,1 @@
+"""How one credential is kept usable and put on a request."""

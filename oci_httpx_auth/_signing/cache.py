@@ -1,14 +1,10 @@
-"""Keeps one credential usable: one fetch at a time, ahead of the expiry, in the background.
-
-A credential is *fresh*, then *due* (in the last part of its life: still used while one refresh runs in the
-background), then *expired* or *rejected* (callers wait for the one refresh).
-"""
+"""Keeps one credential usable: one fetch at a time, ahead of the expiry, in the background, and never in a storm."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
+import queue
 import random
 import threading
 import time
@@ -16,30 +12,18 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
 
-from .._causes import describe_source, error_text
-from .._credential import Credential, CredentialProvider
-from .._errors import SessionExpiredError
-from .waiting import in_thread
-
-log = logging.getLogger("oci_httpx_auth")
+from .._credential import Credential, CredentialProvider, fetch_from
+from .._errors import CredentialsUnavailableError, SessionExpiredError
 
 # A refresh falls due at a random moment of this part of a credential's life, counted from its end, so that processes
 # that were started together do not refresh together.
 _REFRESH_WINDOW = (0.10, 0.25)
-_BACK_OFF = (1.0, 30.0)  # seconds, first and longest, after a refresh that failed
-
-_forks = 0  # between the first process and this one; quicker to look at than the process id
-
-
-def _count_fork() -> None:
-    global _forks
-    _forks += 1
-
-
-with contextlib.suppress(AttributeError):  # Windows has no forks
-    os.register_at_fork(after_in_child=_count_fork)
+_BACK_OFF = (1.0, 60.0)  # seconds, first and longest
+_LONGEST_RETRY_AFTER = 600.0  # seconds that a service may ask for
+_LONGEST_SLEEP = 30.0  # seconds; a timer does not run while a laptop sleeps, so it is never set for longer
+_MOST_HOSTS = 1024  # that are remembered for having refused a credential
+_RECENTLY = 60.0  # seconds for which a server's word that a credential is good outweighs another's that it is not
 
 
 @dataclass(frozen=True)
@@ -49,182 +33,373 @@ class CacheStatus:
     expires_at: float | None
     last_refresh: float | None
     next_refresh: float | None
-    last_error: str | None
+    refreshing_since: float | None
+    last_error: BaseException | None
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """What became of one fetch, for the log. usable: whether there is a valid credential now."""
+
+    seconds: float
+    expires_in: float | None
+    error: BaseException | None
+    changed: bool
+    usable: bool
+
+
+@dataclass(frozen=True)
+class _State:
+    """What the fetches so far have brought. It is replaced as a whole, so that nobody sees half of it."""
+
+    credential: Credential | None = None
+    obtained_at: float | None = None
+    due_before_end: float = 0.0  # seconds
+    error: BaseException | None = None  # of the latest fetch
+    failures: int = 0  # fetches in a row that failed or brought nothing newer
+    paused_at: float = 0.0
+    retry_at: float = 0.0
+    on_probation: bool = False  # the credential replaced a rejected one; the pause ends when a server accepts it
+
+
+class Flight(Future[Credential]):
+    """A fetch that is under way. since: by our clock. replaces: the rejected credential that it was started for."""
+
+    def __init__(self, since: float, replaces: Credential | None) -> None:
+        super().__init__()
+        self.since, self.replaces = since, replaces
+        self.started_at = time.monotonic()
+        self.owner: int | None = threading.get_ident()  # until its thread has been started
+        self._unclaimed = [True]
+        self.set_running_or_notify_cancel()  # from here on no waiter can cancel it for the others
+
+    def claim(self) -> bool:
+        """True for the one thread that is to do the work."""
+        try:
+            return self._unclaimed.pop()
+        except IndexError:
+            return False
 
 
 class CredentialCache:
-    """Hands out a provider's credential to any number of threads, loops and tasks.
+    """Hands out a provider's credential to any number of threads, loops and tasks, by this policy:
 
-    `acquire` never blocks, and holds its lock for a few attribute reads only.
+    | credential           | otherwise                      | during a pause                              |
+    | -------------------- | ------------------------------ | ------------------------------------------- |
+    | fresh                | used                           | used                                        |
+    | due                  | used; one background fetch     | used                                        |
+    | absent, expired      | one fetch; callers wait        | the last error at once; without one, used   |
+    | rejected by a server | one fetch; callers wait        | handed back at once: the caller has its 401 |
+
+    A pause follows a fetch that failed or brought nothing newer: the same credential, the same expiry, or a replacement
+    that no server has accepted yet. It lasts 1 s, doubling to 60 s, jittered; as long as `Retry-After` says; and half of
+    what a usable credential has left if nothing newer was to be had; but never beyond that credential's end. A changed
+    local file ends it. A host that refused one credential and then its replacement gets no further one while others accept it.
+
+    There is no lock: state is replaced whole, and a flight is claimed by one atomic operation. So a signal handler, a
+    finalizer, a log handler or a fork may come at any moment. `acquire` never blocks.
+
+    report: called with each `Refresh`, on its thread, when all who waited have been woken.
     """
 
-    def __init__(self, provider: CredentialProvider, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        provider: CredentialProvider,
+        *,
+        clock: Callable[[], float],
+        report: Callable[[Refresh], object] = vars,
+    ) -> None:
         self._provider = provider
         self._clock = clock
-        self._current: Credential | None = None
-        self._obtained_at: float | None = None
-        self._due_before_end = 0.0
-        self._failures = 0
-        self._last_error: str | None = None
-        self._start()
+        self._report = report
+        self._state = _State()
+        self._flights: dict[str, Flight] = {}
+        self._accepted: Credential | None = None  # by some server, the latest
+        self._accepted_at = 0.0  # by the monotonic clock
+        self._refused: dict[str, Credential] = {}  # by host, and nothing accepted there since
+        self._timer: queue.SimpleQueue[None] | None = None
+        _caches.add(self)
 
-    def _start(self) -> None:
-        # The state that belongs to one process: a fork copies neither threads nor who holds a lock.
-        self._process = _forks
-        # Reentrant, since a refresh runs in place when no thread can be started.
-        self._lock = threading.RLock()
-        self._flight: Future[Credential] | None = None
-        self._retry_at = float("-inf")
-        self._alarm: threading.Timer | None = None
+    def acquire(
+        self,
+        *,
+        rejected: Credential | None = None,
+        host: str = "",
+        offset: float = 0.0,
+        may_block: bool = False,
+    ) -> Credential | Future[Credential]:
+        """The credential to sign with, or the future of the fetch that will bring it or the last error.
 
-    def acquire(self, *, rejected: Credential | None = None, offset: float = 0.0) -> Credential | Future[Credential]:
-        """The credential to sign with, or the future of the refresh that will bring it.
-
-        rejected: the credential that a server refused; another one is fetched unless it was replaced meanwhile.
+        rejected, host: the credential that a server refused, and which server; it is handed back if there is no newer one.
         offset: how far the server's clock is ahead of ours, seconds.
+        may_block: whether the caller may be kept waiting, should no thread be available to fetch on.
         """
-        if self._process != _forks:
-            self._start()
-        current = self._current
+        current = self._state.credential
         if current is not None and current is not rejected and current.expires_at is None:
             return current  # without an end there is nothing to look at
-        with self._lock:
-            current = self._current
-            if current is None or current is rejected:
-                return self._launch()
-            expiry, now = current.expiry(offset), self._clock()
-            if expiry is not None and now >= expiry:
-                return self._launch()
-            if expiry is not None and now >= expiry - self._due_before_end and now >= self._retry_at:
-                self._launch()
-            return current
+        while True:
+            state = self._state
+            answer, needed = self._look(state, rejected, host, offset)
+            if not needed:
+                return answer if answer is not None else _failed(state.error)
+            flight = Flight(self._clock(), rejected if rejected is state.credential else None)
+            present = self._flights.setdefault("flight", flight)
+            if present is not flight:
+                if present.owner == threading.get_ident():  # a signal handler that interrupted its start
+                    self._start(present, answer, may_block)
+            elif self._state is state:
+                self._start(flight, answer, may_block)
+            else:  # a fetch ended between the look and the claim
+                self._end(flight, self._state)
+                continue
+            return present if answer is None else answer
+
+    def accept(self, credential: Credential, host: str) -> None:
+        """Note that a server has accepted a signature by this credential."""
+        self._accepted, self._accepted_at = credential, time.monotonic()
+        if self._refused:
+            self._refused.pop(host, None)
 
     def status(self) -> CacheStatus:
-        current = self._current
-        expiry = None if current is None else current.expiry()
+        state, flight = self._state, self._flights.get("flight")
+        expiry = None if state.credential is None else state.credential.expiry()
         return CacheStatus(
             expires_at=expiry,
-            last_refresh=self._obtained_at,
-            next_refresh=None if expiry is None else max(expiry - self._due_before_end, self._retry_at),
-            last_error=self._last_error,
+            last_refresh=state.obtained_at,
+            next_refresh=None if expiry is None else max(expiry - state.due_before_end, state.retry_at),
+            refreshing_since=None if flight is None else flight.since,
+            last_error=state.error,
         )
 
-    def _launch(self) -> Future[Credential]:
-        """Start a refresh, or join the one that is under way. The lock is held."""
-        if self._flight is not None:
-            return self._flight
-        flight = in_thread(self._refresh, "oci-credential-refresh")
-        # The refresh needs the lock to finish. If it has, no thread was to be had and it ran right here.
-        self._flight = None if flight.done() else flight
-        return flight
+    def _look(
+        self, state: _State, rejected: Credential | None, host: str, offset: float
+    ) -> tuple[Credential | None, bool]:
+        """What to answer with at once, if anything, and whether a fetch is needed."""
+        current, now = state.credential, self._clock()
+        if current is not None and current is rejected:
+            only_here = self._only_refused_here(current, host)
+            if only_here or self._paused(state, now):
+                return current, False
+            return None, True
+        if current is None:
+            return None, not self._paused(state, now)
+        expiry = current.expiry(offset)
+        if expiry is None or now < expiry - state.due_before_end:
+            return current, False
+        usable = now < expiry
+        if self._paused(state, now):
+            # An expired credential without an error is all that its source has. Our clock may be wrong: OCI decides.
+            return (current if usable or state.error is None else None), False
+        return (current if usable else None), True
 
-    def _refresh(self) -> Credential:
-        """Fetch, and store what came. On the refresh thread, which logs without the lock: a handler may take its time."""
-        lock = self._lock
-        started = time.perf_counter()
+    def _only_refused_here(self, current: Credential, host: str) -> bool:
+        """Whether this host has refused an earlier credential, too, while other hosts accept the present one."""
+        if len(self._refused) >= _MOST_HOSTS and host not in self._refused:
+            self._refused.clear()
+        first = self._refused.setdefault(host, current)
+        accepted = self._accepted is current and time.monotonic() - self._accepted_at < _RECENTLY
+        return first is not current and accepted
+
+    def _paused(self, state: _State, now: float) -> bool:
+        if not state.paused_at <= now < state.retry_at:  # also when the clock was set back
+            return False
+        if state.on_probation and self._accepted is state.credential:
+            return False
+        changed = getattr(self._provider, "changed", None)
+        return not (callable(changed) and changed())
+
+    def _start(self, flight: Flight, usable: Credential | None, may_block: bool) -> None:
         try:
-            fetched = self._provider.fetch()
-        except BaseException as error:
-            with lock:
-                self._flight = None
-                told = self._failed(error, time.perf_counter() - started)
-                if not isinstance(error, SessionExpiredError):
-                    self._set_alarm()
-            log.log(*told)
-            raise
-        with lock:
-            self._flight = None
-            stored, told = self._store(fetched, time.perf_counter() - started)
-            self._set_alarm()
-        log.log(*told)
-        return stored
+            threading.Thread(target=self._refresh, args=(flight,), name="oci-credential-refresh", daemon=True).start()
+        except RuntimeError as error:  # no more threads: the limit is reached, or the interpreter is shutting down
+            if usable is None and may_block:
+                self._refresh(flight)
+            elif flight.claim():
+                reason = CredentialsUnavailableError("No thread can be started to fetch a credential on.")
+                reason.__cause__ = error
+                self._finish(flight, None, reason, 0.0)
+        flight.owner = None
 
-    def _set_alarm(self) -> None:
+    def _refresh(self, flight: Flight) -> None:
+        if not flight.claim():
+            return
+        started = time.perf_counter()
+        fetched = error = None
+        try:
+            fetched = fetch_from(self._provider)
+        except BaseException as raised:
+            # Without this frame, which would make a circle of the error and this cache.
+            error = raised.with_traceback(raised.__traceback__ and raised.__traceback__.tb_next)
+        self._finish(flight, fetched, error, time.perf_counter() - started)
+
+    def _finish(self, flight: Flight, fetched: Credential | None, error: BaseException | None, seconds: float) -> None:
+        """Store what came, wake who waits, and only then run what is not ours."""
+        before, now = self._state, self._clock()
+        if fetched is not None:
+            state = self._after_success(before, fetched, flight, now)
+        else:
+            assert error is not None
+            state = self._after_failure(before, error, now)
+        self._state = state
+        self._end(flight, state)
+        if not isinstance(error, SessionExpiredError):
+            self._set_timer()
+        expiry = None if state.credential is None else state.credential.expiry()
+        refresh = Refresh(
+            seconds,
+            None if expiry is None else expiry - now,
+            error,
+            changed=state.credential is not before.credential,
+            usable=state.credential is not None and (expiry is None or now < expiry),
+        )
+        with contextlib.suppress(Exception):  # of a log filter, say: it is not what the refresh was about
+            self._report(refresh)
+
+    def _end(self, flight: Flight, state: _State) -> None:
+        self._flights.pop("flight", None)
+        if state.error is not None:
+            flight.set_exception(state.error)
+        else:
+            assert state.credential is not None
+            flight.set_result(state.credential)
+
+    def _after_success(self, before: _State, fetched: Credential, flight: Flight, now: float) -> _State:
+        current = before.credential
+        unchanged = current is not None and fetched == current
+        credential = (
+            current if current is not None and unchanged else fetched
+        )  # the very object, by which callers see it
+        expiry = credential.expiry()
+        usable = expiry is None or now < expiry
+        newer = not unchanged and usable and not _same_end(current, fetched)
+        obtained_at = before.obtained_at if unchanged else now
+        due = before.due_before_end
+        if expiry is not None and not unchanged:
+            issued_at = credential.issued_at
+            life = (
+                expiry - now
+                if issued_at is None or credential.expires_at is None
+                else credential.expires_at - issued_at
+            )
+            due = max(life, 0.0) * random.uniform(*_REFRESH_WINDOW)
+        replaces = flight.replaces is not None
+        if newer and not replaces:
+            return _State(credential, obtained_at, due)
+        failures = self._failures(before)
+        pause = _back_off(failures)
+        if not replaces and usable and expiry is not None:
+            pause = max(pause, (expiry - now) * random.uniform(0.5, 0.7))
+        retry_at = now + pause
+        if usable and not replaces and expiry is not None:
+            retry_at = min(retry_at, expiry)
+        return _State(credential, obtained_at, due, None, failures + 1, now, retry_at, replaces and not unchanged)
+
+    def _after_failure(self, before: _State, error: BaseException, now: float) -> _State:
+        failures = self._failures(before)
+        pause = max(_back_off(failures), _retry_after(error) * random.uniform(1.0, 1.1))
+        expiry = None if before.credential is None else before.credential.expiry()
+        retry_at = now + pause
+        if expiry is not None and now < expiry:
+            retry_at = min(retry_at, expiry)
+        return _State(before.credential, before.obtained_at, before.due_before_end, error, failures + 1, now, retry_at)
+
+    def _failures(self, before: _State) -> int:
+        accepted = before.on_probation and self._accepted is before.credential
+        return 0 if accepted else before.failures
+
+    def _set_timer(self) -> None:
         """Have a credential that cannot be renewed once it has ended renewed in time, request or no request.
 
         All others wait for a request: a process that sends none should not call the auth service either.
         """
-        status, now = self.status(), self._clock()
-        if self._alarm is not None:
-            self._alarm.cancel()
-        if status.next_refresh is None or not getattr(self._provider, "ends_when_idle", False):
+        if self._timer is not None or self._renewal_at() is None:
             return
-        if status.expires_at is None or status.expires_at <= now:
-            return  # too late: what there is to be said, the next request's error says
-        delay = min(max(status.next_refresh - now, 0.1), threading.TIMEOUT_MAX)
-        # A timer that kept the cache alive would keep every signer that anybody ever made.
-        self._alarm = threading.Timer(delay, _ring, [weakref.ref(self)])
-        self._alarm.daemon = True
-        try:
-            self._alarm.start()
-        except RuntimeError:  # no thread to be had: the next request will do it
-            self._alarm = None
+        # A thread that kept the cache alive would keep every signer that anybody ever made.
+        timer: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._timer = timer
+        with contextlib.suppress(RuntimeError):  # no thread to be had: the next request will do it
+            threading.Thread(
+                target=_renew_in_time, args=(weakref.ref(self), timer), name="oci-credential-timer", daemon=True
+            ).start()
+
+    def _renewal_at(self) -> float | None:
+        """When the timer should act; `None` where there is nothing to renew in time."""
+        status = self.status()
+        if status.next_refresh is None or not getattr(self._provider, "ends_when_idle", False):
+            return None
+        if status.expires_at is None or status.expires_at <= self._clock():
+            return None  # too late: the next request will raise the error
+        return status.next_refresh
+
+    def _after_fork(self) -> None:
+        """A child has neither its parent's threads nor its flight."""
+        self._flights, self._timer = {}, None
+        self._set_timer()
 
     def __del__(self) -> None:
-        alarm = getattr(self, "_alarm", None)
-        if alarm is not None:
-            alarm.cancel()
-
-    def _store(self, fetched: Credential, seconds: float) -> tuple[Credential, tuple[Any, ...]]:
-        """What is stored from now on, and what there is to be logged. The lock is held."""
-        now = self._clock()
-        self._last_error = None
-        current = self._current
-        if current is not None and fetched == current:
-            # Nothing newer is to be had yet. The very object is kept, by which callers see just that.
-            self._back_off(now)
-            return current, (
-                logging.DEBUG,
-                "OCI credential of %s is unchanged (%.3f s)",
-                describe_source(self._provider),
-                seconds,
-            )
-        expiry = fetched.expiry()
-        if expiry is not None:
-            issued_at = fetched.issued_at
-            life = expiry - now if issued_at is None or fetched.expires_at is None else fetched.expires_at - issued_at
-            self._due_before_end = max(life, 0.0) * random.uniform(*_REFRESH_WINDOW)
-        self._current = fetched
-        self._obtained_at = now
-        self._failures = 0
-        self._retry_at = float("-inf")
-        return fetched, (
-            logging.INFO,
-            "OCI credential of %s refreshed in %.3f s, %s",
-            describe_source(self._provider),
-            seconds,
-            "without expiry" if expiry is None else f"valid for {expiry - now:.0f} s",
-        )
-
-    def _failed(self, error: BaseException, seconds: float) -> tuple[Any, ...]:
-        """What there is to be logged. The lock is held."""
-        now = self._clock()
-        self._back_off(now)
-        self._last_error = error_text(error)
-        expiry = None if self._current is None else self._current.expiry()
-        usable = self._current is not None and (expiry is None or now < expiry)
-        return (
-            logging.WARNING,
-            "OCI credential of %s could not be refreshed (%.3f s): %s%s",
-            describe_source(self._provider),
-            seconds,
-            self._last_error,
-            " - the present one stays in use" if usable else "",
-        )
-
-    def _back_off(self, now: float) -> None:
-        """Do not try again at once, and never so late that the credential ends before."""
-        first, longest = _BACK_OFF
-        delay = min(first * 2.0 ** min(self._failures, 10), longest)
-        self._failures += 1
-        expiry = None if self._current is None else self._current.expiry()
-        if expiry is not None and expiry > now:
-            delay = min(delay, (expiry - now) / 4)
-        self._retry_at = now + delay * random.uniform(0.5, 1.0)
+        timer = getattr(self, "_timer", None)
+        if timer is not None:
+            timer.put(None)  # of all queues, this one may be put into by a finalizer
 
 
-def _ring(cache_reference: weakref.ref[CredentialCache]) -> None:
-    cache = cache_reference()
-    if cache is not None:
-        with cache._lock:
-            cache._launch()
+_caches: weakref.WeakSet[CredentialCache] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for cache in list(_caches):
+        cache._after_fork()
+
+
+with contextlib.suppress(AttributeError):  # Windows has no forks
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _renew_in_time(reference: weakref.ref[CredentialCache], timer: queue.SimpleQueue[None]) -> None:
+    pause = 0.0
+    while True:
+        with contextlib.suppress(queue.Empty):
+            timer.get(timeout=pause)
+        cache = reference()
+        if cache is None or cache._timer is not timer:
+            return
+        renewal_at = cache._renewal_at()
+        if renewal_at is None:
+            cache._timer = None
+            cache._set_timer()  # for what has been fetched at this very moment
+            return
+        # In small steps: the clock may have been set, and it goes on while a laptop sleeps and timers do not.
+        pause = min(renewal_at - cache._clock(), _LONGEST_SLEEP)
+        if pause <= 0:
+            cache.acquire()
+            pause = 1.0
+        del cache
+
+
+def _same_end(current: Credential | None, fetched: Credential) -> bool:
+    """Whether a fetch brought no more time than there was."""
+    if current is None or current.expires_at is None or fetched.expires_at is None:
+        return False
+    return fetched.expires_at <= current.expires_at
+
+
+def _back_off(failures: int) -> float:
+    first, longest = _BACK_OFF
+    return min(first * 2.0 ** min(failures, 10), longest) * random.uniform(0.5, 1.0)
+
+
+def _retry_after(error: BaseException | None) -> float:
+    """The seconds that the service asks to be left alone for, if the error or what led to it says so."""
+    for _ in range(10):
+        if error is None:
+            break
+        seconds = getattr(error, "retry_after", None)
+        if isinstance(seconds, float):
+            return min(seconds, _LONGEST_RETRY_AFTER)
+        error = error.__cause__
+    return 0.0
+
+
+def _failed(error: BaseException | None) -> Future[Credential]:
+    future: Future[Credential] = Future()
+    future.set_exception(error or CredentialsUnavailableError("No credential was fetched."))
+    return future

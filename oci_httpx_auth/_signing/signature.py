@@ -47,11 +47,11 @@ def sign(
     method: str,
     target: bytes,
     headers: Mapping[bytes, bytes],
-    length: int,
-    digest: bytes | None,
     credential: Credential,
-    now: float,
     *,
+    now: float,
+    length: int = 0,
+    digest: bytes | None = None,
     sign_host: bool = True,
 ) -> dict[bytes, bytes]:
     """The headers to set on a request, `authorization` among them, each replacing any that is there.

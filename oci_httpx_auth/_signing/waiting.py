@@ -6,10 +6,11 @@ thread or an event loop, and nobody who stops waiting disturbs the others.
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, TimeoutError
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -38,21 +39,26 @@ def in_thread(work: Callable[[], T], name: str) -> Future[T]:
     return future
 
 
-def wait(future: Future[Any]) -> None:
-    """Return when the future is done, whatever its outcome. For threads."""
-    future.exception()
+def wait(future: Future[Any], seconds: float | None = None) -> bool:
+    """Return when the future is done, whatever its outcome, or when time is up: whether it is done. For threads."""
+    try:
+        future.exception(seconds)
+    except TimeoutError:  # of the wait; an outcome is returned, not raised
+        return False
+    return True
 
 
-async def wait_async(future: Future[Any]) -> None:
-    """Return when the future is done, whatever its outcome. For asyncio and trio tasks."""
+async def wait_async(future: Future[Any], seconds: float | None = None) -> bool:
+    """As `wait`, for asyncio and trio tasks."""
     if not future.done():
         wake, woken = _waker()
         future.add_done_callback(lambda _: wake())
-        await woken()
+        await woken(seconds)
+    return future.done()
 
 
-def _waker() -> tuple[Callable[[], None], Callable[[], Awaitable[Any]]]:
-    """A function that any thread may call, and what the present task awaits until it is called.
+def _waker() -> tuple[Callable[[], None], Callable[[float | None], Awaitable[Any]]]:
+    """A function that any thread may call, and what the present task awaits until it is called or time is up.
 
     The caller never waits for the loop, which may have stopped or been closed since.
     """
@@ -66,7 +72,12 @@ def _waker() -> tuple[Callable[[], None], Callable[[], Awaitable[Any]]]:
             except trio.RunFinishedError:
                 pass
 
-        return wake_trio, trio_event.wait
+
+        async def woken_trio(seconds: float | None) -> None:
+            with trio.move_on_after(math.inf if seconds is None else seconds):
+                await trio_event.wait()
+
+        return wake_trio, woken_trio
 
     import asyncio  # here, since a program without an event loop can do without it
 
@@ -79,7 +90,14 @@ def _waker() -> tuple[Callable[[], None], Callable[[], Awaitable[Any]]]:
         except RuntimeError:
             pass  # the loop was closed
 
-    return wake_asyncio, event.wait
+
+    async def woken_asyncio(seconds: float | None) -> None:
+        try:
+            await asyncio.wait_for(event.wait(), seconds)
+        except asyncio.TimeoutError:
+            pass
+
+    return wake_asyncio, woken_asyncio
 
 
 def trio_token() -> Any:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from functools import partial
 
+from .._auth_service.service import AuthService
 from .._credential import Credential, CredentialProvider
 from .._errors import ConfigError, CredentialsUnavailableError, NoCredentialsFoundError
 from .._secrecy import hides_locals, quote_value
@@ -30,8 +30,6 @@ MODES = (
 
 _PROBE = 1.0  # seconds that the metadata service has to answer when it is only a guess that there is one
 
-Clock = Callable[[], float]
-
 
 @hides_locals
 def default_credentials(
@@ -39,7 +37,7 @@ def default_credentials(
     profile: str | None = None,
     config_file: str | os.PathLike[str] | None = None,
     *,
-    clock: Clock = time.time,
+    _service: AuthService | None = None,
 ) -> CredentialProvider:
     """The credentials that the OCI CLI would use, field by field; and where it has none, what the platform offers.
 
@@ -59,37 +57,37 @@ def default_credentials(
     `CredentialsUnavailableError` with a list of what was tried.
     """
     tried: list[str] = []
-    for _, look in sources(resolve(auth, profile, config_file), clock):
+    for _, look in sources(resolve(auth, profile, config_file), _service):
         found = look()
         if not isinstance(found, str):
             return found
         tried.append(found)
-    return InstancePrincipalIfAvailable(tried, clock)
+    return InstancePrincipalIfAvailable(tried, _service)
 
 
 Look = Callable[[], "CredentialProvider | str"]
 
 
-def sources(settings: Settings, clock: Clock) -> list[tuple[str, Look]]:
+def sources(settings: Settings, service: AuthService | None) -> list[tuple[str, Look]]:
     """What `default_credentials` looks at before the instance metadata, in order: a name, and how to look.
 
     To look brings a provider, or the reason why the source is passed over; it raises for one that is broken.
     """
     if (mode := settings.auth) is not None:
-        return [(f"{mode.value}, named by {mode.origin}", partial(_by_mode, mode.value, settings, clock))]
+        return [(f"{mode.value}, named by {mode.origin}", partial(_by_mode, mode.value, settings, service))]
     return [
-        ("config file", partial(_from_profile, settings, clock)),
-        ("environment", partial(_from_environment, settings, clock)),
-        ("resource principal", partial(_from_resource, clock)),
-        ("OKE workload identity", partial(_from_cluster, clock)),
+        ("config file", partial(_from_profile, settings, service)),
+        ("environment", partial(_from_environment, settings, service)),
+        ("resource principal", partial(_from_resource, service)),
+        ("OKE workload identity", partial(_from_cluster, service)),
     ]
 
 
 class InstancePrincipalIfAvailable(InstancePrincipal):
     """The last resort: an instance principal, if this is an instance."""
 
-    def __init__(self, tried: list[str], clock: Clock) -> None:
-        super().__init__(clock=clock)
+    def __init__(self, tried: list[str], service: AuthService | None) -> None:
+        super().__init__(_service=service)
         self._tried = tried
         self._recipe = default_credentials
 
@@ -97,7 +95,7 @@ class InstancePrincipalIfAvailable(InstancePrincipal):
     def fetch(self) -> Credential:
         if self.region is None:
             try:
-                self.known_region(deadline=_PROBE)
+                self.look_up_region(patience=_PROBE)
             except CredentialsUnavailableError as error:
                 # In a pod, people meant its identity; anywhere else, most have a config file.
                 likely = self._tried[-1] if env_value(("KUBERNETES_SERVICE_HOST",)) else self._tried[0]
@@ -105,19 +103,19 @@ class InstancePrincipalIfAvailable(InstancePrincipal):
         return super().fetch()
 
 
-def _by_mode(mode: str, settings: Settings, clock: Clock) -> CredentialProvider:
+def _by_mode(mode: str, settings: Settings, service: AuthService | None) -> CredentialProvider:
     if mode == "api_key":
         return APIKey.from_settings(settings)
     if mode == "security_token":
-        return SecurityToken.from_settings(settings, clock=clock)
+        return SecurityToken.from_settings(settings, _service=service)
     if mode == "instance_obo_user":
-        return DelegationToken.from_settings(settings, clock=clock)
+        return DelegationToken.from_settings(settings, _service=service)
     if mode == "instance_principal":
-        return InstancePrincipal(clock=clock)
+        return InstancePrincipal(_service=service)
     if mode == "resource_principal":
-        return ResourcePrincipal(clock=clock)
+        return ResourcePrincipal(_service=service)
     if mode == "oke_workload_identity":
-        return OKEWorkloadIdentity(clock=clock)
+        return OKEWorkloadIdentity(_service=service)
     named_by = settings.auth.origin if settings.auth else "auth"
     raise ConfigError(
         f"{named_by} is {quote_value(mode)}, which is not a supported auth mode. Use one of {join_names(MODES)}."
@@ -142,18 +140,18 @@ def implied_mode(settings: Settings) -> str:
     return "security_token" if session and session >= user else "api_key"
 
 
-def _from_profile(settings: Settings, clock: Clock) -> CredentialProvider | str:
+def _from_profile(settings: Settings, service: AuthService | None) -> CredentialProvider | str:
     """What the profile's fields, each under its variable, make; or why no profile was read."""
     if settings.problem is not None:
         raise settings.problem
     if settings.profile is None:
         return f"config file {settings.absent}"
-    return _by_mode(implied_mode(settings), settings, clock)
+    return _by_mode(implied_mode(settings), settings, service)
 
 
-def _from_environment(settings: Settings, clock: Clock) -> CredentialProvider | str:
+def _from_environment(settings: Settings, service: AuthService | None) -> CredentialProvider | str:
     try:
-        return _by_mode(implied_mode(settings), settings, clock)
+        return _by_mode(implied_mode(settings), settings, service)
     except ConfigError as error:
         identity = ("user", "fingerprint", "key_file", "key_content", "security_token_file", "delegation_token_file")
         if any(settings.rank(name) > Rank.OTHER for name in identity):
@@ -161,7 +159,7 @@ def _from_environment(settings: Settings, clock: Clock) -> CredentialProvider | 
         return f"API key in the environment: {error}"
 
 
-def _from_resource(clock: Clock) -> CredentialProvider | str:
+def _from_resource(service: AuthService | None) -> CredentialProvider | str:
     version = env_value(("OCI_RESOURCE_PRINCIPAL_VERSION",))
     if version is None:
         return "resource principal: OCI_RESOURCE_PRINCIPAL_VERSION is not set"
@@ -169,14 +167,14 @@ def _from_resource(clock: Clock) -> CredentialProvider | str:
     own = ("OCI_RESOURCE_PRINCIPAL_RPST", "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM", "OCI_RESOURCE_PRINCIPAL_RPT_ENDPOINT")
     if version in ("1.1", "2.2") and env_value(("KUBERNETES_SERVICE_HOST",)) and not env_value(own):
         return f"resource principal: in a pod, version {version} alone says that this is a workload of OKE"
-    return ResourcePrincipal(clock=clock)
+    return ResourcePrincipal(_service=service)
 
 
-def _from_cluster(clock: Clock) -> CredentialProvider | str:
+def _from_cluster(service: AuthService | None) -> CredentialProvider | str:
     """Workload identity, in a pod that has a service account; other clusters than OKE's set the same variables."""
     if not env_value(("KUBERNETES_SERVICE_HOST",)):
         return "OKE workload identity: KUBERNETES_SERVICE_HOST is not set"
     try:
-        return OKEWorkloadIdentity(clock=clock)
+        return OKEWorkloadIdentity(_service=service)
     except ConfigError as error:
         return f"OKE workload identity: {error}"

@@ -1,13 +1,17 @@
-"""Files with secrets: read whole or not at all, replaced at once or not at all."""
+"""Files with secrets: read whole or not at all, replaced at once or not at all, and watched for changes."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import stat
+import tempfile
+import time
 
 from .._errors import ConfigError
 from .._secrecy import secret_in_place_of
+
+_LEFTOVER = 600.0  # seconds after which a temporary file is nobody's any more
 
 
 def read_small_file(path: str | os.PathLike[str], what: str, *, limit: int = 1 << 20) -> bytes:
@@ -39,23 +43,69 @@ def read_small_file(path: str | os.PathLike[str], what: str, *, limit: int = 1 <
     return data
 
 
-def replace_secret_file(path: str, text: str) -> None:
+def replace_secret_file(path: str, text: str, *, instead_of: bytes) -> bool:
     """Write a secret file so that a reader sees the old or the new one, whole, and nobody else sees either.
 
-    The temporary file has one name: what a crash left behind is removed by the next process to come this way.
+    instead_of: what the file is expected to hold. If somebody has written something else meanwhile, theirs stays, and
+    the answer is False. The file keeps its owner, and its mode without access for others.
+
+    Raises `OSError`.
     """
     path = os.path.realpath(path)
-    temporary = f"{path}.renewed"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    directory, name = os.path.split(path)
+    before = os.stat(path)
+    _remove_leftovers(directory, name)
+    descriptor, temporary = tempfile.mkstemp(".renewed", f".{name}.", directory)  # mode 0600, a name of its own
     try:
         with open(descriptor, "w", encoding="ascii") as file:
             file.write(text)
+            if hasattr(os, "fchown"):
+                with contextlib.suppress(PermissionError):  # only root may give files away, and only root has to
+                    os.fchown(file.fileno(), before.st_uid, before.st_gid)
+                os.fchmod(file.fileno(), before.st_mode & 0o660 | 0o600)
             file.flush()
             os.fsync(file.fileno())
+        with open(path, "rb") as present:
+            if present.read() != instead_of:
+                os.unlink(temporary)
+                return False
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+    return True
+
+
+def _remove_leftovers(directory: str, name: str) -> None:
+    """Remove what processes that were killed while they wrote have left behind."""
+    with contextlib.suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            ours = entry.name == f"{name}.renewed" or (
+                entry.name.startswith(f".{name}.") and entry.name.endswith(".renewed")
+            )
+            if ours and time.time() - entry.stat(follow_symlinks=False).st_mtime > _LEFTOVER:
+                os.unlink(entry.path)
+
+
+class FileWatch:
+    """Tells whether files have changed since they were last looked at, without reading them."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, object] = {}
+
+    def note(self, *paths: str | os.PathLike[str]) -> None:
+        """Take the files as they are now. Call it before they are read: a change meanwhile is noticed then."""
+        self._seen = {os.path.expanduser(path): _stamp(path) for path in paths}
+
+    def changed(self) -> bool:
+        """Whether any of them is another one now, or has come or gone."""
+        return any(_stamp(path) != seen for path, seen in self._seen.items())
+
+
+def _stamp(path: str | os.PathLike[str]) -> object:
+    try:
+        found = os.stat(os.path.expanduser(path))
+    except (OSError, ValueError):
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

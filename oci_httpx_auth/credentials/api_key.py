@@ -12,7 +12,7 @@ from .._credential import Credential, Recipe, pickled_as
 from .._errors import ConfigError, InvalidKeyError
 from .._secrecy import hidden, hides_locals, quote_path
 from ._config import check_fingerprint, check_ocid, check_region
-from ._files import read_small_file
+from ._files import FileWatch, read_small_file
 from ._keys import fingerprint as fingerprint_of
 from ._keys import load_private_key
 from ._settings import COMPARTMENT, PROJECT, Settings, rebuild, resolve_environment, resolve_profile
@@ -133,6 +133,7 @@ class APIKey:
         self.fingerprint = check_fingerprint(fingerprint, label("fingerprint"))
         self.region = check_region(region, label("region"))
         self._key_file, self._label, self._passphrase = key_file, label("key_file"), hidden(passphrase)
+        self._watch = FileWatch()
         self._fixed: RSAPrivateKey | None = None
         if isinstance(private_key, RSAPrivateKey):
             self._fixed = private_key
@@ -149,8 +150,15 @@ class APIKey:
                 self._load(settings)
         return self._read()
 
+    def changed(self) -> bool:
+        """Whether the files have changed since they were read."""
+        return self._watch.changed()
+
     def _read(self) -> Credential:
         key = self._fixed
+        profile = self._settings.profile if self._settings else None
+        files = (self._key_file, None if profile is None else profile.path)
+        self._watch.note(*(path for path in files if path is not None))
         if key is None:
             assert self._key_file is not None
             where = f"{self._label} ({os.path.expanduser(self._key_file)})"

@@ -10,12 +10,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from .._auth_service.service import AuthService
 from .._auth_service.tokens import parse_security_token
 from .._credential import KEY_ID, Credential, CredentialProvider, Recipe, pickled_as
 from .._errors import ConfigError, InvalidTokenError, SessionExpiredError
 from .._secrecy import hidden, hides_locals, quote_path
 from ._config import check_region
-from ._files import read_small_file
+from ._files import FileWatch, read_small_file
 from ._settings import COMPARTMENT, PROJECT, Settings, rebuild
 from .instance_principal import InstancePrincipal
 
@@ -44,7 +45,7 @@ class DelegationToken:
         token: str | None = None,
         base: CredentialProvider | None = None,
         region: str | None = None,
-        clock: Callable[[], float] = time.time,
+        _service: AuthService | None = None,
     ) -> None:
         if (token_file is None) == (token is None):
             raise ConfigError("A delegation token is given either as token_file= or as token=, and not both.")
@@ -52,7 +53,7 @@ class DelegationToken:
             "the given delegation token" if token_file is None else f"the delegation token in {quote_path(token_file)}"
         )
         self._label = "token" if token_file is None else "token_file"
-        self._set(token_file, hidden(token), base or InstancePrincipal(clock=clock), region, clock)
+        self._set(token_file, hidden(token), base or InstancePrincipal(_service=_service), region, _service)
         self._recipe: Recipe | None = None
         if token_file is not None:
             this: Callable[..., Any] = type(self)
@@ -60,13 +61,15 @@ class DelegationToken:
 
     @classmethod
     @hides_locals
-    def from_settings(cls, settings: Settings, *, clock: Callable[[], float] = time.time) -> DelegationToken:
+    def from_settings(cls, settings: Settings, *, _service: AuthService | None = None) -> DelegationToken:
         """The delegation token that these settings name, presented by the instance. Raises as the constructor does."""
         path = settings.require("delegation_token_file")["delegation_token_file"]
         self = cls.__new__(cls)
         self.source, self._label = settings.source, settings.label("delegation_token_file")
         self.compartment, self.project = settings.get(*COMPARTMENT), settings.get(*PROJECT)
-        self._set(path, None, InstancePrincipal(clock=clock), settings.get("region"), clock, settings.get("tenancy"))
+        self._set(
+            path, None, InstancePrincipal(_service=_service), settings.get("region"), _service, settings.get("tenancy")
+        )
         self._recipe = partial(rebuild, cls, settings.again)
         return self
 
@@ -76,10 +79,12 @@ class DelegationToken:
         token: str | None,
         base: CredentialProvider,
         region: str | None,
-        clock: Callable[[], float],
+        service: AuthService | None,
         tenancy: str | None = None,
     ) -> None:
-        self._token_file, self._fixed, self._base, self._clock = token_file, token, base, clock
+        self._token_file, self._fixed, self._base = token_file, token, base
+        self._clock = time.time if service is None else service.clock
+        self._watch = FileWatch()
         self._region, self._tenancy = check_region(region, "region"), tenancy
         self._token()
 
@@ -111,10 +116,15 @@ class DelegationToken:
         headers = {**credential.headers, "opc-obo-token": token}
         return replace(credential, headers=headers, expires_at=min(expiries, default=None))
 
+    def changed(self) -> bool:
+        """Whether the token's file has changed since it was read."""
+        return self._watch.changed()
+
     def _token(self) -> str:
         if self._token_file is None:
             token = str(self._fixed).strip()
         else:
+            self._watch.note(self._token_file)
             token = read_small_file(self._token_file, self._label).decode(errors="replace").strip()
         if not token:
             raise InvalidTokenError(f"{self._label} is empty. It should hold a delegation token.")

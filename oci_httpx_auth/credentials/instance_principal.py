@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import socket
-import time
 from collections.abc import Callable
+from concurrent.futures import Future, as_completed
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from .._auth_service.http import Answer
 from .._auth_service.regions import auth_endpoint, region_id
-from .._auth_service.service import AuthService
+from .._auth_service.service import DEADLINE, AuthService, Call, Calls
 from .._credential import Credential, Recipe, pickled_as
 from .._errors import CredentialsUnavailableError, OCIAuthError, ServiceRefusedError, ServiceUnreachableError
 from .._secrecy import hides_locals
+from .._signing.waiting import in_thread
 from ._config import env_value
 from ._keys import generate_private_key, load_private_key, public_key_text
 
@@ -34,6 +36,8 @@ _IPV6 = "http://[fd00:c1::a9fe:a9fe]/opc/v2"
 # While an instance boots, its metadata may not be there yet.
 _BOOTING = frozenset({404})
 
+_FROM_ORACLE = {"authorization": "Bearer Oracle"}  # what tells a request from one that a browser was tricked into
+
 _OCID = r"[!-~]+"
 
 
@@ -44,30 +48,22 @@ class Metadata:
     IPv4 routes, IPv6.
     """
 
-    def __init__(self, url: str | None, service: AuthService) -> None:
+    def __init__(self, url: str | None) -> None:
         self._given = url
-        self._service = service
 
-    def read(self, path: str, check: Callable[[str], Any] = bool, **options: Any) -> str:
+    def read(self, calls: Calls, path: str, check: Callable[[str], Any] = bool, *, patience: float = DEADLINE) -> str:
         """The text at this path, stripped.
 
         check: raises a `ValueError` or an `OCIAuthError` for a text of no use, which is then asked for again.
+        patience: seconds.
 
         Raises `CredentialsUnavailableError`, with a hint that this only works on OCI.
         """
-        failure: CredentialsUnavailableError | ServiceUnreachableError | None = None
+        failure: CredentialsUnavailableError | None = None
         for base in self._candidates():
+            call = Call("GET", f"{base}{path}", headers=_FROM_ORACLE, retried=_BOOTING, patience=patience)
             try:
-                return self._service.call(
-                    "GET",
-                    f"{base}{path}",
-                    None,
-                    parse=partial(_text, check),
-                    headers={"authorization": "Bearer Oracle"},
-                    retried=_BOOTING,
-                    direct=True,
-                    **options,
-                )
+                return calls.send(call, partial(_text, check))
             except ServiceUnreachableError as error:  # only then the next address is tried
                 failure = error
             except ServiceRefusedError as error:
@@ -77,16 +73,19 @@ class Metadata:
             f"The instance metadata service did not serve: {failure} Instance principals work on OCI compute instances only."
         ) from failure
 
+    @property
+    def hosts(self) -> list[str]:
+        """Its hosts, to which no proxy leads."""
+        return [base.partition("://")[2].partition("/")[0] for base in self._candidates()]
+
     def _candidates(self) -> list[str]:
         given = (self._given or os.environ.get("OCI_METADATA_BASE_URL", "")).strip()
         if given:
             return [given.rstrip("/")]
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect(("169.254.169.254", 80))  # sends nothing: it asks for a route
-            except OSError:
-                return [_IPV6, _IPV4]
-        return [_IPV4]
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("169.254.169.254", 80))  # sends nothing: it asks for a route
+            return [_IPV4]
+        return [_IPV6, _IPV4]
 
 
 class InstancePrincipal:
@@ -95,7 +94,6 @@ class InstancePrincipal:
     metadata_url: base URL of the metadata service, e.g. `http://169.254.169.254/opc/v2`; found out if not given.
     federation_endpoint: where a certificate is exchanged for a token, with its path `/v1/x509`; else
         `OCI_CLI_FEDERATION_ENDPOINT`, else the auth service of the instance's region.
-    clock, sleep: for tests, seconds since the epoch, and how to pause.
 
     Each `fetch` reads the certificates anew, for they are rotated, makes a new session key, and raises
     `CredentialsUnavailableError` when metadata or federation do not serve. `region` and `tenancy` are known after the
@@ -110,8 +108,7 @@ class InstancePrincipal:
         *,
         metadata_url: str | None = None,
         federation_endpoint: str | None = None,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        _service: AuthService | None = None,
     ) -> None:
         # Imported by those who need it, for it takes as long as the rest of this package, and now rather than in the
         # middle of a request.
@@ -119,84 +116,55 @@ class InstancePrincipal:
 
         self.region: str | None = None
         self.tenancy: str | None = None
-        self._service = AuthService(clock=clock, sleep=sleep)
-        self.metadata = Metadata(metadata_url, self._service)
+        self._service = _service or AuthService()
+        self._metadata = Metadata(metadata_url)
         self._endpoint = federation_endpoint or env_value(("OCI_CLI_FEDERATION_ENDPOINT",))
         self._recipe: Recipe = partial(type(self), metadata_url=metadata_url, federation_endpoint=federation_endpoint)
 
     @hides_locals
     def fetch(self) -> Credential:
         """Exchange the instance's certificate for a token. Raises `CredentialsUnavailableError` and its children."""
-        endpoint = self._federation_endpoint()
-        certificate, private_key = self._leaf()
+        with self._calls() as calls:
+            return self._fetch(calls)
+
+    def _calls(self) -> contextlib.AbstractContextManager[Calls]:
+        return self._service.calls(direct_to=self._metadata.hosts)
+
+    def _fetch(self, calls: Calls) -> Credential:
+        calls.client.load_authorities()
+        # What does not depend on each other, at once: three documents, the region if it is unknown, and on this thread
+        # the key.
+        region: Future[Any] = in_thread(partial(self._known_region, calls), "oci-metadata")
+        leaf: Future[Any] = in_thread(partial(self._leaf, calls), "oci-metadata")
+        intermediate: Future[Any] = in_thread(
+            partial(self._metadata.read, calls, "/identity/intermediate.pem", _certificate), "oci-metadata"
+        )
+        session_key = generate_private_key()
+        for reading in as_completed([region, leaf, intermediate]):
+            reading.result()  # the first failure is the fetch's
+        certificate, private_key = leaf.result()
         tenancy = _tenancy(certificate)
         if self.tenancy is not None and tenancy != self.tenancy:
             raise CredentialsUnavailableError(
                 f"The instance's certificate names tenancy {tenancy}, and before it named {self.tenancy}. "
                 "An instance does not change its tenancy; restart the program if this is meant."
             )
-        intermediate = self.metadata.read("/identity/intermediate.pem", _certificate)
-        session_key = generate_private_key()
         # SHA-256 as the Go and Java SDKs have it; the Python SDK's SHA-1 form is older, and accepted as well.
         digest = hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest().hex(":")
-        _, credential = self._explained(
-            endpoint,
+        call = Call(
+            "POST",
+            self._endpoint or f"{self._regional_auth_endpoint(calls)}/v1/x509",
             Credential(key_id=f"{tenancy}/fed-x509-sha256/{digest}", private_key=private_key),
             {
                 "certificate": _pem_body(certificate.public_bytes(Encoding.PEM).decode()),
                 "publicKey": public_key_text(session_key),
-                "intermediateCertificates": [_pem_body(intermediate)],
+                "intermediateCertificates": [_pem_body(intermediate.result())],
                 "fingerprintAlgorithm": "SHA256",
             },
-            session_key,
+            sign_host=False,
         )
-        self.tenancy = tenancy
-        return credential
-
-    def known_region(self, **options: Any) -> str:
-        """The instance's region, asked for once. Raises `CredentialsUnavailableError`."""
-        if self.region is None:
-            self.region = region_id(self.metadata.read("/instance/region", region_id, **options))
-        return self.region
-
-    def regional_auth_endpoint(self) -> str:
-        """The auth service of the instance's region and realm. Raises `CredentialsUnavailableError`."""
-        region = self.known_region()
         try:
-            return auth_endpoint(region, realm_domain=self._realm_domain)
-        except ValueError as error:
-            raise CredentialsUnavailableError(f"The instance's region has no auth service: {error}") from None
-
-    def _realm_domain(self) -> str | None:
-        """The realm of a region that is newer than our tables, from the instance itself."""
-        try:
-            described = json.loads(self.metadata.read("/instance/regionInfo"))
-            domain = described["realmDomainComponent"]
-        except (CredentialsUnavailableError, ValueError, KeyError, TypeError, RecursionError):
-            return None
-        return domain if isinstance(domain, str) else None
-
-    def _federation_endpoint(self) -> str:
-        self.known_region()  # asked for in any case: it is what `region` tells
-        return self._endpoint or f"{self.regional_auth_endpoint()}/v1/x509"
-
-    def _leaf(self) -> tuple[x509.Certificate, RSAPrivateKey]:
-        """Certificate and key as one: a rotation between the two requests would mix them."""
-        attempts_left = 3
-        while True:
-            certificate = _certificate(self.metadata.read("/identity/cert.pem", _certificate))
-            private_key = _key(self.metadata.read("/identity/key.pem", _key))
-            attempts_left -= 1
-            if certificate.public_key() == private_key.public_key() or not attempts_left:
-                return certificate, private_key
-
-    def _explained(
-        self, endpoint: str, credential: Credential, payload: dict[str, Any], session_key: RSAPrivateKey
-    ) -> tuple[str, Credential]:
-        try:
-            return self._service.token(
-                endpoint, credential, payload, session_key, "the federation endpoint", sign_host=False
-            )
+            _, credential = calls.token(call, session_key, "the federation endpoint")
         except ServiceRefusedError as error:
             if not 400 <= error.status < 500 or error.status == 429:
                 raise
@@ -204,12 +172,64 @@ class InstancePrincipal:
                 f"{error} The instance's certificate was refused. Check that the instance is in a dynamic group that a policy "
                 "names, and that its clock is right; a new instance, group or policy takes a few minutes to be known."
             ) from error
+        self.tenancy = tenancy
+        return credential
+
+    @hides_locals
+    def look_up_region(self, *, patience: float = DEADLINE) -> str:
+        """The instance's region, asked for if it is not known yet, for so many seconds at most.
+
+        Raises `CredentialsUnavailableError`.
+        """
+        with self._calls() as calls:
+            return self._known_region(calls, patience=patience)
+
+    def _known_region(self, calls: Calls, *, patience: float = DEADLINE) -> str:
+        if self.region is None:
+            self.region = region_id(self._metadata.read(calls, "/instance/region", region_id, patience=patience))
+        return self.region
+
+    def _regional_auth_endpoint(self, calls: Calls) -> str:
+        """The auth service of the instance's region and realm. Raises `CredentialsUnavailableError`."""
+        try:
+            return auth_endpoint(self._known_region(calls), realm_domain=partial(self._realm_domain, calls))
+        except ValueError as error:
+            raise CredentialsUnavailableError(f"The instance's region has no auth service: {error}") from None
+
+    def _realm_domain(self, calls: Calls) -> str | None:
+        """The realm of a region that is newer than our tables, from the instance itself."""
+        try:
+            described = json.loads(self._metadata.read(calls, "/instance/regionInfo"))
+            domain = described["realmDomainComponent"]
+        except (CredentialsUnavailableError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+        return domain if isinstance(domain, str) else None
+
+    def _leaf(self, calls: Calls) -> tuple[x509.Certificate, RSAPrivateKey]:
+        """Certificate and key as one: a rotation between the two requests would mix them."""
+        attempts_left = 3
+        while True:
+            reading = in_thread(partial(self._metadata.read, calls, "/identity/key.pem", _key), "oci-metadata")
+            certificate = _certificate(self._metadata.read(calls, "/identity/cert.pem", _certificate))
+            private_key = _key(reading.result())
+            attempts_left -= 1
+            if certificate.public_key() == private_key.public_key() or not attempts_left:
+                return certificate, private_key
 
     def __reduce__(self) -> Any:
         return pickled_as(self._recipe, self)
 
     def __repr__(self) -> str:
         return "<InstancePrincipal>"
+
+
+def read_certificates(provider: InstancePrincipal) -> tuple[x509.Certificate, x509.Certificate]:
+    """The instance's certificate and the intermediate one. Raises `CredentialsUnavailableError`."""
+    with provider._calls() as calls:
+        leaf, issuer = (
+            provider._metadata.read(calls, f"/identity/{name}.pem", _certificate) for name in ("cert", "intermediate")
+        )
+    return _certificate(leaf), _certificate(issuer)
 
 
 def _text(check: Callable[[str], Any], answer: Answer, _: float) -> str:

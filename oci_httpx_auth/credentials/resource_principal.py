@@ -12,20 +12,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from .._auth_service.http import Answer
-from .._auth_service.service import AuthService
+from .._auth_service.service import AuthService, Call, Calls
 from .._auth_service.tokens import json_object, parse_security_token, text_field, token_credential
 from .._credential import Credential, Recipe, pickled_as
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, ServiceRefusedError
 from .._secrecy import hidden, hides_locals, quote_value
 from ._config import check_header, check_region, env_value, join_names
-from ._files import read_small_file
+from ._files import FileWatch, read_small_file
 from ._keys import generate_private_key, load_private_key, public_key_text
 from .instance_principal import InstancePrincipal
 
@@ -44,12 +44,15 @@ _RPT_PATHS = {
 
 
 class _Source(Protocol):
-    """One version's way to a credential."""
+    """One version's way to a credential. direct_to: hosts that no proxy leads to."""
+
+    direct_to: Sequence[str]
+    watch: FileWatch
 
     @property
     def region(self) -> str | None: ...
 
-    def fetch(self) -> Credential: ...
+    def fetch(self, calls: Calls) -> Credential: ...
 
 
 class ResourcePrincipal:
@@ -57,7 +60,6 @@ class ResourcePrincipal:
 
     auth_endpoint: the identity service's base URL, where the environment does not name one.
     metadata_url: base URL of the metadata service, which version 1.1 needs.
-    clock, sleep: for tests, seconds since the epoch, and how to pause.
 
     `tenancy` and `compartment` are what the token says: known at once for version 2.2, after the first request for the
     others, and again after each refresh, since a resource may be moved.
@@ -75,16 +77,15 @@ class ResourcePrincipal:
         *,
         auth_endpoint: str | None = None,
         metadata_url: str | None = None,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        _service: AuthService | None = None,
     ) -> None:
         self.tenancy: str | None = None
         self.compartment: str | None = None
         self._claims: dict[str, Any] = {}
         this: Callable[..., Any] = type(self)
         self._recipe = partial(this, auth_endpoint=auth_endpoint, metadata_url=metadata_url)
-        service = AuthService(clock=clock, sleep=sleep)
-        make_instance = partial(InstancePrincipal, metadata_url=metadata_url, clock=clock, sleep=sleep)
+        self._service = _service or AuthService()
+        make_instance = partial(InstancePrincipal, metadata_url=metadata_url, _service=self._service)
         version = env_value((f"{_PREFIX}VERSION",))
         if version is None:
             raise ConfigError(
@@ -94,10 +95,10 @@ class ResourcePrincipal:
         self.source = f"resource principal {version}"
         if version == "3.0":
             variable = f"{_PREFIX}VERSION{_LEAF}"
-            leaf = _by_version(_required(variable)[variable], _LEAF, variable, service, make_instance, auth_endpoint)
-            self._source: _Source = _Nested(leaf, service, auth_endpoint)
+            leaf = _by_version(_required(variable)[variable], _LEAF, variable, make_instance, auth_endpoint)
+            self._source: _Source = _Nested(leaf, auth_endpoint)
         else:
-            self._source = _by_version(version, "", f"{_PREFIX}VERSION", service, make_instance, auth_endpoint)
+            self._source = _by_version(version, "", f"{_PREFIX}VERSION", make_instance, auth_endpoint)
         if isinstance(self._source, _Injected):
             self._remember(self._source.fetch())
 
@@ -109,15 +110,20 @@ class ResourcePrincipal:
     @hides_locals
     def fetch(self) -> Credential:
         """Read or exchange for a token. Raises `ConfigError` and `CredentialsUnavailableError`, and their children."""
-        try:
-            credential = self._source.fetch()
-        except ServiceRefusedError as error:
-            if error.status != 401:
-                raise
-            # Of several exchanges, each is signed with what the one before brought. That may have ended meanwhile.
-            credential = self._source.fetch()
+        with self._service.calls(direct_to=self._source.direct_to) as calls:
+            try:
+                credential = self._source.fetch(calls)
+            except ServiceRefusedError as error:
+                if error.status != 401:
+                    raise
+                # Of several calls, each is signed with what the one before brought. That may have ended meanwhile.
+                credential = self._source.fetch(calls)
         self._remember(credential)
         return credential
+
+    def changed(self) -> bool:
+        """Whether the files that the platform rotates have changed since they were read."""
+        return self._source.watch.changed()
 
     def claim(self, name: str) -> Any:
         """A claim of the present token, `None` if there is none of this name, or no token yet."""
@@ -139,16 +145,15 @@ def _by_version(
     version: str,
     suffix: str,
     named_by: str,
-    service: AuthService,
     make_instance: Callable[[], InstancePrincipal],
     auth_endpoint: str | None,
 ) -> _Source:
     if version == "2.2":
         return _Injected(suffix)
     if version == "1.1":
-        return _OfInstance(suffix, service, make_instance(), auth_endpoint)
+        return _FromInstance(suffix, make_instance(), auth_endpoint)
     if version in _KEY_PAIR_VERSIONS:
-        return _OfKeyPair(version, suffix, service, auth_endpoint)
+        return _FromKeyPair(version, suffix, auth_endpoint)
     raise ConfigError(
         f"{named_by} is {quote_value(version)}, which is unknown. Known are 1.1, {', '.join(_KEY_PAIR_VERSIONS)}, 2.2 and 3.0."
     )
@@ -157,17 +162,21 @@ def _by_version(
 class _Injected:
     """Version 2.2: the platform hands over token and key, as texts or as files."""
 
+    direct_to: Sequence[str] = ()
+
     def __init__(self, suffix: str) -> None:
         self._names = {name: f"{_PREFIX}{name}{suffix}" for name in ("RPST", "PRIVATE_PEM", "PRIVATE_PEM_PASSPHRASE")}
         values = _required(self._names["RPST"], self._names["PRIVATE_PEM"])
         self._token, self._pem = map(hidden, values.values())
         self._passphrase = hidden(env_value((self._names["PRIVATE_PEM_PASSPHRASE"],)))
         self.region = _region(suffix)
+        self.watch = FileWatch()
 
-    def fetch(self) -> Credential:
+    def fetch(self, _: Calls | None = None) -> Credential:
         """Token and key from the same rotation: whoever replaces both files does so in two steps."""
         attempts_left = 5
         while True:
+            self.watch.note(*(value for value in (self._token, self._pem) if os.path.isabs(value)))
             key = _private_key(self._pem, self._passphrase, self._names)
             token = _value(self._token, self._names["RPST"])
             try:
@@ -179,37 +188,37 @@ class _Injected:
             time.sleep(0.02)
 
 
-class _OfInstance:
+class _FromInstance:
     """Version 1.1: the instance's identity fetches the resource's."""
 
-    def __init__(
-        self, suffix: str, service: AuthService, instance: InstancePrincipal, auth_endpoint: str | None
-    ) -> None:
+    def __init__(self, suffix: str, instance: InstancePrincipal, auth_endpoint: str | None) -> None:
         name = f"{_PREFIX}RPT_ENDPOINT{suffix}"
         self._rpt_endpoint = _required(name)[name]
         self._rpst_endpoint = env_value((f"{_PREFIX}RPST_ENDPOINT{suffix}",)) or auth_endpoint
         self._path = env_value((f"{_PREFIX}RPT_PATH{suffix}",)) or _RPT_PATHS["1.1"]
         self._id = env_value((f"{_PREFIX}RPT_ID{suffix}",))
-        self._service = service
         self._instance = instance
-        self._region = _region(suffix)
+        self.direct_to: Sequence[str] = instance._metadata.hosts
+        self._declared_region = _region(suffix)
+        self.watch = FileWatch()
 
     @property
     def region(self) -> str | None:
-        return self._region or self._instance.region
+        return self._declared_region or self._instance.region
 
-    def fetch(self) -> Credential:
-        signer = self._instance.fetch()
-        resource = self._id or self._instance.metadata.read("/instance/id")
-        endpoint = self._rpst_endpoint or self._instance.regional_auth_endpoint()
-        url = self._rpt_endpoint.rstrip("/") + self._path.replace("{id}", resource)
-        return _exchanged(self._service, signer, url, endpoint, generate_private_key())[0]
+    def fetch(self, calls: Calls) -> Credential:
+        signer = self._instance._fetch(calls)
+        resource = self._id or self._instance._metadata.read(calls, "/instance/id")
+        endpoint = self._rpst_endpoint or self._instance._regional_auth_endpoint(calls)
+        return _request_token(calls, signer, _joined(self._rpt_endpoint, self._path, resource), endpoint)[0]
 
 
-class _OfKeyPair:
+class _FromKeyPair:
     """Versions 2.1, 2.1.1 and 2.1.2: an injected key pair fetches the token, and signs with it."""
 
-    def __init__(self, version: str, suffix: str, service: AuthService, auth_endpoint: str | None) -> None:
+    direct_to: Sequence[str] = ()
+
+    def __init__(self, version: str, suffix: str, auth_endpoint: str | None) -> None:
         tenancy = () if version == "2.1" else ("TENANCY_ID",)
         endpoint = () if auth_endpoint else ("RPST_ENDPOINT",)
         names = [
@@ -220,7 +229,7 @@ class _OfKeyPair:
         owner = f"{values['TENANCY_ID']}/" if tenancy else ""
         self._key_id = f"resource/v{version}/{owner}{resource}"
         path = env_value((f"{_PREFIX}RPT_PATH{suffix}",)) if version == "2.1.2" else None
-        self._url = values["RPT_ENDPOINT"].rstrip("/") + _with_id(path or _RPT_PATHS[version], resource)
+        self._url = _joined(values["RPT_ENDPOINT"], path or _RPT_PATHS[version], resource)
         self._rpst_endpoint = env_value((f"{_PREFIX}RPST_ENDPOINT{suffix}",)) or str(auth_endpoint)
         context = env_value((f"{_PREFIX}SECURITY_CONTEXT{suffix}",)) if version == "2.1.2" else None
         # Whether it must be signed is unverified; the SDK does not sign it.
@@ -229,33 +238,34 @@ class _OfKeyPair:
         self._names = {name: f"{_PREFIX}{name}{suffix}" for name in ("PRIVATE_PEM", "PRIVATE_PEM_PASSPHRASE")}
         self._pem = hidden(values["PRIVATE_PEM"])
         self._passphrase = hidden(env_value((self._names["PRIVATE_PEM_PASSPHRASE"],)))
-        self._service = service
         self.region = _region(suffix)
+        self.watch = FileWatch()
         _private_key(self._pem, self._passphrase, self._names)
 
-    def fetch(self) -> Credential:
+    def fetch(self, calls: Calls) -> Credential:
         key = _private_key(self._pem, self._passphrase, self._names)  # anew: it may have been rotated
         signer = Credential(key_id=self._key_id, private_key=key)
-        return _exchanged(self._service, signer, self._url, self._rpst_endpoint, key, self._headers)[0]
+        return _request_token(calls, signer, self._url, self._rpst_endpoint, key, self._headers)[0]
 
 
 class _Nested:
     """Version 3.0: from the leaf upwards, each resource's token fetches its parent's."""
 
-    def __init__(self, leaf: _Source, service: AuthService, auth_endpoint: str | None) -> None:
+    def __init__(self, leaf: _Source, auth_endpoint: str | None) -> None:
         url_name, endpoint_name = f"{_PREFIX}RPT_URL{_PARENT}", f"{_PREFIX}RPST_ENDPOINT{_PARENT}"
         values = _required(url_name) if auth_endpoint else _required(url_name, endpoint_name)
         self._url = values[url_name]
         self._rpst_endpoint = env_value((endpoint_name,)) or str(auth_endpoint)
         self._leaf = leaf
-        self._service = service
+        self.watch = leaf.watch
+        self.direct_to: Sequence[str] = leaf.direct_to
 
     @property
     def region(self) -> str | None:
         return self._leaf.region
 
-    def fetch(self) -> Credential:
-        credential, url, seen = self._leaf.fetch(), self._url, set[str]()
+    def fetch(self, calls: Calls) -> Credential:
+        credential, url, seen = self._leaf.fetch(calls), self._url, set[str]()
         while url:
             if url in seen or len(seen) == _DEPTH:
                 raise CredentialsUnavailableError(
@@ -263,19 +273,19 @@ class _Nested:
                     f"{_DEPTH + 1}th. The platform's set-up of nested resources is at fault."
                 )
             seen.add(url)
-            credential, url = _exchanged(self._service, credential, url, self._rpst_endpoint, generate_private_key())
+            credential, url = _request_token(calls, credential, url, self._rpst_endpoint)
         return credential
 
 
-def _exchanged(
-    service: AuthService,
+def _request_token(
+    calls: Calls,
     signer: Credential,
     rpt_url: str,
     rpst_endpoint: str,
-    session_key: RSAPrivateKey,
+    session_key: RSAPrivateKey | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> tuple[Credential, str]:
-    """The two exchanges: a resource principal token, and for it the session token. Also the parent's URL, if any."""
+    """First a resource principal token, and for it the session token. Also the URL of the parent's token, if any."""
     source = "the resource principal token endpoint"
 
     def parse(answer: Answer, _: float) -> tuple[dict[str, str], str]:
@@ -284,11 +294,11 @@ def _exchanged(
         tokens = {name: text_field(fields, name, source) for name in names}
         return tokens, answer.headers.get("opc-parent-rpt-url", "").strip()
 
-    tokens, parent = service.call("GET", rpt_url, signer, parse=parse, headers=headers)
-    payload = {**tokens, "sessionPublicKey": public_key_text(session_key)}
-    url = f"{rpst_endpoint.rstrip('/')}/v1/resourcePrincipalSessionToken"
-    _, credential = service.token(url, signer, payload, session_key, "the identity service")
-    return credential, parent
+    tokens, parent = calls.send(Call("GET", rpt_url, signer, headers=headers or {}), parse)
+    key = session_key or generate_private_key()
+    payload = {**tokens, "sessionPublicKey": public_key_text(key)}
+    call = Call("POST", f"{rpst_endpoint.rstrip('/')}/v1/resourcePrincipalSessionToken", signer, payload)
+    return calls.token(call, key, "the identity service")[1], parent
 
 
 def _required(*names: str) -> dict[str, str]:
@@ -322,12 +332,18 @@ def _private_key(pem: str, passphrase: str | None, names: dict[str, str]) -> RSA
     return load_private_key(_value(pem, names["PRIVATE_PEM"]), secret, names["PRIVATE_PEM"])
 
 
-def _with_id(template: str, resource: str) -> str:
+def _joined(endpoint: str, template: str, resource: str) -> str:
+    """The URL at the endpoint for a resource, whose id is put into the path's template or behind it.
+
+    A path begins with a slash: without one, `.example.com` would become part of the host's name.
+    """
     if "{id}" in template:
-        return template.replace("{id}", resource)
-    if template.endswith("{}"):
-        return template.replace("{}", resource)
-    return f"{template.rstrip('/')}/{resource}"
+        path = template.replace("{id}", resource)
+    elif template.endswith("{}"):
+        path = template.replace("{}", resource)
+    else:
+        path = f"{template.rstrip('/')}/{resource}"
+    return f"{endpoint.rstrip('/')}/{path.lstrip('/')}"
 
 
 def _text(value: object) -> str | None:

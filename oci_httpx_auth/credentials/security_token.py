@@ -6,18 +6,18 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 from .._auth_service.regions import auth_endpoint as regional_auth_endpoint
-from .._auth_service.service import AuthService
+from .._auth_service.service import AuthService, Call
 from .._auth_service.tokens import token_credential
 from .._credential import Credential, Recipe, pickled_as
 from .._errors import ConfigError, InvalidTokenError, OCIAuthError, ServiceRefusedError, SessionExpiredError
 from .._secrecy import hidden, hides_locals, quote_path
 from ._config import check_region
-from ._files import read_small_file, replace_secret_file
+from ._files import FileWatch, read_small_file, replace_secret_file
 from ._keys import load_private_key
 from ._settings import COMPARTMENT, PROJECT, Settings, rebuild, resolve_profile
 
@@ -29,7 +29,8 @@ except ImportError:  # Windows: two processes may then refresh at once, which co
 log = logging.getLogger("oci_httpx_auth")
 
 _FRESH = 0.25  # with more than this part of its life left, a token found in the file is used as it is
-_LOCK_WAIT = 15.0  # seconds that another process may take for its refresh
+_RENEWAL = 12.0  # seconds for asking the auth service, with all attempts
+_LOCK_WAIT = 15.0  # seconds; longer than what is done under the lock, and with it shorter than a fetch may take
 
 
 class SecurityToken:
@@ -37,7 +38,6 @@ class SecurityToken:
 
     token_file, key_file: as `oci session authenticate` wrote them; `~` is expanded.
     region: whose auth service renews the token; or auth_endpoint, its base URL.
-    clock, sleep: for tests, seconds since the epoch, and how to pause.
 
     A token that the CLI or another process has renewed is picked up from the file; otherwise the auth service is
     asked for a new one, as `oci session refresh` does, and the file is replaced: atomically, mode 0600.
@@ -64,10 +64,17 @@ class SecurityToken:
         region: str | None = None,
         tenancy: str | None = None,
         auth_endpoint: str | None = None,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        _service: AuthService | None = None,
     ) -> None:
-        self._set(token_file, key_file, passphrase, region, tenancy, auth_endpoint, clock, sleep)
+        self._set(
+            token_file=token_file,
+            key_file=key_file,
+            passphrase=passphrase,
+            region=region,
+            tenancy=tenancy,
+            auth_endpoint=auth_endpoint,
+            service=_service,
+        )
         if passphrase is None:
             self._recipe = partial(
                 type(self),
@@ -86,15 +93,14 @@ class SecurityToken:
         config_file: str | os.PathLike[str] | None = None,
         *,
         auth_endpoint: str | None = None,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        _service: AuthService | None = None,
     ) -> SecurityToken:
         """The session of a config profile, as `oci session authenticate --profile-name …` made it.
 
         Raises as the constructor does, and `ConfigError` naming all missing fields at once.
         """
         settings = resolve_profile(profile, config_file)
-        return cls.from_settings(settings, auth_endpoint=auth_endpoint, clock=clock, sleep=sleep)
+        return cls.from_settings(settings, auth_endpoint=auth_endpoint, _service=_service)
 
     @classmethod
     def from_settings(
@@ -102,8 +108,7 @@ class SecurityToken:
         settings: Settings,
         *,
         auth_endpoint: str | None = None,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        _service: AuthService | None = None,
     ) -> SecurityToken:
         """The session that these settings describe. Raises as the constructor does."""
         token_file, key_file = settings.require("security_token_file", "key_file").values()
@@ -112,20 +117,27 @@ class SecurityToken:
         self.compartment, self.project = settings.get(*COMPARTMENT), settings.get(*PROJECT)
         self._settings = settings
         self._recipe = partial(rebuild, cls, settings.again, auth_endpoint=auth_endpoint)
-        passphrase, region, tenancy = map(settings.get, ("pass_phrase", "region", "tenancy"))
-        self._set(token_file, key_file, passphrase, region, tenancy, auth_endpoint, clock, sleep)
+        self._set(
+            token_file=token_file,
+            key_file=key_file,
+            passphrase=settings.get("pass_phrase"),
+            region=settings.get("region"),
+            tenancy=settings.get("tenancy"),
+            auth_endpoint=auth_endpoint,
+            service=_service,
+        )
         return self
 
     def _set(
         self,
+        *,
         token_file: str | os.PathLike[str],
         key_file: str | os.PathLike[str],
         passphrase: str | bytes | None,
         region: str | None,
         tenancy: str | None,
         auth_endpoint: str | None,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
+        service: AuthService | None,
     ) -> None:
         settings = self._settings
         if settings is None:
@@ -137,10 +149,12 @@ class SecurityToken:
         self.region = check_region(region, settings.label("region") if settings else "region")
         self.tenancy = tenancy
         self._endpoint = auth_endpoint
-        self._service = AuthService(clock=clock, sleep=sleep)
-        self._clock = clock
+        self._service = service or AuthService()
+        self._clock = self._service.clock
+        self._watch = FileWatch()
         self._last: str | None = None  # the token that was handed out last
         self._unwritten: tuple[str, Credential] | None = None  # a renewed token that its file could not take
+        self._final_expiry: float | None = None  # the end that a renewal did not move
         self._read()
 
     @hides_locals
@@ -160,6 +174,10 @@ class SecurityToken:
         self._last = hidden(token)
         return credential
 
+    def changed(self) -> bool:
+        """Whether the files have changed since `fetch` looked at them, or since it wrote the token itself."""
+        return self._watch.changed()
+
     def _newest(self) -> tuple[str, Credential]:
         """What the files hold, unless they could not be written and nobody has renewed them since."""
         token, credential = self._read()
@@ -178,17 +196,19 @@ class SecurityToken:
 
     def _renew(self, token: str, credential: Credential) -> tuple[str, Credential]:
         before = self._on_file()
+        call = Call(
+            "POST",
+            f"{self._auth_endpoint()}/v1/authentication/refresh",
+            credential,
+            {"currentToken": token},
+            patience=_RENEWAL,
+        )
         try:
-            renewed, fetched = self._service.token(
-                f"{self._auth_endpoint()}/v1/authentication/refresh",
-                credential,
-                {"currentToken": token},
-                credential.private_key,
-                "the auth service",
-            )
+            with self._service.calls() as calls:
+                renewed, fetched = calls.token(call, credential.private_key, "the auth service")
         except OCIAuthError as error:
-            if (put := self._put_meanwhile(before)) is not None:
-                return put
+            if (newer := self._written_meanwhile(before)) is not None:
+                return newer
             ended = isinstance(error, ServiceRefusedError) and error.status == 401
             if token != self._last and credential.expires_at is not None and self._clock() < credential.expires_at:
                 log.warning(
@@ -201,15 +221,10 @@ class SecurityToken:
                     "the new token is picked up by itself."
                 ) from error
             raise
-        if self._on_file() not in (None, before):
-            # Another session's files, which are not to be mixed with this one's token.
-            self._unwritten = None
-            if (put := self._put_meanwhile(before)) is None:
-                put = self._unwritten = hidden(renewed), fetched
-            return put
+        self._log_final_expiry(credential, fetched)
         self._unwritten = None
         try:
-            replace_secret_file(self._token_file, renewed)
+            written = before is not None and replace_secret_file(self._token_file, renewed, instead_of=before)
         except OSError as error:
             self._unwritten = hidden(renewed), fetched
             log.warning(
@@ -218,7 +233,33 @@ class SecurityToken:
                 self._token_file,
                 error.strerror,
             )
+            return renewed, fetched
+        if not written:
+            # Another session's files, which are not to be mixed with this one's token.
+            if (newer := self._written_meanwhile(before)) is not None:
+                return newer
+            self._unwritten = hidden(renewed), fetched
+        self._note_files()
         return renewed, fetched
+
+    def _log_final_expiry(self, before: Credential, renewed: Credential) -> None:
+        """Say once when the session will end, if OCI answers a renewal without extending it.
+
+        It does so for sessions of `oci session authenticate --no-browser`, which last 60 minutes at most (oci-cli#970).
+        """
+        end = before.expires_at
+        if end is None or renewed.expires_at is None or renewed.expires_at > end or end == self._final_expiry:
+            return
+        self._final_expiry = end
+        log.warning(
+            "OCI renewed the session of %s without extending it, so it ends at %s. Run `%s` before then.",
+            self.source,
+            time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(end)),
+            self._command(),
+        )
+
+    def _note_files(self) -> None:
+        self._watch.note(self._token_file, self._key_file)
 
     def _on_file(self) -> bytes | None:
         try:
@@ -226,7 +267,7 @@ class SecurityToken:
         except ConfigError:
             return None
 
-    def _put_meanwhile(self, before: bytes | None) -> tuple[str, Credential] | None:
+    def _written_meanwhile(self, before: bytes | None) -> tuple[str, Credential] | None:
         """What a person or the CLI has put in place of the token that was `before`, if it is of use."""
         if self._on_file() in (None, before):
             return None
@@ -240,6 +281,7 @@ class SecurityToken:
         """Token and key from the same session: whoever replaces both does so in two steps."""
         attempts_left = 3
         while True:
+            self._note_files()
             data = read_small_file(self._token_file, self._token_label)
             key = load_private_key(
                 read_small_file(self._key_file, self._key_label),
@@ -282,19 +324,22 @@ class SecurityToken:
 def _directory_lock(path: str) -> Iterator[None]:
     """Let one process at a time renew the token in this directory.
 
-    The directory itself is locked, so no lock file is left behind, and the lock ends with its process. A lock that
-    cannot be had, be it for another's hanging refresh or a file system without locks, is done without.
+    The directory itself is locked, so no lock file is left behind, and the lock ends with its process. If the lock
+    cannot be taken, continue without it: what is written is compared with what was read.
     """
     with contextlib.ExitStack() as stack:
         if fcntl is not None:
             with contextlib.suppress(OSError):
                 directory = os.open(os.path.dirname(os.path.realpath(path)), os.O_RDONLY)
-                stack.callback(os.close, directory)  # and with it the lock
+                stack.callback(os.close, directory)
                 deadline = time.monotonic() + _LOCK_WAIT
                 while time.monotonic() < deadline:
                     try:
                         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        break
                     except BlockingIOError:
                         time.sleep(0.02)
+                    else:
+                        # Explicitly, since a child that was forked meanwhile has the descriptor, too.
+                        stack.callback(fcntl.flock, directory, fcntl.LOCK_UN)
+                        break
         yield

@@ -7,19 +7,18 @@ import json
 import os
 import secrets
 import ssl
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from .._auth_service.http import Answer
-from .._auth_service.service import AuthService
+from .._auth_service.service import AuthService, Call
 from .._auth_service.tokens import issued_credential, parse_security_token, text_field
 from .._credential import Credential, Recipe, pickled_as
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, ServiceRefusedError
 from .._secrecy import hides_locals, quote_path
 from ._config import check_region, env_value
-from ._files import read_small_file
+from ._files import FileWatch, read_small_file
 from ._keys import generate_private_key, public_key_text
 
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -35,7 +34,6 @@ class OKEWorkloadIdentity:
     token_file: the service account's token; else `OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH`, else the mounted one. It is
         read anew for each `fetch`, for Kubernetes rotates it.
     region: else `OCI_RESOURCE_PRINCIPAL_REGION`.
-    clock, sleep: for tests, seconds since the epoch, and how to pause.
 
     Raises `ConfigError` if there is no host, or a file is missing. `fetch` raises `CredentialsUnavailableError`.
     """
@@ -54,8 +52,7 @@ class OKEWorkloadIdentity:
         ca_file: str | os.PathLike[str] | None = None,
         token_file: str | os.PathLike[str] | None = None,
         region: str | None = None,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        _service: AuthService | None = None,
     ) -> None:
         address = host or env_value(("KUBERNETES_SERVICE_HOST",))
         if not address:
@@ -73,7 +70,8 @@ class OKEWorkloadIdentity:
         self.region = check_region(
             region or env_value(("OCI_RESOURCE_PRINCIPAL_REGION",)), "OCI_RESOURCE_PRINCIPAL_REGION"
         )
-        self._service = AuthService(clock=clock, sleep=sleep)
+        self._service = _service or AuthService()
+        self._watch = FileWatch()
         this: Callable[..., Any] = type(self)
         self._recipe = partial(this, host=host, port=port, ca_file=ca_file, token_file=token_file, region=region)
         self._check_authorities()
@@ -92,20 +90,18 @@ class OKEWorkloadIdentity:
             self._remember(token)
             return issued_credential(token, session_key, _SOURCE, answer, received_at)
 
+        call = Call(
+            "POST",
+            self._url,
+            payload={"podKey": public_key_text(session_key)},
+            headers={
+                "authorization": f"Bearer {account_token}",
+                "opc-request-id": "/".join(secrets.token_hex(16) for _ in range(3)),
+            },
+        )
         try:
-            return self._service.call(
-                "POST",
-                self._url,
-                None,
-                {"podKey": public_key_text(session_key)},
-                parse=parse,
-                headers={
-                    "authorization": f"Bearer {account_token}",
-                    "opc-request-id": "/".join(secrets.token_hex(16) for _ in range(3)),
-                },
-                direct=True,
-                ca_file=self._ca_file,
-            )
+            with self._service.calls(direct=True, ca_file=self._ca_file) as calls:
+                return calls.send(call, parse)
         except ServiceRefusedError as error:
             if error.status == 403:
                 reason = "Workload identity needs an enhanced cluster. Check the cluster's type."
@@ -119,12 +115,17 @@ class OKEWorkloadIdentity:
                 raise
             raise CredentialsUnavailableError(f"{error} {reason}") from error
 
+    def changed(self) -> bool:
+        """Whether the service account's token was rotated since it was read."""
+        return self._watch.changed()
+
     def _remember(self, token: str) -> None:
         claims = parse_security_token(token, f"The token from {_SOURCE}").other
         self.tenancy = _claim(claims.get("res_tenant"))
         self.compartment = _claim(claims.get("res_compartment"))
 
     def _account_token(self) -> str:
+        self._watch.note(self._token_file, self._ca_file)
         data = read_small_file(self._token_file, "The service account token")
         try:
             token = data.decode("ascii").strip()
