@@ -26,6 +26,7 @@ from agents.tracing import processors
 from pydantic import BaseModel
 
 from oci_httpx_auth import ConfigError, Credential, OCISigner, SecurityToken
+from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth.agents import DEFAULT_MODEL, OCIChatCompletionsModel, OCIProvider, OCIResponsesModel
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY, create_async_openai, create_openai
 
@@ -325,7 +326,9 @@ def test_a_run_outlives_three_refreshes(
         oci.script(*[ToolCall("work")] * turns, "All is done.")
         config_file = oci.write_config(tmp_path, session=True)
         token = SecurityToken.from_config(
-            config_file=config_file, auth_endpoint=oci.auth_endpoint, clock=clock, sleep=lambda _: None
+            config_file=config_file,
+            auth_endpoint=oci.auth_endpoint,
+            _service=AuthService(clock=clock, sleep=lambda _: None),
         )
         options |= {"base_url": oci.openai_url, "signer": OCISigner(token, clock=clock)}
         model = OCIResponsesModel(GROK, **options) if prefix else OCIChatCompletionsModel(GROK, **options)

@@ -19,6 +19,7 @@ from oci_httpx_auth import (
     default_credentials,
 )
 from oci_httpx_auth._auth_service.http import _authorities
+from oci_httpx_auth._auth_service.service import AuthService
 
 from .standin import FakeOCI
 
@@ -139,9 +140,11 @@ def test_an_address_that_is_none_is_a_mistake_in_the_configuration(
     become(oci.environment("resource_principal", version="2.1"))
     become({f"{PREFIX}RPT_ENDPOINT": address})
     with pytest.raises(ConfigError, match="is not the URL of a service"):
-        ResourcePrincipal(sleep=lambda _: pytest.fail("it was tried again")).fetch()
+        ResourcePrincipal(_service=AuthService(sleep=lambda _: pytest.fail("it was tried again"))).fetch()
     with pytest.raises(ConfigError, match="is not the URL of a service"):
-        InstancePrincipal(metadata_url=address, sleep=lambda _: pytest.fail("it was tried again")).fetch()
+        InstancePrincipal(
+            metadata_url=address, _service=AuthService(sleep=lambda _: pytest.fail("it was tried again"))
+        ).fetch()
 
 
 def test_a_clusters_authority_is_verified_as_before_python_3_13(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from oci_httpx_auth import (
     SecurityToken,
     SigningError,
 )
+from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth._auth_service.tokens import parse_security_token, token_credential
 from oci_httpx_auth.credentials._keys import load_private_key
 
@@ -81,7 +82,7 @@ def test_a_session_without_region_cannot_be_renewed_and_says_so(oci: FakeOCI, tm
     config = oci.write_config(tmp_path, session=True)
     config.write_text(re.sub(r"(?m)^region.*", "", config.read_text()))
     clock = Clock()
-    provider = SecurityToken.from_config(config_file=config, clock=clock, sleep=lambda _: None)
+    provider = SecurityToken.from_config(config_file=config, _service=AuthService(clock=clock, sleep=lambda _: None))
     oci.clock = clock
     assert provider.region is None
     provider.fetch()

@@ -27,6 +27,7 @@ from oci_httpx_auth import (
     OKEWorkloadIdentity,
     SecurityToken,
 )
+from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth._causes import network_cause, refusal_cause
 from oci_httpx_auth.diagnosis import Report, check
 
@@ -80,7 +81,9 @@ class Broken:
     def session(self, clock: Callable[[], float] = time.time, **options: Any) -> None:
         """A session that the stand-in renews."""
         path = self.oci.write_config(self.directory, session=True, **options)
-        given = SecurityToken.from_config(None, path, auth_endpoint=self.oci.auth_endpoint, clock=clock)
+        given = SecurityToken.from_config(
+            None, path, auth_endpoint=self.oci.auth_endpoint, _service=AuthService(clock=clock)
+        )
         self.options |= {"credentials": given, "clock": clock}
 
     def instance(self) -> None:
@@ -607,7 +610,7 @@ def test_a_certificate_that_cannot_be_read_is_told_once(setting: Broken) -> None
     given = InstancePrincipal(
         metadata_url=setting.oci.metadata_url,
         federation_endpoint=setting.oci.federation_endpoint,
-        sleep=lambda _: None,
+        _service=AuthService(sleep=lambda _: None),
     )
     report = check(given, **setting.options)
     assert [finding.code for finding in report.findings] == ["no-credentials"]
@@ -677,7 +680,9 @@ def test_an_error_for_the_caller_begins_with_the_most_probable_cause(setting: Br
     oci = setting.oci
     oci.fault_source = lambda service, record: fault if service == "federation" else None
     provider = InstancePrincipal(
-        metadata_url=oci.metadata_url, federation_endpoint=oci.federation_endpoint, sleep=lambda seconds: None
+        metadata_url=oci.metadata_url,
+        federation_endpoint=oci.federation_endpoint,
+        _service=AuthService(sleep=lambda _: None),
     )
     with pytest.raises(CredentialsUnavailableError) as raised:
         OCISigner(provider).signed_headers("GET", oci.url)

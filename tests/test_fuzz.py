@@ -31,6 +31,7 @@ from oci_httpx_auth import (
     SecurityToken,
 )
 from oci_httpx_auth._auth_service.http import MAX_ANSWER, exchange
+from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth._auth_service.tokens import parse_security_token
 from oci_httpx_auth._errors import ServiceUnreachableError
 from oci_httpx_auth._signing.clock import parse_http_date
@@ -191,18 +192,22 @@ def provider(way: str, oci: FakeOCI, directory: Path, patch: pytest.MonkeyPatch)
 
     if way == "instance":
         return InstancePrincipal(
-            metadata_url=oci.metadata_url, federation_endpoint=oci.federation_endpoint, sleep=no_pause
+            metadata_url=oci.metadata_url,
+            federation_endpoint=oci.federation_endpoint,
+            _service=AuthService(sleep=no_pause),
         )
     if way == "resource":
         for name, value in oci.environment("resource_principal", version="2.1").items():
             patch.setenv(name, value)
-        return ResourcePrincipal(sleep=no_pause)
+        return ResourcePrincipal(_service=AuthService(sleep=no_pause))
     if way == "session":
         config = oci.write_config(directory, session=True, lifetime=1)
-        return SecurityToken.from_config(config_file=config, auth_endpoint=oci.auth_endpoint, sleep=no_pause)
+        return SecurityToken.from_config(
+            config_file=config, auth_endpoint=oci.auth_endpoint, _service=AuthService(sleep=no_pause)
+        )
     for name, value in oci.environment("oke_workload_identity", directory=directory).items():
         patch.setenv(name, value)
-    return OKEWorkloadIdentity(port=oci.tls_port, sleep=no_pause)
+    return OKEWorkloadIdentity(port=oci.tls_port, _service=AuthService(sleep=no_pause))
 
 
 @pytest.mark.parametrize("way", WAYS)

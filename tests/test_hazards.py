@@ -20,6 +20,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from oci_httpx_auth import Credential, OCISigner, SecurityToken
+from oci_httpx_auth._auth_service.service import AuthService
 
 from .conftest import Clock, settle
 from .standin import FakeOCI, Fault, Record
@@ -102,7 +103,9 @@ class Laptop:
         self.clock = Clock()
         oci.clock = self.clock
         self.provider = SecurityToken.from_config(
-            config_file=oci.write_config(directory, session=True), auth_endpoint=oci.auth_endpoint, clock=self.clock
+            config_file=oci.write_config(directory, session=True),
+            auth_endpoint=oci.auth_endpoint,
+            _service=AuthService(clock=self.clock),
         )
         self.provider.fetch()
         self.clock.now += 3500
@@ -198,7 +201,7 @@ def test_a_request_can_be_cancelled_at_every_await(oci: FakeOCI, run: Any, size:
     assert all(caught[:8])
     assert caught[-1] is False
     settle()
-    assert signer._cache._flight is None
+    assert not signer._cache._flights
 
 
 def test_a_loop_that_is_closed_with_a_request_waiting_harms_no_other(oci: FakeOCI) -> None:
@@ -303,7 +306,7 @@ def test_workers_that_are_forked_sign_at_once(oci: FakeOCI, refreshing: bool) ->
     signer = OCISigner(provider)
     with httpx.Client(auth=signer) as client:
         assert client.get(f"{oci.url}/x").status_code == 200
-    first = signer._cache._current
+    first = signer._cache._state.credential
     refused = None
     if refreshing:
         provider.gate.clear()
@@ -318,7 +321,7 @@ def test_workers_that_are_forked_sign_at_once(oci: FakeOCI, refreshing: bool) ->
         with httpx.Client(auth=signer) as client:
             statuses = [client.get(f"{oci.url}/x").status_code for _ in range(20)]
         # A child can sign with what it inherited; for what it lacks it has to start a refresh of its own.
-        flight = signer._cache.acquire(rejected=signer._cache._current)
+        flight = signer._cache.acquire(rejected=signer._cache._state.credential)
         channel.put((statuses, flight is not refused))
 
     processes = [context.Process(target=worker) for _ in range(4)]

@@ -28,6 +28,7 @@ from oci_httpx_auth import (
     SecurityToken,
     SigningError,
 )
+from oci_httpx_auth._auth_service.service import AuthService
 
 from .conftest import Clock, Key
 from .standin import FakeOCI, Fault
@@ -283,7 +284,9 @@ def test_a_clusters_authority_is_trusted_for_nothing_else(platform: Platform) ->
 
 def test_metadata_is_never_asked_through_a_proxy(platform: Platform, proxy: Proxy) -> None:
     """Wherever it is: the instance's private key comes from there. A name is no loopback address, and goes direct too."""
-    provider = InstancePrincipal(metadata_url="http://metadata.invalid/opc/v2", sleep=lambda _: None)
+    provider = InstancePrincipal(
+        metadata_url="http://metadata.invalid/opc/v2", _service=AuthService(sleep=lambda _: None)
+    )
     with pytest.raises((OCIAuthError, AssertionError)):  # the look-up of the name is what fails
         provider.fetch()
     platform.become("instance", platform.oci.url).fetch()
@@ -311,7 +314,9 @@ def test_a_session_is_renewed_by_the_auth_service_of_its_region(
 ) -> None:
     """Where no other is named."""
     config = platform.oci.write_config(tmp_path, session=True)
-    provider = SecurityToken.from_config(config_file=config, clock=platform.clock, sleep=lambda _: None)
+    provider = SecurityToken.from_config(
+        config_file=config, _service=AuthService(clock=platform.clock, sleep=lambda _: None)
+    )
     provider.fetch()
     with pytest.raises(OCIAuthError, match="could not be reached"):
         provider.fetch()

@@ -55,8 +55,7 @@ class Instance:
             InstancePrincipal(
                 metadata_url=self.oci.metadata_url,
                 federation_endpoint=self.oci.federation_endpoint,
-                clock=self.time,
-                sleep=self.time.sleep,
+                _service=service.AuthService(clock=self.time, sleep=self.time.sleep),
             ),
             clock=self.time,
         )

@@ -169,7 +169,7 @@ class Machine:
                 self.look_at_error(error)
 
     def look_at_signer(self, signer: OCISigner) -> None:
-        credential = signer._cache._current
+        credential = signer._cache._state.credential
         if credential is not None:
             self.secrets.key("the key in use", credential.private_key)
             self.look(credential, credential.headers)

@@ -27,6 +27,7 @@ from oci_httpx_auth import (
     SessionExpiredError,
     default_credentials,
 )
+from oci_httpx_auth._auth_service.service import AuthService
 
 from .conftest import Clock, settle
 from .standin import FakeOCI, Fault
@@ -47,7 +48,10 @@ class Laptop:
 
     def provider(self, profile: str | None = None) -> SecurityToken:
         return SecurityToken.from_config(
-            profile, self.config, auth_endpoint=self.oci.auth_endpoint, clock=self.clock, sleep=lambda _: None
+            profile,
+            self.config,
+            auth_endpoint=self.oci.auth_endpoint,
+            _service=AuthService(clock=self.clock, sleep=lambda _: None),
         )
 
     def signer(self) -> OCISigner:
@@ -277,7 +281,10 @@ def test_a_token_near_its_end_is_used_when_the_auth_service_cannot_be_reached(
     port = refusing.getsockname()[1]
     refusing.close()
     provider = SecurityToken.from_config(
-        None, laptop.config, auth_endpoint=f"http://127.0.0.1:{port}", clock=laptop.clock, sleep=lambda _: None
+        None,
+        laptop.config,
+        auth_endpoint=f"http://127.0.0.1:{port}",
+        _service=AuthService(clock=laptop.clock, sleep=lambda _: None),
     )
     with httpx.Client(auth=OCISigner(provider, clock=laptop.clock)) as client:
         assert client.get(f"{laptop.oci.url}/x").status_code == 200

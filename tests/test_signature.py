@@ -103,7 +103,9 @@ def test_the_authorization_is_the_sdks_byte_for_byte(
 def test_what_is_signed_can_be_read_from_the_headers(key: Key, method: str, target: bytes, body: bytes) -> None:
     """The signature verifies over a string made of nothing but the request line, the host and the headers returned."""
     credential = Credential(key_id="some/key/id", private_key=key.private)
-    signed = sign(method, target, {b"host": b"h.example"}, len(body), content_digest(body), credential, NOW)
+    signed = sign(
+        method, target, {b"host": b"h.example"}, credential, now=NOW, length=len(body), digest=content_digest(body)
+    )
     head, _, rest = signed[b"authorization"].partition(b" ")
     assert head == b"Signature"
     parameters = dict(part.split(b"=", 1) for part in rest.split(b","))
@@ -132,7 +134,7 @@ def test_a_body_of_any_size_has_the_digest_of_all_its_bytes(size: int) -> None:
 def test_extra_headers_are_signed_after_the_generic_ones(key: Key) -> None:
     """A delegation token stands where the SDK signs it: behind `host`, before the body's headers."""
     credential = Credential(key_id="k", private_key=key.private, headers={"OPC-OBO-Token": "delegated"})
-    signed = sign("POST", b"/", {b"host": b"h"}, 0, content_digest(b""), credential, NOW)
+    signed = sign("POST", b"/", {b"host": b"h"}, credential, now=NOW, digest=content_digest(b""))
     assert b'headers="date (request-target) host opc-obo-token content-length' in signed[b"authorization"]
     assert signed[b"opc-obo-token"] == b"delegated"
 
@@ -152,10 +154,10 @@ def test_no_line_break_enters_the_signing_string(
     """A value with a line break could pass for another header, so nothing is signed."""
     credential = Credential(key_id="k", private_key=key.private)
     with pytest.raises(SigningError, match=r"^The request's method, target or a signed header has a line break\.$"):
-        sign(method, target, headers, 0, content_digest(b""), credential, NOW)
+        sign(method, target, headers, credential, now=NOW, digest=content_digest(b""))
 
 
 def test_a_body_without_its_digest_is_not_signed(key: Key) -> None:
     """A forgotten digest is an error, not a signature that leaves the body out."""
     with pytest.raises(SigningError, match="digest"):
-        sign("POST", b"/", {b"host": b"h"}, 0, None, Credential(key_id="k", private_key=key.private), NOW)
+        sign("POST", b"/", {b"host": b"h"}, Credential(key_id="k", private_key=key.private), now=NOW)
