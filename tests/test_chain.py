@@ -18,7 +18,7 @@ from oci_httpx_auth import (
     ResourcePrincipal,
     default_credentials,
 )
-from oci_httpx_auth._auth_service.http import _authorities
+from oci_httpx_auth._auth_service.http import Client
 from oci_httpx_auth._auth_service.service import AuthService
 
 from .standin import FakeOCI
@@ -151,7 +151,11 @@ def test_a_clusters_authority_is_verified_as_before_python_3_13(tmp_path: Path) 
     """Which asks authorities for extensions that those of Kubernetes lack. Chain, dates and name are verified as ever."""
     with FakeOCI() as oci:
         (tmp_path / "ca.crt").write_bytes(oci.ca_pem)
-    context = _authorities(str(tmp_path / "ca.crt"))
+    with Client(ca_file=str(tmp_path / "ca.crt")) as client:
+        client.load_authorities()
+        assert client._loading is not None
+        client._loading.result(20)
+        context = client._context
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert context.check_hostname
     assert context.verify_mode is ssl.CERT_REQUIRED

@@ -28,6 +28,7 @@ from oci_httpx_auth import (
     ResourcePrincipal,
     default_credentials,
 )
+from oci_httpx_auth._auth_service.service import AuthService
 
 from .conftest import Clock, settle
 from .standin import FakeOCI, Fault
@@ -42,7 +43,7 @@ class Platform:
         self.clock = Clock()
         self.oci = FakeOCI(clock=self.clock)
         self.directory, self.monkeypatch = directory, monkeypatch
-        self.options: dict[str, Any] = {"clock": self.clock, "sleep": lambda _: None}
+        self.options: dict[str, Any] = {"_service": AuthService(clock=self.clock, sleep=lambda _: None)}
 
     def set(self, variables: dict[str, str]) -> None:
         for name, value in variables.items():

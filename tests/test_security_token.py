@@ -11,6 +11,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -133,15 +134,13 @@ def test_a_signer_that_is_gone_renews_nothing(laptop: Laptop) -> None:
     with httpx.Client(auth=signer) as client:
         client.get(f"{laptop.oci.url}/x")
     settle()
-    alarm = signer._cache._alarm
-    assert alarm is not None
-    assert alarm.is_alive()
+    timers = [thread for thread in threading.enumerate() if thread.name == "oci-credential-timer"]
+    assert timers
     del signer, client
     gc.collect()
-    alarm.join(20)
-    assert not alarm.is_alive()
-    alarm.function(*alarm.args)  # nor if it rings in that very moment
-    settle()
+    for timer in timers:
+        timer.join(20)
+        assert not timer.is_alive()
     assert laptop.services() == ["echo"]
 
 
@@ -177,12 +176,16 @@ def test_the_token_file_keeps_its_place_behind_a_symbolic_link(laptop: Laptop) -
 
 
 def test_what_a_crash_left_behind_is_cleared_away(laptop: Laptop) -> None:
-    """The temporary file has one name, and the next renewal removes it."""
-    leftover = laptop.token_file.with_name("token.renewed")
+    """Once it is so old that nobody can be writing it any more."""
+    leftover = laptop.token_file.with_name(".token.abc.renewed")
     leftover.write_text("half a tok")
+    os.utime(leftover, (0, 0))
+    recent = laptop.token_file.with_name(".token.def.renewed")
+    recent.write_text("half a tok")
     laptop.clock.now += 3500
     laptop.provider().fetch()
     assert not leftover.exists()
+    assert recent.exists()
 
 
 def test_a_token_that_the_cli_renewed_is_picked_up(laptop: Laptop) -> None:
@@ -321,12 +324,16 @@ def test_a_service_that_says_no_is_not_asked_again(laptop: Laptop) -> None:
     assert laptop.services() == ["session_refresh"]
 
 
+def read_only(*_: object, **__: object) -> None:
+    """A directory on a read-only file system, in the words of the operating system: root is refused nowhere else."""
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
 def test_a_directory_that_cannot_be_written_costs_nothing_but_a_warning(
-    laptop: Laptop, caplog: pytest.LogCaptureFixture
+    laptop: Laptop, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The renewed token is used all the same, from memory."""
-    obstacle = laptop.token_file.with_name("token.renewed")
-    obstacle.mkdir()
+    monkeypatch.setattr(tempfile, "mkstemp", read_only)
     provider = laptop.provider()
     before = laptop.token_file.read_text()
     laptop.clock.now += 3500
@@ -337,21 +344,22 @@ def test_a_directory_that_cannot_be_written_costs_nothing_but_a_warning(
     laptop.clock.now += 3500  # the token in the file has expired since
     with httpx.Client(auth=OCISigner(provider, clock=laptop.clock)) as client:
         assert client.get(f"{laptop.oci.url}/x").status_code == 200
-        obstacle.rmdir()
+        monkeypatch.undo()
         laptop.clock.now += 3500
         assert client.get(f"{laptop.oci.url}/x").status_code == 200
         settle()
     assert laptop.token_file.read_text() != before
 
 
-def test_a_new_session_counts_more_than_a_token_that_could_not_be_written(laptop: Laptop) -> None:
+def test_a_new_session_counts_more_than_a_token_that_could_not_be_written(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A person has authenticated since; the renewed token of the session before is forgotten."""
-    obstacle = laptop.token_file.with_name("token.renewed")
-    obstacle.mkdir()
+    monkeypatch.setattr(tempfile, "mkstemp", read_only)
     provider = laptop.provider()
     laptop.clock.now += 3500
     provider.fetch()
-    obstacle.rmdir()
+    monkeypatch.undo()
     laptop.authenticate()
     assert provider.fetch().key_id == f"ST${laptop.token_file.read_text()}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+from urllib.request import getproxies, proxy_bypass
 
 from .._hosts import is_loopback
 
@@ -32,7 +33,7 @@ class ClockOffsets:
         used: the offset that the request was signed with; another request may have learned a better one since.
         """
         server = parse_http_date(date)
-        if status != 401 or server is None or not (scheme == "https" or is_loopback(host)):
+        if status != 401 or server is None or not (scheme == "https" or (is_loopback(host) and _is_direct(host))):
             return False
         offset = server - self.clock()
         if abs(offset - used) < _SIGNIFICANT:
@@ -41,6 +42,12 @@ class ClockOffsets:
             self._offsets.clear()  # bounded, whatever number of hosts a long-lived process meets
         self._offsets[host] = offset
         return True
+
+
+def _is_direct(host: str) -> bool:
+    """Whether plain http to this host goes there. httpx sends loopback requests through a proxy, too, and a proxy may lie."""
+    proxies = getproxies()
+    return not (proxies.get("http") or proxies.get("all")) or bool(proxy_bypass(host))
 
 
 def parse_http_date(value: str | None) -> float | None:

@@ -72,7 +72,6 @@ def _waker() -> tuple[Callable[[], None], Callable[[float | None], Awaitable[Any
             except trio.RunFinishedError:
                 pass
 
-
         async def woken_trio(seconds: float | None) -> None:
             with trio.move_on_after(math.inf if seconds is None else seconds):
                 await trio_event.wait()
@@ -89,7 +88,6 @@ def _waker() -> tuple[Callable[[], None], Callable[[float | None], Awaitable[Any
             loop.call_soon_threadsafe(event.set)
         except RuntimeError:
             pass  # the loop was closed
-
 
     async def woken_asyncio(seconds: float | None) -> None:
         try:

@@ -47,25 +47,25 @@ def replace_secret_file(path: str, text: str, *, instead_of: bytes) -> bool:
     """Write a secret file so that a reader sees the old or the new one, whole, and nobody else sees either.
 
     instead_of: what the file is expected to hold. If somebody has written something else meanwhile, theirs stays, and
-    the answer is False. The file keeps its owner, and its mode without access for others.
+    the answer is False. A file keeps its owner, and its mode without access for others; a missing one is created.
 
     Raises `OSError`.
     """
     path = os.path.realpath(path)
     directory, name = os.path.split(path)
-    before = os.stat(path)
+    before = os.stat(path) if os.path.exists(path) else None
     _remove_leftovers(directory, name)
     descriptor, temporary = tempfile.mkstemp(".renewed", f".{name}.", directory)  # mode 0600, a name of its own
     try:
         with open(descriptor, "w", encoding="ascii") as file:
             file.write(text)
-            if hasattr(os, "fchown"):
+            if before is not None and hasattr(os, "fchown"):
                 with contextlib.suppress(PermissionError):  # only root may give files away, and only root has to
                     os.fchown(file.fileno(), before.st_uid, before.st_gid)
                 os.fchmod(file.fileno(), before.st_mode & 0o660 | 0o600)
             file.flush()
             os.fsync(file.fileno())
-        with open(path, "rb") as present:
+        with contextlib.suppress(FileNotFoundError), open(path, "rb") as present:
             if present.read() != instead_of:
                 os.unlink(temporary)
                 return False

@@ -13,7 +13,7 @@ from .._signer import OCISigner
 from .._signing.waiting import in_thread
 from ..credentials._config import config_path, env_value
 from ..credentials.api_key import APIKey
-from ..credentials.instance_principal import InstancePrincipal
+from ..credentials.instance_principal import InstancePrincipal, read_certificates
 from ..credentials.workload_identity import OKEWorkloadIdentity
 from .network import PATIENCE, first_sentence_cause
 from .report import ago
@@ -32,7 +32,7 @@ def fetch_credential(walk: Walk) -> bool:
 
     def fetch() -> dict[str, str]:
         if type(provider) is InstancePrincipal:
-            provider.known_region(deadline=_PROBE)  # while booting, an instance would be more patient
+            provider.look_up_region(patience=_PROBE)  # while booting, an instance would be more patient
         # Signing any request shows what goes over the wire: the key id, and a signature as long as the key.
         return signer.signed_headers("GET", "https://localhost/")
 
@@ -133,12 +133,9 @@ def _describe_certificate(walk: Walk) -> None:
     provider = walk.provider
     if not isinstance(provider, InstancePrincipal) or provider.region is None:
         return
-    from cryptography import x509
-
     try:
-        leaf = x509.load_pem_x509_certificate(provider.metadata.read("/identity/cert.pem").encode())
-        issuer = x509.load_pem_x509_certificate(provider.metadata.read("/identity/intermediate.pem").encode())
-    except (OCIAuthError, ValueError):
+        leaf, issuer = read_certificates(provider)
+    except OCIAuthError:
         return  # the credential's own error has said so
     left = leaf.not_valid_after_utc.timestamp() - walk.clock()
     chained = leaf.issuer == issuer.subject

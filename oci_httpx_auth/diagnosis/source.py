@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 
+from .._auth_service.service import AuthService
 from .._causes import Cause
 from .._credential import CredentialProvider
 from .._errors import ConfigError, OCIAuthError, ProfileNotFoundError
@@ -38,7 +39,7 @@ def choose_provider(walk: Walk) -> CredentialProvider | None:
     walk.settings, walk.profile = settings, settings.profile
     tried: list[str] = []
     provider: CredentialProvider | None = None
-    for name, look in sources(settings, walk.clock):
+    for name, look in sources(settings, AuthService(clock=walk.clock)):
         walk.chosen_by = name
         try:
             found = look()
@@ -57,7 +58,7 @@ def choose_provider(walk: Walk) -> CredentialProvider | None:
             walk.fallen_through = f"This is a pod, but its workload identity cannot be used: {found.partition(': ')[2]}"
     if provider is None:
         walk.chosen_by = "instance metadata, as nothing else serves"
-        provider = InstancePrincipalIfAvailable(tried, walk.clock)
+        provider = InstancePrincipalIfAvailable(tried, AuthService(clock=walk.clock))
     mode = getattr(provider, "mode", "custom")
     walk.notes.line("ok", "source", f"{mode} ({walk.chosen_by}), from {getattr(provider, 'source', provider)}")
     if mode in ("api_key", "security_token", "instance_obo_user"):
