@@ -13,12 +13,15 @@ import re
 import subprocess
 import sys
 import threading
+import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from oci_httpx_auth import Credential, CredentialsUnavailableError, SessionExpiredError
-from oci_httpx_auth._signer import credential_from
+from oci_httpx_auth._errors import ServiceRefusedError
+from oci_httpx_auth._signer import _log_refresh, credential_from
 from oci_httpx_auth._signing.cache import CacheStatus, CredentialCache
 from oci_httpx_auth._signing.waiting import wait, wait_async
 
@@ -49,7 +52,7 @@ class Setup:
 
     def __init__(self, key: Key) -> None:
         self.key, self.clock, self.provider = key, Clock(), ControlledProvider()
-        self.cache = CredentialCache(self.provider, clock=self.clock)
+        self.cache = CredentialCache(self.provider, clock=self.clock, report=partial(_log_refresh, self.provider))
 
     def credential(self, name: str, *, lifetime: float | None = 3600.0) -> Credential:
         now = self.clock.now
@@ -213,14 +216,14 @@ def test_a_failed_refresh_keeps_a_valid_credential(setup: Setup, caplog: pytest.
     setup.provider.answers.put(CredentialsUnavailableError("the auth service is down"))
     settle()
     assert setup.cache.acquire() is first
-    assert setup.cache.status().last_error == "the auth service is down"
+    assert str(setup.cache.status().last_error) == "the auth service is down"
     (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "the auth service is down" in warning.getMessage()
     assert "stays in use" in warning.getMessage()
 
 
 def test_failed_refreshes_back_off(setup: Setup) -> None:
-    """After a failure no request starts another refresh until a pause is over; the pauses grow up to 30 seconds."""
+    """After a failure no request starts another refresh until a pause is over; the pauses grow up to a minute."""
     first = setup.obtain("a", lifetime=100_000)
     setup.clock.now += 90_001
     pauses = []
@@ -235,20 +238,20 @@ def test_failed_refreshes_back_off(setup: Setup) -> None:
         assert retry_at is not None
         pauses.append(retry_at - setup.clock.now)
         setup.clock.now = retry_at
-    assert all(15 <= pause <= 30 for pause in pauses[-4:])
+    assert all(30 <= pause <= 60 for pause in pauses[-4:])
     assert 0.5 <= pauses[0] <= 1
 
 
-def test_the_back_off_leaves_time_before_the_end(setup: Setup) -> None:
-    """With four seconds to live, a credential is not left alone for thirty."""
+def test_a_pause_ends_with_the_credential(setup: Setup) -> None:
+    """With half a second to live, a credential is not left alone for longer."""
     setup.obtain("a", lifetime=40)
-    setup.clock.now += 36.5
+    setup.clock.now += 39.6
     setup.cache.acquire()
     setup.provider.answers.put(CredentialsUnavailableError("down"))
     settle()
     retry_at = setup.cache.status().next_refresh
     assert retry_at is not None
-    assert retry_at < setup.clock.now + 1
+    assert retry_at <= setup.clock.now + 0.5
 
 
 def test_without_a_valid_credential_all_waiting_callers_fail_at_once(setup: Setup) -> None:
@@ -265,6 +268,7 @@ def test_without_a_valid_credential_all_waiting_callers_fail_at_once(setup: Setu
         errors.append(caught.value)
     assert len(set(map(id, errors))) == 20
     assert setup.provider.fetches == 1
+    setup.clock.now += 1  # the pause
     setup.obtain("a")
 
 
@@ -488,10 +492,12 @@ def test_the_log_says_whether_a_failure_matters(setup: Setup, caplog: pytest.Log
 
     failed = "OCI credential of the test could not be refreshed (N s): down"
     assert fail() == failed
+    setup.clock.now += 1  # the pause
     first = setup.obtain("a")
     assert fail(rejected=first) == f"{failed} - the present one stays in use"
     setup.clock.now += 3600
     assert fail() == failed
+    setup.clock.now += 2
     endless = setup.obtain("b", lifetime=None)
     assert fail(rejected=endless) == f"{failed} - the present one stays in use"
 
@@ -533,6 +539,8 @@ def test_a_log_handler_that_takes_its_time_holds_up_nobody(setup: Setup, caplog:
         for answer in (setup.credential("a"), CredentialsUnavailableError("down")):
             setup.provider.answers.put(answer)
             wait(setup.flight(rejected=first))
+            settle()
+            setup.clock.now += 1  # the pause
     finally:
         logger.removeFilter(note)
     assert held_up == {"INFO": False, "DEBUG": False, "WARNING": False}
@@ -540,7 +548,7 @@ def test_a_log_handler_that_takes_its_time_holds_up_nobody(setup: Setup, caplog:
 
 def test_the_status_tells_of_each_refresh(setup: Setup) -> None:
     """Before the first one, after it, after a failure, and after the next success."""
-    assert setup.cache.status() == CacheStatus(None, None, None, None)
+    assert setup.cache.status() == CacheStatus(None, None, None, None, None)
     setup.obtain("a")
     begun = setup.clock.now
     status = setup.cache.status()
@@ -553,9 +561,10 @@ def test_the_status_tells_of_each_refresh(setup: Setup) -> None:
     wait(flight)
     settle()
     status = setup.cache.status()
-    assert (status.last_refresh, status.last_error) == (begun, "RuntimeError was raised by the provider.")
+    assert (status.last_refresh, repr(status.last_error)) == (begun, "RuntimeError('a secret')")
     assert status.next_refresh is not None
     assert setup.clock.now < status.next_refresh <= setup.clock.now + 1
+    setup.clock.now += 1
     setup.obtain("b")
     status = setup.cache.status()
     assert (status.last_refresh, status.last_error) == (setup.clock.now, None)
@@ -570,7 +579,7 @@ def lot(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> floa
 
 
 def test_the_pauses_between_failures_double(setup: Setup, lot: float) -> None:
-    """From one second to thirty, each shortened by up to a half, so that processes do not try in step."""
+    """From one second to sixty, each shortened by up to a half, so that processes do not try in step."""
 
     def fail() -> float:
         setup.cache.acquire()
@@ -583,40 +592,155 @@ def test_the_pauses_between_failures_double(setup: Setup, lot: float) -> None:
     for _ in range(2):  # a success begins the count anew
         setup.obtain("a", lifetime=100_000)
         setup.clock.now += 90_001
-        for longest in (1, 2, 4, 8, 16, 30, 30):
+        for longest in (1, 2, 4, 8, 16, 32, 60, 60):
             pause = fail()
             assert pause == pytest.approx(longest * (0.5 + lot / 2), abs=1e-5)
             setup.clock.now += pause
         setup.clock.now += 9_999
 
 
-def test_a_pause_takes_a_quarter_of_what_is_left_at_most(setup: Setup) -> None:
-    """However many failures there were: forty seconds before the end it is five to ten, and not thirty."""
-
-    def fail() -> float:
+def test_a_session_that_is_not_extended_is_asked_for_half_a_dozen_times(setup: Setup) -> None:
+    """The same expiry again is nothing newer: each pause takes at least half of what is left."""
+    setup.obtain("a")
+    end, answers = setup.clock.now + 3600, 0
+    while setup.clock.now < end:
+        next_refresh = setup.cache.status().next_refresh
+        assert next_refresh is not None
+        setup.clock.now = next_refresh
+        if setup.clock.now >= end:
+            break
         setup.cache.acquire()
-        setup.provider.answers.put(CredentialsUnavailableError("down"))
+        answers += 1
+        setup.provider.answers.put(setup.credential(f"renewed-{answers}", lifetime=end - setup.clock.now))
         settle()
-        retry_at = setup.cache.status().next_refresh
-        assert retry_at is not None
-        return retry_at
+        assert setup.cache.status().expires_at == end
+    assert 1 <= answers <= 8
 
-    for _ in range(20):
-        setup.obtain("a", lifetime=100_000)
-        end = setup.clock.now + 100_000
-        setup.clock.now += 90_001
-        for _ in range(6):
-            setup.clock.now = fail()
-        setup.clock.now = end - 40
-        assert 5 <= fail() - setup.clock.now <= 10
-        setup.clock.now = end
+
+@pytest.mark.parametrize("asked_for", [30.0, 3600.0])
+def test_retry_after_is_respected_up_to_the_end_of_a_valid_credential(setup: Setup, asked_for: float) -> None:
+    """Without a valid one, for ten minutes at most."""
+    refusal = CredentialsUnavailableError("refused")
+    refusal.__cause__ = ServiceRefusedError("429", 429, asked_for)
+    flight = setup.flight()
+    setup.provider.answers.put(refusal)
+    wait(flight)
+    settle()
+    assert min(asked_for, 600) <= setup.cache._state.retry_at - setup.clock.now <= min(asked_for, 600) * 1.1
+    setup.clock.now += 660
+    setup.obtain("a", lifetime=1000)
+    setup.clock.now += 950
+    setup.cache.acquire()
+    setup.provider.answers.put(refusal)
+    settle()
+    pause = setup.cache._state.retry_at - setup.clock.now
+    assert pause == pytest.approx(50) if asked_for > 50 else 30 <= pause <= 33
+
+
+class Refusals:
+    """Hosts that refuse or accept the present credential, and the cache's answer."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup, self.cache = setup, setup.cache
+        self.fetched = 0
+
+    def refuse(self, host: str) -> bool:
+        """Whether a refusal by this host has caused a fetch, which is answered with a new credential."""
+        rejected = self.cache._state.credential
+        acquired = self.cache.acquire(rejected=rejected, host=host)
+        if not isinstance(acquired, Future):
+            assert acquired is rejected
+            return False
+        self.fetched += 1
+        self.setup.provider.answers.put(self.setup.credential(f"replacement-{self.fetched}"))
+        wait(acquired)
+        settle()
+        return True
+
+    def accept(self, host: str) -> None:
+        credential = self.cache._state.credential
+        assert credential is not None
+        self.cache.accept(credential, host)
+
+
+def test_a_replacement_that_is_refused_as_well_starts_a_growing_pause(setup: Setup) -> None:
+    """A host that refuses for an hour costs about a call per minute."""
+    setup.obtain("a", lifetime=None)
+    refusals = Refusals(setup)
+    begun = setup.clock.now
+    assert refusals.refuse("bad")
+    assert not refusals.refuse("bad")
+    while setup.clock.now < begun + 3600:
+        refusals.refuse("bad")
+        setup.clock.now += 0.5
+    assert 50 <= refusals.fetched <= 130
+
+
+def test_an_accepted_replacement_may_be_replaced_at_once(setup: Setup) -> None:
+    """Tokens that are revoked again and again, each after it has served, cost no pause."""
+    setup.obtain("a", lifetime=None)
+    refusals = Refusals(setup)
+    for _ in range(5):
+        assert refusals.refuse("good")
+        refusals.accept("good")
+
+
+def test_a_host_at_odds_with_every_credential_does_not_replace_what_others_accept(setup: Setup) -> None:
+    """One replacement on its account, and then none, while the good host's own refusals are acted upon."""
+    setup.obtain("a", lifetime=None)
+    refusals = Refusals(setup)
+    refusals.accept("good")
+    assert refusals.refuse("bad")
+    for _ in range(100):
+        refusals.accept("good")
+        assert not refusals.refuse("bad")
+        setup.clock.now += 5
+    assert refusals.refuse("good")
+    refusals.accept("good")
+    assert not refusals.refuse("bad")
+    refusals.accept("bad")  # it has come round
+    assert refusals.refuse("bad")
+
+
+def test_a_changed_file_ends_the_pause(setup: Setup) -> None:
+    """A person's new session is picked up by the next request."""
+    changed = False
+    setup.provider.changed = lambda: changed  # type: ignore[attr-defined]
+    flight = setup.flight()
+    setup.provider.answers.put(SessionExpiredError("over"))
+    wait(flight)
+    settle()
+    again = setup.cache.acquire()
+    assert isinstance(again, Future)
+    assert again.done()
+    assert setup.provider.fetches == 1
+    changed = True
+    setup.obtain("a")
+
+
+def test_an_expired_credential_that_is_all_there_is_is_used_during_the_pause(setup: Setup) -> None:
+    """Our clock may be wrong: the server decides. The source is not read with every request."""
+    setup.obtain("a", lifetime=-5.0)
+    for _ in range(10):
+        assert setup.cache.acquire() is setup.cache._state.credential
+    assert setup.provider.fetches == 1
+
+
+def test_a_clock_that_was_set_back_ends_the_pause(setup: Setup) -> None:
+    """Otherwise it would last for as long as the clock was set back."""
+    flight = setup.flight()
+    setup.provider.answers.put(CredentialsUnavailableError("down"))
+    wait(flight)
+    settle()
+    setup.clock.now -= 3600
+    setup.obtain("a")
 
 
 def test_the_window_is_a_part_of_the_whole_life(setup: Setup, lot: float) -> None:
     """Of a token that was half through its life when it came; without a time of issue, its life begins when it came."""
     now = setup.clock.now
     for issued_at, life in ((now - 1800, 3600.0), (None, 1800.0)):
-        current = setup.cache._current
+        current = setup.cache._state.credential
         flight = setup.flight(rejected=current) if current else setup.flight()
         setup.provider.answers.put(Credential(f"{life}", setup.key.private, expires_at=now + 1800, issued_at=issued_at))
         wait(flight)
@@ -625,11 +749,12 @@ def test_the_window_is_a_part_of_the_whole_life(setup: Setup, lot: float) -> Non
         assert (now + 1800 - next_refresh) / life == pytest.approx(0.10 + 0.15 * lot)
 
 
-def test_what_has_ended_when_it_came_is_due_at_its_end(setup: Setup) -> None:
-    """Neither before nor after."""
+def test_what_has_ended_when_it_came_is_due_after_a_pause(setup: Setup) -> None:
+    """It brought nothing newer, so the source is left alone for a second."""
     setup.obtain("a", lifetime=-5.0)
     status = setup.cache.status()
-    assert status.next_refresh == status.expires_at == setup.clock.now - 5
+    assert status.next_refresh is not None
+    assert 0.5 <= status.next_refresh - setup.clock.now <= 1
 
 
 def test_the_likely_cause_comes_first(setup: Setup) -> None:
@@ -663,122 +788,169 @@ def idle(setup: Setup) -> Setup:
     return setup
 
 
-def test_an_alarm_is_set_for_the_moment_of_the_next_refresh(idle: Setup) -> None:
-    """By a daemon thread, and the one before is called off."""
+def timers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "oci-credential-timer"]
+
+
+def test_an_idle_credential_is_renewed_without_any_request(idle: Setup) -> None:
+    """When the status says, by one daemon thread."""
     idle.obtain("a")
-    first = idle.cache._alarm
+    settle()
+    (timer,) = timers()
+    assert timer.daemon
     next_refresh = idle.cache.status().next_refresh
-    assert first is not None
     assert next_refresh is not None
-    assert first.daemon
-    assert first.interval == pytest.approx(next_refresh - idle.clock.now)
-    idle.clock.now += 3600
-    idle.obtain("b")
-    assert first.finished.is_set()
-    assert idle.cache._alarm is not first
-
-
-def test_an_alarm_rings_without_any_request(idle: Setup) -> None:
-    """A tenth of a second is the least that it waits."""
-    idle.obtain("a", lifetime=0.05)
-    assert idle.cache._alarm is not None
-    assert idle.cache._alarm.interval == 0.1
+    idle.clock.now = next_refresh
+    assert idle.cache._timer is not None
+    idle.cache._timer.put(None)  # instead of waiting for its next look at the clock
     assert idle.provider.started.acquire(timeout=20)
     assert idle.provider.started.acquire(timeout=20)
     idle.provider.answers.put(idle.credential("b"))
     settle()
     assert idle.provider.fetches == 2
+    assert timers() == [timer]
 
 
-def test_a_failure_sets_an_alarm_for_the_next_try_and_the_end_of_a_session_none(idle: Setup) -> None:
-    """What only a person can mend is not tried again."""
+def test_the_timer_ends_with_what_it_would_renew(idle: Setup) -> None:
+    """Past the end, the next request will raise the error; a new credential is watched again."""
     idle.obtain("a")
-    before = idle.cache._alarm
-    idle.clock.now += 3300
-    idle.cache.acquire()
-    idle.provider.answers.put(CredentialsUnavailableError("down"))
     settle()
-    again = idle.cache._alarm
-    assert again is not before
-    assert again is not None
-    assert again.interval <= 1
-    again.cancel()
-    idle.clock.now += 60
-    idle.cache.acquire()
-    idle.provider.answers.put(SessionExpiredError("over"))
+    (timer,) = timers()
+    idle.clock.now += 3600
+    assert idle.cache._timer is not None
+    idle.cache._timer.put(None)
+    timer.join(20)
+    assert not timer.is_alive()
+    idle.obtain("b")
     settle()
-    assert idle.cache._alarm is again
+    assert len(timers()) == 1
 
 
 @pytest.mark.parametrize("lifetime", [None, 3600.0])
-def test_no_alarm_is_set_where_there_is_nothing_to_renew(setup: Setup, lifetime: float | None) -> None:
+def test_no_timer_is_set_where_there_is_nothing_to_renew(setup: Setup, lifetime: float | None) -> None:
     """Neither for a provider that does not ask for it nor for a credential without an end."""
     if lifetime is None:
         setup.provider.ends_when_idle = True  # type: ignore[attr-defined]
     setup.obtain("a", lifetime=lifetime)
-    assert setup.cache._alarm is None
-
-
-def test_an_alarm_for_what_has_ended_is_not_set(idle: Setup) -> None:
-    """Past the end, the next request says what there is to be said."""
-    idle.obtain("a")
-    before = idle.cache._alarm
-    idle.clock.now += 3600
-    flight = idle.flight()
-    idle.provider.answers.put(CredentialsUnavailableError("down"))
-    wait(flight)
     settle()
-    assert before is not None
-    assert before.finished.is_set()
-    assert idle.cache._alarm is before
+    assert not timers()
 
 
-def test_a_cache_that_is_gone_leaves_no_alarm_behind(idle: Setup) -> None:
+def test_a_cache_that_is_gone_leaves_no_timer_behind(idle: Setup) -> None:
     """Its thread would live for an hour."""
     idle.obtain("a")
-    alarm = idle.cache._alarm
-    assert alarm is not None
     settle()
+    (timer,) = timers()
     del idle.cache
     gc.collect()
-    assert alarm.finished.is_set()
+    timer.join(20)
+    assert not timer.is_alive()
 
 
 def test_a_cache_whose_making_was_broken_off_goes_quietly() -> None:
-    """It has no alarm to call off yet."""
+    """It has no timer to end yet."""
     CredentialCache.__new__(CredentialCache).__del__()
 
 
 # Where there are no threads, or others than there were.
 
 
-def test_without_threads_a_refresh_runs_in_place(idle: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the limit of threads, or while the interpreter exits: callers get their credential, and a new one after that."""
+@pytest.fixture
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at the limit of threads, or while the interpreter exits."""
 
     def start(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", start)
+
+
+@pytest.mark.usefixtures("no_threads")
+def test_without_threads_a_caller_that_may_block_fetches_in_place(idle: Setup) -> None:
+    """It gets its credential, and a new one after that."""
     for name in ("a", "b"):
         expected = idle.credential(name)
         idle.provider.answers.put(expected)
-        flight = idle.flight()
+        flight = idle.flight(may_block=True)
         assert flight.done()
         assert credential_from(flight, idle.provider) is expected
-        assert idle.cache._alarm is None
         idle.clock.now += 3600
 
 
-def test_another_process_may_refresh_at_once(setup: Setup) -> None:
-    """Whatever pause the parent was in."""
-    first = setup.obtain("a")
-    setup.clock.now += 3600 * 0.91
-    setup.cache.acquire()
+@pytest.mark.usefixtures("no_threads")
+def test_without_threads_an_event_loop_is_not_held_up(setup: Setup) -> None:
+    """A task gets an error that says so; what is merely due stays in use."""
+    flight = setup.flight()
+    with pytest.raises(CredentialsUnavailableError, match="No thread can be started"):
+        credential_from(flight, setup.provider)
+    setup.clock.now += 1
+    expected = setup.credential("a")
+    setup.provider.answers.put(expected)
+    setup.flight(may_block=True)
+    setup.clock.now += 3300
+    for may_block in (True, False):
+        assert setup.cache.acquire(may_block=may_block) is expected
+    assert setup.provider.fetches == 1
+
+
+def test_a_signal_handler_may_ask_at_any_moment(setup: Setup) -> None:
+    """Also between the claim of a fetch and the start of its thread: the handler starts it, and waits."""
+    setup.provider.answers.put(setup.credential("a"))
+    seen: list[object] = []
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        threading.Thread.start = start  # type: ignore[method-assign]
+        acquired = setup.cache.acquire()  # what a handler does that runs at this moment, on this thread
+        assert isinstance(acquired, Future)
+        assert wait(acquired, 20)
+        seen.append(acquired.result())
+        start(thread)
+
+    threading.Thread.start = interrupted  # type: ignore[method-assign]
+    try:
+        acquired = setup.cache.acquire()
+    finally:
+        threading.Thread.start = start  # type: ignore[method-assign]
+    settle()
+    assert isinstance(acquired, Future)
+    assert seen == [acquired.result()]
+    assert setup.provider.fetches == 1
+
+
+def test_a_failed_fetch_leaves_no_circle_of_references(setup: Setup) -> None:
+    """What it held goes at once, without the garbage collector."""
+    flight = setup.flight()
     setup.provider.answers.put(CredentialsUnavailableError("down"))
+    wait(flight)
     settle()
-    setup.cache._process = -1  # as after a fork
-    assert setup.cache.acquire() is first
-    second = setup.credential("b")
-    setup.provider.answers.put(second)
+    gone = weakref.ref(setup.cache)
+    gc.collect()
+    gc.disable()
+    try:
+        del flight
+        setup.cache = None  # type: ignore[assignment]
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("fetched", [None, "a text"])
+def test_a_fetch_that_brings_something_else_is_named(setup: Setup, fetched: object) -> None:
+    """By its type."""
+    flight = setup.flight()
+    setup.provider.answers.put(fetched)  # type: ignore[arg-type]
+    wait(flight)
     settle()
-    assert setup.cache.acquire() is second
+    with pytest.raises(CredentialsUnavailableError, match=rf"returned {type(fetched).__name__}\. It has to return"):
+        credential_from(flight, setup.provider)
+
+
+def test_the_status_says_since_when_a_fetch_is_under_way(setup: Setup) -> None:
+    """And that none is."""
+    flight = setup.flight()
+    assert setup.cache.status().refreshing_since == setup.clock.now
+    setup.provider.answers.put(setup.credential("a"))
+    wait(flight)
+    settle()
+    assert setup.cache.status().refreshing_since is None

@@ -47,24 +47,68 @@ FAILURES = {
 
 
 class Model:
-    """What the cache promises."""
+    """What the cache promises: its table, where the jitter leaves no doubt."""
 
     current: Credential | None = None
-    failed_at = float("-inf")  # when the latest refresh brought nothing new
+    error: BaseException | None = None  # of the latest fetch
+    paused_at = 0.0
+    pause: tuple[float, float] = (0.0, 0.0)  # the shortest and the longest that it can be
+    failures = 0
+    replaced: Credential | None = None  # by the present credential, after a server had rejected it
 
-    def answers_at_once(self, now: float, rejected: Credential | None, offset: float) -> bool:
+    def certainly_paused(self, now: float) -> bool:
+        return self.paused_at <= now < self.paused_at + self.pause[0] - MARGIN
+
+    def perhaps_paused(self, now: float) -> bool:
+        return self.paused_at <= now < self.paused_at + self.pause[1] + MARGIN
+
+    def usable(self, now: float, rejected: Credential | None, offset: float) -> bool:
         expiry = None if self.current is None else self.current.expiry(offset)
         return self.current is not None and self.current is not rejected and (expiry is None or now < expiry)
 
-    def fetches_after(self, running: int, now: float, rejected: Credential | None, offset: float) -> set[int]:
-        """How many fetches may be under way once a caller has asked. Two answers where the jitter decides."""
-        if not self.answers_at_once(now, rejected, offset):
-            return {1}
+    def is_due(self, now: float, offset: float, part: float) -> bool:
         assert self.current is not None
         expiry, life = self.current.expiry(offset), (self.current.expires_at or 0) - (self.current.issued_at or 0)
-        if expiry is None or now < expiry - 0.25 * life - MARGIN or now <= self.failed_at:
+        return expiry is not None and now >= expiry - part * life
+
+    def fetches(self, running: int, now: float, rejected: Credential | None, offset: float) -> set[int]:
+        """How many fetches may be under way once a caller has asked. Two answers where the jitter decides."""
+        if running or self.certainly_paused(now):
             return {running}
-        return {1} if now > expiry - 0.10 * life + MARGIN and now >= self.failed_at + 30 else {running, 1}
+        needed = perhaps = True
+        if self.usable(now, rejected, offset):
+            needed, perhaps = self.is_due(now, offset, 0.10 - 1e-6), self.is_due(now, offset, 0.25 + 1e-6)
+        if needed and not self.perhaps_paused(now):
+            return {1}
+        return {0, 1} if perhaps else {0}
+
+    def end(self, now: float, fetched: Credential | None, error: BaseException | None, *, replaces: bool) -> None:
+        """Take note of a fetch."""
+        before = self.current
+        if fetched is not None:
+            self.current, self.error = fetched, None
+        else:
+            self.error = error
+        expiry = None if self.current is None else self.current.expiry()
+        left = float("inf") if expiry is None else expiry - now
+        usable = self.current is not None and left > 0
+        no_longer = (
+            before is not None
+            and fetched is not None
+            and before.expires_at is not None
+            and fetched.expires_at is not None
+            and fetched.expires_at <= before.expires_at
+        )
+        if fetched is not None and fetched is not before and usable and not no_longer and not replaces:
+            self.failures, self.pause = 0, (0.0, 0.0)
+            return
+        first, last = (min(2.0 ** min(self.failures, 10), 60.0) * share for share in (0.5, 1.0))
+        if error is None and usable and not replaces and expiry is not None:
+            first, last = max(first, left * 0.5), max(last, left * 0.7)
+        if usable and not replaces and expiry is not None:
+            first, last = min(first, left), min(last, left)
+        self.failures += 1
+        self.paused_at, self.pause = now, (first, last)
 
 
 class ControlledProvider:
@@ -119,6 +163,7 @@ class CacheMachine(RuleBasedStateMachine):
         self.tasks: list[asyncio.Task[Credential]] = []
         self.known: list[Credential] = []  # all that were ever handed out
         self.made = 0
+        self.replaces = False  # whether the fetch that is under way was started for a rejected credential
 
     def refreshes(self) -> list[threading.Thread]:
         # A thread is listed from its start to its end, and its end comes when the machine lets the fetch end.
@@ -129,12 +174,24 @@ class CacheMachine(RuleBasedStateMachine):
         """Ask, and hold the answer against the model's. The future, if this caller has to wait."""
         now, before = self.clock.now, len(self.refreshes())
         acquired = self.cache.acquire(rejected=rejected, offset=offset)
-        assert len(self.refreshes()) in self.model.fetches_after(before, now, rejected, offset)
-        if self.model.answers_at_once(now, rejected, offset):
+        after = len(self.refreshes())
+        assert after in self.model.fetches(before, now, rejected, offset)
+        if after and not before:
+            self.replaces = rejected is not None and rejected is self.model.current
+        if self.model.usable(now, rejected, offset):
             assert acquired is self.model.current
             return None
-        assert isinstance(acquired, Future)
-        return acquired
+        if after:
+            assert isinstance(acquired, Future)
+            return acquired
+        # A pause: the last error at once; and without one what there is, for a server to decide.
+        if isinstance(acquired, Future):
+            assert acquired.exception() is self.model.error
+            assert rejected is None or rejected is not self.model.current
+        else:
+            assert acquired is self.model.current
+            assert self.model.error is None or rejected is self.model.current
+        return None
 
     def tick(self) -> None:
         """Have all tasks come to the point where they wait."""
@@ -230,7 +287,7 @@ class CacheMachine(RuleBasedStateMachine):
         self.answer_with(self.new(lifetime))
 
     def answer_with(self, fetched: Credential) -> None:
-        self.model.current, self.model.failed_at = fetched, float("-inf")
+        self.model.end(self.clock.now, fetched, None, replaces=self.replaces)
         self.known.append(fetched)
         self.end_fetch(fetched)
 
@@ -240,7 +297,7 @@ class CacheMachine(RuleBasedStateMachine):
         """An equal credential: all get the very object that they know."""
         current = self.model.current
         assert current is not None
-        self.model.failed_at = self.clock.now
+        self.model.end(self.clock.now, current, None, replaces=self.replaces)
         self.end_fetch(
             Credential(str(current.key_id), self.key.private, current.expires_at, issued_at=current.issued_at)
         )
@@ -248,7 +305,7 @@ class CacheMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.refreshes())
     @rule(failure=st.sampled_from(sorted(FAILURES)))
     def a_fetch_fails(self, failure: str) -> None:
-        self.model.failed_at = self.clock.now
+        self.model.end(self.clock.now, None, FAILURES[failure][0], replaces=False)
         self.end_fetch(FAILURES[failure][0], FAILURES[failure][1])
 
     def end_fetch(self, answer: Credential | BaseException, error: type[Exception] | None = None) -> None:
@@ -292,8 +349,8 @@ class CacheMachine(RuleBasedStateMachine):
         expected = self.new(3600.0)
         self.provider.answers.put(expected)
         acquired = self.cache.acquire(rejected=rejected)
-        if self.model.answers_at_once(self.clock.now, rejected, 0.0):
-            return 0 if acquired is self.model.current else 2
+        if self.model.usable(self.clock.now, rejected, 0.0) or self.model.perhaps_paused(self.clock.now):
+            return 0 if acquired is self.model.current or isinstance(acquired, Future) else 2
         assert isinstance(acquired, Future)
         wait(acquired)
         return 0 if acquired.result() is expected and self.cache.acquire() is expected else 3

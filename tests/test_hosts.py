@@ -49,7 +49,7 @@ class Platform:
         self.clock = Clock()
         self.oci = FakeOCI(clock=self.clock)
         self._directory, self._monkeypatch = directory, monkeypatch
-        self._options: dict[str, Any] = {"clock": self.clock, "sleep": lambda _: None}
+        self._options: dict[str, Any] = {"_service": AuthService(clock=self.clock, sleep=lambda _: None)}
 
     def become(self, mode: str, endpoint: str) -> Any:
         """A provider of this mode, whose auth service is at `endpoint`; metadata is where it is."""

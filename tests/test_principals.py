@@ -217,12 +217,13 @@ def test_metadata_is_asked_as_it_demands_and_never_through_a_proxy(platform: Pla
     )
     platform.become("instance_principal").fetch()
     asked = [record for record in platform.oci.records if record.service == "metadata"]
-    assert [record.target for record in asked] == [
+    assert {record.target for record in asked} == {
         "/opc/v2/instance/region",
         "/opc/v2/identity/cert.pem",
         "/opc/v2/identity/key.pem",
         "/opc/v2/identity/intermediate.pem",
-    ]
+    }
+    assert len(asked) == 4
     assert {record.header("authorization") for record in asked} == {"Bearer Oracle"}
 
 
@@ -369,11 +370,16 @@ def test_nonsense_that_passes_is_asked_for_again(platform: Platform, path: str) 
     assert not pages
 
 
+def auth_endpoint_of(provider: InstancePrincipal) -> str:
+    with provider._calls() as calls:
+        return provider._regional_auth_endpoint(calls)
+
+
 def test_a_region_that_nobody_knows_gets_its_realm_from_the_instance(tmp_path: Path, monkeypatch: Any) -> None:
     """A region newer than our tables, in a realm that is not the commercial one."""
     with FakeOCI(region="eu-frankfurt-2") as oci:
         provider = InstancePrincipal(metadata_url=oci.metadata_url)
-        assert provider.regional_auth_endpoint() == "https://auth.eu-frankfurt-2.oraclecloud.eu"
+        assert auth_endpoint_of(provider) == "https://auth.eu-frankfurt-2.oraclecloud.eu"
         oci.fault_source = lambda service, record: (
             Fault(status=200, body=b"xx-new-9")
             if record.target.endswith("/region")
@@ -382,7 +388,7 @@ def test_a_region_that_nobody_knows_gets_its_realm_from_the_instance(tmp_path: P
             else None
         )
         provider = InstancePrincipal(metadata_url=oci.metadata_url)
-        assert provider.regional_auth_endpoint() == "https://auth.xx-new-9.new-realm.example"
+        assert auth_endpoint_of(provider) == "https://auth.xx-new-9.new-realm.example"
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"[]", b"{}", b'{"realmDomainComponent": 7}'])
@@ -392,7 +398,7 @@ def test_a_region_whose_realm_is_not_told_is_taken_for_a_commercial_one(platform
         status=200, body=b"xx-new-9" if record.target.endswith("/region") else answer
     )
     provider = platform.become("instance_principal")
-    assert provider.regional_auth_endpoint() == "https://auth.xx-new-9.oraclecloud.com"
+    assert auth_endpoint_of(provider) == "https://auth.xx-new-9.oraclecloud.com"
 
 
 def test_a_realm_that_is_no_domain_is_named(platform: Platform) -> None:
@@ -402,7 +408,7 @@ def test_a_realm_that_is_no_domain_is_named(platform: Platform) -> None:
         status=200, body=answers[record.target.rpartition("/")[2]]
     )
     with pytest.raises(CredentialsUnavailableError, match="The instance's region has no auth service"):
-        platform.become("instance_principal").regional_auth_endpoint()
+        auth_endpoint_of(platform.become("instance_principal"))
 
 
 def test_a_certificate_that_names_no_tenancy_is_refused(platform: Platform) -> None:
@@ -582,9 +588,7 @@ def test_the_proxy_is_verified_against_the_clusters_authority_alone(platform: Pl
     with FakeOCI() as stranger:
         (platform.directory / "ca.crt").write_bytes(stranger.ca_pem)
         with pytest.raises(OCIAuthError, match="CERTIFICATE_VERIFY_FAILED"):
-            provider._service.call(
-                "POST", provider._url, None, {}, parse=lambda *_: None, ca_file=provider._ca_file, deadline=0.3
-            )
+            provider.fetch()
     assert not platform.oci.records
 
 

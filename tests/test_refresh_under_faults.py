@@ -242,6 +242,7 @@ def test_all_that_wait_fail_together_and_go_on_together(instance: Instance, run:
     assert all(isinstance(error, CredentialsUnavailableError) for error in failed)
     assert instance.answers["metadata", 200] <= 8  # region and certificates, once or twice, for twenty tasks
     instance.come_back()
+    instance.time.now += 1  # the pause after a failure
     assert run(all_at_once) == [200] * 20
     assert instance.answers["federation", 200] == 1
 

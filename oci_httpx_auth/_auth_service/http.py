@@ -171,7 +171,7 @@ def _break_off(connection: socket.socket) -> None:
 
 
 def _load_authorities(context: ssl.SSLContext, ca_file: str | None) -> None:
-    directory = None
+    directory, where = None, ca_file
     if ca_file is None:
         ca_file = os.environ.get("SSL_CERT_FILE")
         directory = None if ca_file else os.environ.get("SSL_CERT_DIR")
@@ -179,11 +179,11 @@ def _load_authorities(context: ssl.SSLContext, ca_file: str | None) -> None:
             import certifi  # a dependency of httpx
 
             ca_file = certifi.where()
+        where = f"{ca_file or directory}, the value of SSL_CERT_FILE or SSL_CERT_DIR"
         # What Python itself asks for since 3.13. Kubernetes' own authorities lack some of it, so not of those.
         if sys.version_info >= (3, 13):
             context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
         context.load_verify_locations(ca_file or None, directory or None)
     except OSError as error:
-        where = ca_file or "what SSL_CERT_FILE or SSL_CERT_DIR names"
         raise ConfigError(f"No certificates can be read from {where}. Correct it, or leave it out.") from error

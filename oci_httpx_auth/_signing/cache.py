@@ -228,9 +228,10 @@ class CredentialCache:
         try:
             fetched = fetch_from(self._provider)
         except BaseException as raised:
-            # Without this frame, which would make a circle of the error and this cache.
             error = raised.with_traceback(raised.__traceback__ and raised.__traceback__.tb_next)
         self._finish(flight, fetched, error, time.perf_counter() - started)
+        # The frames of the error know this one, which would make a circle of the error and the cache.
+        del self, flight, fetched, error
 
     def _finish(self, flight: Flight, fetched: Credential | None, error: BaseException | None, seconds: float) -> None:
         """Store what came, wake who waits, and only then run what is not ours."""

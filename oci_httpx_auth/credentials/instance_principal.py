@@ -76,7 +76,8 @@ class Metadata:
     @property
     def hosts(self) -> list[str]:
         """Its hosts, to which no proxy leads."""
-        return [base.partition("://")[2].partition("/")[0] for base in self._candidates()]
+        hosts = (base.partition("://")[2].partition("/")[0] for base in self._candidates())
+        return [host for host in hosts if re.fullmatch(r"(?:[\w.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?", host)]
 
     def _candidates(self) -> list[str]:
         given = (self._given or os.environ.get("OCI_METADATA_BASE_URL", "")).strip()

@@ -28,6 +28,7 @@ except ImportError:  # Windows: two processes may then refresh at once, which co
 
 log = logging.getLogger("oci_httpx_auth")
 
+_JUST_ISSUED = 5.0  # seconds
 _FRESH = 0.25  # with more than this part of its life left, a token found in the file is used as it is
 _RENEWAL = 12.0  # seconds for asking the auth service, with all attempts
 _LOCK_WAIT = 15.0  # seconds; longer than what is done under the lock, and with it shorter than a fetch may take
@@ -247,8 +248,10 @@ class SecurityToken:
 
         It does so for sessions of `oci session authenticate --no-browser`, which last 60 minutes at most (oci-cli#970).
         """
-        end = before.expires_at
+        end, issued_at = before.expires_at, before.issued_at or 0.0
         if end is None or renewed.expires_at is None or renewed.expires_at > end or end == self._final_expiry:
+            return
+        if self._clock() - issued_at < _JUST_ISSUED:  # by another process, say: it could not end later
             return
         self._final_expiry = end
         log.warning(
