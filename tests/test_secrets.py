@@ -37,6 +37,7 @@ from oci_httpx_auth import (
     SecurityToken,
     default_credentials,
 )
+from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth.credentials._files import replace_secret_file
 from oci_httpx_auth.diagnosis import check
 
@@ -733,7 +734,9 @@ def test_nothing_that_was_pasted_in_place_of_a_path_shows(
         lambda: APIKey(**identity, key_file=pasted),
         lambda: SecurityToken(token_file=pasted, key_file=pasted),
         lambda: OKEWorkloadIdentity(host=pasted, token_file=pasted, ca_file=pasted),
-        lambda: InstancePrincipal(metadata_url=pasted, federation_endpoint=pasted, sleep=lambda _: None).fetch(),
+        lambda: InstancePrincipal(
+            metadata_url=pasted, federation_endpoint=pasted, _service=AuthService(sleep=lambda _: None)
+        ).fetch(),
         lambda: default_credentials(pasted),
         lambda: default_credentials(None, pasted),
         lambda: default_credentials(None, None, pasted),
