@@ -59,12 +59,22 @@ class Call:
 class AuthService:
     """The services that one provider depends on, for as long as it lives: what is known of their clocks and health.
 
-    clock: seconds since the epoch. sleep: pauses between attempts, on the fetch's thread.
+    clock: seconds since the epoch. sleep: pauses between attempts, on the fetch's thread. deadline: seconds for all calls of a
+    fetch. patient: whether calls are repeated.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.time, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        deadline: float = DEADLINE,
+        patient: bool = True,
+    ) -> None:
         self.clock = clock
         self.sleep = sleep
+        self.deadline = deadline
+        self._patient = patient
         self.offsets = ClockOffsets(clock)
         self._failing = False
 
@@ -77,7 +87,7 @@ class AuthService:
         """
         with Client(**options) as client:
             try:
-                yield Calls(self, client, patient=not self._failing)
+                yield Calls(self, client, patient=self._patient and not self._failing)
             except OCIAuthError:
                 self._failing = True
                 raise
@@ -91,7 +101,7 @@ class Calls:
         self.client = client
         self._service = service
         self._patient = patient
-        self._ends_at = time.monotonic() + DEADLINE
+        self._ends_at = time.monotonic() + service.deadline
 
     def send(self, call: Call, parse: Callable[[Answer, float], T]) -> T:
         """Send until there is an answer that can be used; return what `parse` makes of it.

@@ -25,6 +25,8 @@ from .values import (
 )
 from .walk import Walk
 
+_DEADLINE = 4.5  # seconds for all calls of a fetch, each tried once: a service that needs more is worth a finding
+
 _OF_FILES = ("config file", "environment", "api_key", "security_token", "instance_obo_user")
 
 
@@ -39,7 +41,8 @@ def choose_provider(walk: Walk) -> CredentialProvider | None:
     walk.settings, walk.profile = settings, settings.profile
     tried: list[str] = []
     provider: CredentialProvider | None = None
-    for name, look in sources(settings, AuthService(clock=walk.clock)):
+    service = AuthService(clock=walk.clock, deadline=_DEADLINE, patient=False)
+    for name, look in sources(settings, service):
         walk.chosen_by = name
         try:
             found = look()
@@ -58,7 +61,7 @@ def choose_provider(walk: Walk) -> CredentialProvider | None:
             walk.fallen_through = f"This is a pod, but its workload identity cannot be used: {found.partition(': ')[2]}"
     if provider is None:
         walk.chosen_by = "instance metadata, as nothing else serves"
-        provider = InstancePrincipalIfAvailable(tried, AuthService(clock=walk.clock))
+        provider = InstancePrincipalIfAvailable(tried, service)
     mode = getattr(provider, "mode", "custom")
     walk.notes.line("ok", "source", f"{mode} ({walk.chosen_by}), from {getattr(provider, 'source', provider)}")
     if mode in ("api_key", "security_token", "instance_obo_user"):
