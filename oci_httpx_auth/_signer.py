@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from ._auth_service.service import DEADLINE, AuthService
-from ._causes import describe_source, error_text, refusal_cause, unavailable_cause
+from ._causes import change_after_signing, describe_source, error_text, refusal_cause, unavailable_cause, url_as_sent
 from ._credential import Credential, CredentialProvider
 from ._errors import ConfigError, CredentialsUnavailableError, OCIAuthError, SessionExpiredError, SigningError
 from ._hosts import is_link_local, is_loopback
@@ -51,6 +51,10 @@ else:
         _Auth = httpx.Auth  # httpx2 is used where it is installed, and never required
     else:
         _Auth = type("_Auth", tuple(dict.fromkeys((httpx2.Auth, httpx.Auth))), {"__module__": __name__})
+
+
+_Covered = tuple[dict[bytes, bytes], dict[bytes, bytes], bytes]
+"""The headers before, those that signing set, and method and target: what a signature covers."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +226,7 @@ class OCISigner(_Auth):
         credential = acquire(offset=self._clocks.offset(host))
         if isinstance(credential, Future):
             credential = yield from self._wait_for(credential, ends_at)
-        corrected, replacements = False, 0
+        corrected, rewritten, replacements = False, False, 0
         problem = None
         while True:
             offset = self._clocks.offset(host)
@@ -230,15 +234,18 @@ class OCISigner(_Auth):
             if getattr(credential.private_key, "blocking", False):
                 signing = in_thread(partial(_signed_headers, request, length, digest, credential, now), "oci-signature")
                 yield _Wait(signing)
-                request.headers = signing.result()
+                request.headers, covered = signing.result()
             else:
-                request.headers = _signed_headers(request, length, digest, credential, now)
+                request.headers, covered = _signed_headers(request, length, digest, credential, now)
             response = yield request
             if response.status_code != 401:
                 self._cache.accept(credential, host)
                 return
             if _was_redirected(response):
                 break
+            if not rewritten and (theirs := url_as_sent(response)) is not None:
+                request.url, rewritten = theirs, True  # now it is signed as aiohttp writes it
+                continue
             date = response.headers.get("date")
             if not corrected and self._clocks.learn(url.scheme, host, 401, date, used=offset):
                 corrected = True
@@ -264,7 +271,7 @@ class OCISigner(_Auth):
             for name in credential.headers:  # a rejected credential's own headers leave with it
                 request.headers.pop(name, None)
             credential = newer
-        self._log_refusal(response, credential, problem)
+        self._log_refusal(response, credential, problem, covered)
 
     def _wait_for(self, fetch: Future[Credential], ends_at: float) -> Generator[_Pause, Any, Credential]:
         """The credential that a fetch brings, if it does so in time.
@@ -303,13 +310,14 @@ class OCISigner(_Auth):
             raise SigningError(f"This request cannot be signed: {error}") from error
         return request
 
-    def _log_refusal(self, response: Any, credential: Credential, problem: str | None) -> None:
+    def _log_refusal(self, response: Any, credential: Credential, problem: str | None, covered: _Covered) -> None:
         """One line that says what is known of a 401 that stays, and never a secret."""
         host = response.request.url.host
         expiry, now = credential.expiry(self._clocks.offset(host)), self._clocks.clock()
         cause = refusal_cause(
             self.mode,
             redirected=_was_redirected(response),
+            changed=change_after_signing({**covered[0], **covered[1]}, covered[2], response),
             problem=problem,
             expired=expiry is not None and expiry <= now,
             from_oci="opc-request-id" in response.headers,
@@ -339,8 +347,10 @@ class OCISigner(_Auth):
         return f"<OCISigner mode={self.mode} source={describe_source(self._provider)!r}>"
 
 
-def _signed_headers(request: Any, length: int, digest: bytes | None, credential: Credential, now: float) -> Any:
-    """All headers of the signed request, computed before any of them is set."""
+def _signed_headers(
+    request: Any, length: int, digest: bytes | None, credential: Credential, now: float
+) -> tuple[Any, _Covered]:
+    """All headers of the signed request, computed before any of them is set; and what was signed, for a refusal."""
     url, raw = request.url, request.headers.raw
     present = {name.lower(): value for name, value in raw}
     present.setdefault(b"host", url.netloc)
@@ -354,7 +364,8 @@ def _signed_headers(request: Any, length: int, digest: bytes | None, credential:
         signed[b"accept-encoding"] = _without_zstd(accepted)
     kept = [pair for pair in raw if (name := pair[0].lower()) not in signed and name not in _REMOVED]
     # A new object, since changing the present one header by header costs as much as the rest of the signature.
-    return type(request.headers)([*signed.items(), *kept])
+    line = b"%s %s" % (request.method.encode(), target)
+    return type(request.headers)([*signed.items(), *kept]), (present, signed, line)
 
 
 def _without_zstd(accepted: bytes) -> bytes:

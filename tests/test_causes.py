@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from oci_httpx_auth import OCISigner
 from oci_httpx_auth._causes import change_after_signing, error_chain, refusal_cause
+
+from .standin import FakeOCI
 
 SIGNED = {
     b"date": b"Mon, 02 Mar 2026 09:30:00 GMT",
@@ -77,3 +82,48 @@ def test_what_an_http_library_hides_is_still_found() -> None:
         fail()
     caught.value.__context__ = None
     assert [type(link) for link in error_chain(caught.value)] == [Translated, ConnectionResetError]
+
+
+def test_an_event_hook_that_changes_a_signed_header_is_named_in_the_log(
+    oci: FakeOCI, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """httpx calls hooks after signing; the warning says what differs, and nothing of the key."""
+
+    def hook(request: httpx.Request) -> None:
+        request.headers["date"] = "Mon, 02 Mar 2026 09:30:00 GMT"
+
+    signer = OCISigner(config_file=oci.write_config(tmp_path))
+    with httpx.Client(auth=signer, event_hooks={"request": [hook]}) as client:
+        assert client.get(f"{oci.url}/x").status_code == 401
+    assert "changed after it was signed: other values or none for the signed header date" in caplog.text
+
+
+@pytest.mark.parametrize("target", ["/a%7Eb", "/a?x=%2F", "/a?x=[1]", "/a?x=a|b", "/%e4", "/plain?x=1"])
+def test_a_url_that_aiohttp_rewrites_is_signed_as_it_is_sent(oci: FakeOCI, tmp_path: Path, target: str) -> None:
+    """Its transports are given a text and write some escapes their own way; the second request is signed like that."""
+    aiohttp = pytest.importorskip("aiohttp")
+
+    class Stream(httpx.AsyncByteStream):
+        __module__ = "httpx_aiohttp.transport"  # what the package's own stream says
+
+        def __init__(self, content: bytes) -> None:
+            self._content = content
+
+        async def __aiter__(self) -> Any:
+            yield self._content
+
+    class Transport(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.request(request.method, str(request.url), headers=dict(request.headers)) as answer,
+            ):
+                return httpx.Response(answer.status, headers=answer.headers, stream=Stream(await answer.read()))
+
+    async def main() -> int:
+        signer = OCISigner(config_file=oci.write_config(tmp_path))
+        async with httpx.AsyncClient(auth=signer, transport=Transport()) as client:
+            return (await client.get(f"{oci.url}{target}")).status_code
+
+    assert asyncio.run(main()) == 200
+    assert len(oci.records) == (1 if target.startswith("/plain") else 2)
