@@ -37,7 +37,7 @@ from oci_httpx_auth import (
 from oci_httpx_auth._signing.clock import parse_http_date
 from oci_httpx_auth.credentials.instance_principal import _certificate
 
-from .conftest import TENANCY, USER, Key
+from .conftest import TENANCY, USER, Key, settle
 
 PASSPHRASE = "hunter2-is-secret"
 CLAIM = "claim-that-is-secret"
@@ -170,7 +170,7 @@ CASES: list[Case] = [
     ("section that stands twice", lambda w: w.profile("[A]\nx=1\n[A]\nx=1\n"), ConfigError, ("profile A", "twice", "line 3")),
     ("key that stands twice", lambda w: w.profile("[DEFAULT]\nuser=1\nuser=2\n"), ConfigError, ("user", "twice", "line 3")),
     ("profile that does not exist", lambda w: OCISigner(config_file=w.config(), profile="PROD"), ProfileNotFoundError, ("PROD", "config", "DEFAULT", "case-sensitive")),
-    ("profile in another letter case", lambda w: OCISigner(config_file=w.config("[Prod]\nx=1\n"), profile="prod"), ProfileNotFoundError, ("no profile prod", "It has Prod")),
+    ("profile in another letter case", lambda w: OCISigner(config_file=w.config("[Prod]\nx=1\n"), profile="prod"), ProfileNotFoundError, ("no profile prod", "It has [Prod]")),
     ("config file without any profile", lambda w: OCISigner(config_file=w.config("# nothing\n")), ProfileNotFoundError, ("DEFAULT", "no profile at all")),
     ("empty profile", lambda w: OCISigner(config_file=w.config("[DEFAULT]\n")), ConfigError, ("profile DEFAULT", "user, tenancy, fingerprint and key_file", "Add them")),
     ("one missing field", lambda w: w.profile(fingerprint=None), ConfigError, ("no fingerprint", "Add it")),
@@ -315,15 +315,16 @@ def test_a_home_directory_that_cannot_exist_is_none(monkeypatch: pytest.MonkeyPa
         default_credentials().fetch()
 
 
-def test_a_session_that_ends_in_the_year_9999_sets_no_impossible_alarm(
+def test_a_session_that_ends_in_the_year_9999_sets_no_impossible_timer(
     tmp_path: Path, key: Key, other_key: Key
 ) -> None:
     """Its renewal ahead of time lies beyond what a timer can wait for."""
     world = World(tmp_path, key, other_key)
     signer = world.session(world.token(exp=253402300799))
     assert "authorization" in signer.signed_headers("GET", "https://x.example/")
-    alarms = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
-    assert any(thread.interval == threading.TIMEOUT_MAX for thread in alarms)
+    settle()
+    assert signer._cache._timer is not None
+    assert any(thread.name == "oci-credential-timer" for thread in threading.enumerate())
 
 
 def test_a_security_context_that_no_header_carries_is_refused(

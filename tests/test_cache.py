@@ -512,6 +512,7 @@ def test_a_refresh_is_told_in_one_sentence(setup: Setup, caplog: pytest.LogCaptu
     settle()
     setup.clock.now += 3600
     setup.obtain("b", lifetime=None)
+    settle()
     told = [(record.levelname, re.sub(r"\b\d\.\d{3} s", "N s", record.getMessage())) for record in caplog.records]
     assert told == [
         ("INFO", "OCI credential of the test refreshed in N s, valid for 3600 s"),
@@ -788,8 +789,17 @@ def idle(setup: Setup) -> Setup:
     return setup
 
 
+@pytest.fixture(autouse=True)
+def _others_timers() -> None:
+    OTHERS.update(thread for thread in threading.enumerate() if thread.name == "oci-credential-timer")
+
+
+OTHERS: weakref.WeakSet[threading.Thread] = weakref.WeakSet()  # of other tests' signers
+
+
 def timers() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "oci-credential-timer"]
+    started = [thread for thread in threading.enumerate() if thread.name == "oci-credential-timer"]
+    return [thread for thread in started if thread not in OTHERS]
 
 
 def test_an_idle_credential_is_renewed_without_any_request(idle: Setup) -> None:

@@ -181,7 +181,7 @@ def test_an_outage_of_ten_minutes_goes_unnoticed(instance: Instance, services: t
     assert instance.expires_at > first
     assert instance.signer.status().last_error is None
     assert {status for service, status in instance.answers if service == "echo"} == {200}, instance.reasons
-    assert sum(number for (service, status), number in instance.answers.items() if status == 503) >= 5
+    assert sum(number for (service, status), number in instance.answers.items() if status == 503) >= 2
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oci_httpx_auth import _regions as regions
+from oci_httpx_auth._auth_service import regions
 
 
 def test_the_tables_are_the_sdks() -> None:

@@ -107,7 +107,7 @@ class Machine:
         self.shown: list[tuple[str, str]] = []
         self.errors = 0
         self._directory, self._monkeypatch, self._count = directory, monkeypatch, 0
-        self._options: dict[str, Any] = {"clock": self.clock, "sleep": lambda _: None}
+        self._options: dict[str, Any] = {"_service": AuthService(clock=self.clock, sleep=lambda _: None)}
 
     def _note(self, record: Any) -> None:
         """Whatever comes over the wire as a credential is a secret."""
@@ -600,7 +600,9 @@ print("ready", flush=True)
 number = 0
 while True:
     number += 1
-    replace_secret_file(path, f"{number:08d}" * size)
+    with open(path, "rb") as file:
+        before = file.read()
+    replace_secret_file(path, f"{number:08d}" * size, instead_of=before)
 """
 
 
@@ -610,7 +612,8 @@ def test_a_process_that_is_killed_while_it_writes_leaves_a_whole_file(tmp_path: 
     path, size = tmp_path / "token", 400
     leftovers = 0
     for round_ in range(15):
-        replace_secret_file(str(path), "-" * 8 * size)
+        before = path.read_bytes() if path.exists() else b""
+        assert replace_secret_file(str(path), "-" * 8 * size, instead_of=before)
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(path), str(size)], stdout=subprocess.PIPE, cwd=tmp_path
         )
@@ -624,12 +627,13 @@ def test_a_process_that_is_killed_while_it_writes_leaves_a_whole_file(tmp_path: 
         text = path.read_text()
         assert text == text[:8] * size
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        there = {entry.name for entry in tmp_path.iterdir()}
-        assert there <= {"token", "token.renewed"}
-        if "token.renewed" in there:
-            leftovers += 1
-            assert stat.S_IMODE((tmp_path / "token.renewed").stat().st_mode) == 0o600
-        replace_secret_file(str(path), "whole")
+        for entry in tmp_path.iterdir():
+            if entry.name != "token":
+                leftovers += 1
+                assert re.fullmatch(r"\.token\..+\.renewed", entry.name)
+                assert stat.S_IMODE(entry.stat().st_mode) == 0o600
+                os.utime(entry, (0, 0))  # so old that nobody can be writing it any more
+        assert replace_secret_file(str(path), "whole", instead_of=text.encode())
         assert [entry.name for entry in tmp_path.iterdir()] == ["token"]
     assert leftovers, "no round was killed in the middle of a write"
 
@@ -641,11 +645,12 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, trouble: str) 
     if trouble == "a directory in its place":
         path.mkdir()
         with pytest.raises(IsADirectoryError):
-            replace_secret_file(str(path), "new")
+            replace_secret_file(str(path), "new", instead_of=b"old")
     else:
         path.write_text("old")
         with pytest.raises(UnicodeEncodeError):
-            replace_secret_file(str(path), "n\xe9w")
+            replace_secret_file(str(path), "n\xe9w", instead_of=b"old")
+        assert not replace_secret_file(str(path), "new", instead_of=b"somebody else's")
         assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["token"]
 

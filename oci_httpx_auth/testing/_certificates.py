@@ -41,7 +41,9 @@ class InstanceCertificate:
         unit_parts = [_attribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit) for unit in units]
         name_parts = [_attribute(NameOID.COMMON_NAME, instance)]
         subject = x509.Name([x509.RelativeDistinguishedName(part) for part in (unit_parts, name_parts)])
-        builder = _builder(subject, intermediate.subject, key.public_key(), now - 60, now + lifetime)
+        builder = _builder(
+            subject, intermediate.subject, key.public_key(), min(now, now + lifetime) - 60, now + lifetime
+        )
         leaf = builder.sign(intermediate_key, hashes.SHA256())
         self.tenancy, self.instance, self.expires_at = tenancy, instance, now + lifetime
         self.serial_number = leaf.serial_number
