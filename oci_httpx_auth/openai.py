@@ -12,6 +12,7 @@ import copy
 import inspect
 import logging
 import os
+import re
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
@@ -29,6 +30,7 @@ except ImportError as error:
 from ._auth_service.regions import inference_endpoint, is_known, region_id, similar_region
 from ._credential import CredentialProvider
 from ._errors import ConfigError, OCIAuthError
+from ._hosts import is_loopback
 from ._signer import OCISigner
 from ._signing.waiting import trio_token
 from .credentials._config import check_header, env_value
@@ -50,9 +52,14 @@ class ClientOptions(TypedDict, total=False):
     """The options of `create_openai`, `create_async_openai`, `OCIProvider` and the models for openai-agents.
 
     signer: an `OCISigner` or a credential provider. Without it one is made from auth, profile and config_file.
-    region: id or short code; else `OCI_GENAI_REGION` or `OCI_REGION`, else what the credentials' source says.
+    api_key: a Generative AI API key, sent as it is in place of a signature; no credentials are looked for. It belongs to
+        one region, and needs no compartment. Without signer, auth, profile, config_file and `OCI_CLI_AUTH`, else
+        `OCI_GENAI_API_KEY`.
+    region: id or short code; else `OCI_GENAI_REGION`, `OCI_CLI_REGION` or `OCI_REGION`, else what the credentials' source
+        says; on an instance, the metadata service is asked now, for a second at most, since a client needs its URL.
     compartment_id: sent as `opc-compartment-id`; else `OCI_COMPARTMENT_ID`, else the source's.
-    project_id: sent as `OpenAI-Project`; else `OCI_PROJECT_ID` or `OCI_GENAI_PROJECT_ID`, else the source's.
+    project_id: sent as `OpenAI-Project`; else `OCI_PROJECT_ID`, `OCI_GENAI_PROJECT_ID` or `OCI_GENAI_PROJECT`, else the
+        source's.
     conversation_store_id: sent as `opc-conversation-store-id`.
     base_url: the whole base URL, e.g. of a model deployment; or service_endpoint, to which `/openai/v1` is added.
     http_client: your own HTTP client; it is given the signer, and its redirects are turned off. An async one serves a
@@ -235,29 +242,33 @@ def check_options(caller: str, options: Mapping[str, Any]) -> None:
     given = {name for name, value in options.items() if value is not None}
     if "signer" in given and given & {"auth", "profile", "config_file"}:
         raise ConfigError("Pass either signer, or auth, profile and config_file, not both.")
+    if "api_key" in given and given & {"signer", "auth", "profile", "config_file"}:
+        raise ConfigError(
+            "Pass either api_key, or signer, auth, profile and config_file, not both: a key replaces signing."
+        )
     if given >= {"base_url", "service_endpoint"}:
         raise ConfigError("Pass either base_url or service_endpoint, not both.")
 
 
 def _create(caller: str, client_class: Callable[..., Any], http_class: type[Any], options: Mapping[str, Any]) -> Any:
     check_options(caller, options)
-    # Whether requests are signed at all is decided here, before a signer looks for credentials.
-    if options.get("api_key") is not None:
-        raise ConfigError("A signed client takes no api_key: its requests are signed. Leave it out.")
+    api_key = options.get("api_key") or _api_key_of_environment(options)
     signer = options.get("signer")
-    if signer is None:
+    if api_key is None and signer is None:
         signer = OCISigner(
             auth=options.get("auth"), profile=options.get("profile"), config_file=options.get("config_file")
         )
-    signer = as_signer(signer)
+    signer = None if signer is None else as_signer(signer)
     url = _base_url(signer, options)
+    if api_key is not None:
+        _check_api_key(api_key, url)
     headers, project = _headers(signer, url, options)
     organization, http_client = options.get("organization"), options.get("http_client")
     if http_client is None:
         http_client = http_class()
     client = client_class(
         base_url=url,
-        api_key=PLACEHOLDER_API_KEY,
+        api_key=api_key or PLACEHOLDER_API_KEY,
         project=project,
         organization=organization,
         default_headers={**headers, **(options.get("default_headers") or {})},
@@ -266,23 +277,55 @@ def _create(caller: str, client_class: Callable[..., Any], http_class: type[Any]
     )
     # Given None, openai takes these from OPENAI_PROJECT_ID and OPENAI_ORG_ID, which are about another service.
     client.project, client.organization = project, organization
-    _attach(http_client, signer)
+    if signer is None:
+        http_client.follow_redirects = False  # which would take the key along
+    else:
+        _attach(http_client, signer)
     return client
 
 
-def _base_url(signer: OCISigner, options: Mapping[str, Any]) -> str:
+def _api_key_of_environment(options: Mapping[str, Any]) -> str | None:
+    """`OCI_GENAI_API_KEY`, where nothing says that requests are to be signed."""
+    if any(options.get(name) is not None for name in ("signer", "auth", "profile", "config_file")):
+        return None
+    return None if env_value(("OCI_CLI_AUTH",)) else env_value(("OCI_GENAI_API_KEY",))
+
+
+def _check_api_key(api_key: object, url: str) -> None:
+    """Raises `ConfigError`, without a word of the key, for one that cannot be one or that would travel over plain http."""
+    if not isinstance(api_key, str) or not re.fullmatch(r"[!-~]+", api_key):
+        raise ConfigError(
+            "api_key is not a Generative AI API key: it is empty, not a text, or has blanks or other characters that no header "
+            "can carry. Copy the key's secret again; it begins with sk-."
+        )
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise ConfigError(f"An API key is not sent to {parts.scheme}://{parts.hostname}, over plain http. Use https.")
+
+
+def _base_url(signer: OCISigner | None, options: Mapping[str, Any]) -> str:
     if base_url := options.get("base_url"):
         return str(base_url)
     if service_endpoint := options.get("service_endpoint"):
         return f"{service_endpoint.rstrip('/').removesuffix('/openai/v1')}/openai/v1"
-    name = options.get("region") or env_value(("OCI_GENAI_REGION", "OCI_REGION")) or signer.region or _discover(signer)
+    name = options.get("region") or env_value(("OCI_GENAI_REGION", "OCI_CLI_REGION", "OCI_REGION"))
+    if name is None and signer is not None:
+        name = signer.region or _discover(signer)
+    if name is None and signer is None:
+        raise ConfigError(
+            "No region is known for this API key, which works in the region where it was made. Pass region= or set "
+            "OCI_GENAI_REGION."
+        )
     if name is None:
         raise ConfigError(
             f"No region is known from the arguments, OCI_REGION, or {signer!r}. Pass region='us-chicago-1' (or whichever "
             "region serves your models), or base_url."
         )
     try:
-        endpoint, region = inference_endpoint(name), region_id(name)
+        # The realm of a region that is newer than our tables is in the OCIDs.
+        compartment = options.get("compartment_id") or env_value(("OCI_COMPARTMENT_ID",))
+        own = (signer.compartment, signer.tenancy) if signer is not None else ()
+        endpoint, region = inference_endpoint(name, compartment, *own), region_id(name)
     except ValueError as error:
         raise ConfigError(f"region: {error}") from None
     if "." not in region and not is_known(region):
@@ -302,12 +345,14 @@ def _discover(signer: OCISigner) -> str | None:
     return discover()
 
 
-def _headers(signer: OCISigner, url: str, options: Mapping[str, Any]) -> tuple[dict[str, str], str | None]:
+def _headers(signer: OCISigner | None, url: str, options: Mapping[str, Any]) -> tuple[dict[str, str], str | None]:
     """The headers that say where requests belong, and the project, whose header openai sends."""
     store = options.get("conversation_store_id")
-    compartment = options.get("compartment_id") or env_value(("OCI_COMPARTMENT_ID",)) or signer.compartment
-    project = options.get("project_id") or env_value(("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID")) or signer.project
-    if not compartment and not project and "generativeai" in (urlsplit(url).hostname or ""):
+    own = (None, None) if signer is None else (signer.compartment, signer.project)
+    compartment = options.get("compartment_id") or env_value(("OCI_COMPARTMENT_ID",)) or own[0]
+    projects = ("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID", "OCI_GENAI_PROJECT")
+    project = options.get("project_id") or env_value(projects) or own[1]
+    if signer is not None and not compartment and not project and "generativeai" in (urlsplit(url).hostname or ""):
         raise ConfigError(
             "OCI Generative AI needs to know the compartment or the project of a request. Pass compartment_id or "
             "project_id, or set OCI_COMPARTMENT_ID or OCI_PROJECT_ID."

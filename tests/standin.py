@@ -57,6 +57,7 @@ class FakeOCI(testing.FakeOCI):
     tenancy: str = knob("tenancy", "_identities")
     user: str = knob("user", "_identities")
     instance: str = knob("instance", "_auth")
+    domain_client: tuple[str, str] = knob("domain_client", "_auth")
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -125,6 +126,20 @@ class FakeOCI(testing.FakeOCI):
         """A token bound to a key. `claims` are added or replaced; a claim of `None` is left out."""
         with self._lock:
             return self._identities.issue(kind, public_key, lifetime, claims)
+
+    def add_bearer_key(self) -> str:
+        """A Generative AI API key's secret."""
+        with self._lock:
+            return self._identities.add_bearer_key()
+
+    def delegation_token(self, lifetime: float = 3600.0) -> str:
+        with self._lock:
+            return self._identities.issue_delegation_token(lifetime)
+
+    def subject_token(self, lifetime: float = 3600.0, subject: str = "repo:acme/app:ref:refs/heads/main") -> str:
+        """A JWT of an issuer that the identity domain trusts."""
+        with self._lock:
+            return self._identities.tokens.issue("subject", None, lifetime, {"sub": subject, "aud": "oci"})
 
     def service_account_token(self, lifetime: float = 3600.0) -> str:
         with self._lock:

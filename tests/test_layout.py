@@ -17,7 +17,7 @@ ROOT = Path(oci_httpx_auth.__file__).parent
 # From the top down. A module imports from its own floor and those below; `testing` stands apart, with its own code.
 FLOORS = {
     "agents": ["agents"],
-    "clients and commands": ["__main__", "_curl", "diagnosis", "openai"],
+    "clients and commands": ["__main__", "_curl", "adapters", "diagnosis", "openai"],
     "the hook": ["_signer"],
     "where a credential comes from": ["credentials"],
     "asking an auth service": ["_auth_service"],

@@ -1,7 +1,8 @@
 """Region codes, realms and endpoints.
 
 Source: the region tables of Oracle's Python and Go SDKs, which agree. A region that is newer than these tables is
-looked up where the SDK does: `~/.oci/regions-config.json`, `OCI_REGION_METADATA`, `OCI_DEFAULT_REALM`.
+looked up where the SDK does: `~/.oci/regions-config.json`, `OCI_REGION_METADATA`, `OCI_DEFAULT_REALM`; then in OCIDs, which name
+their realm. On dedicated clouds, `~/.oci/developer-tool-configuration.json` declares the regions that there are.
 """
 
 from __future__ import annotations
@@ -42,8 +43,10 @@ oc52 oraclecloud52.com hnw sa-riodejaneiro-1
 _CODES: dict[str, str] = {}
 _DOMAINS: dict[str, str] = {}
 _REALM_OF: dict[str, str] = {}
+_REALM_DOMAINS: dict[str, str] = {}
 for _line in _REALMS.split("\n"):
     _realm, _domain, *_pairs = _line.split() or ("", "")
+    _REALM_DOMAINS[_realm] = _domain
     for _code, _region in zip(_pairs[::2], _pairs[1::2], strict=True):
         _CODES[_code] = _region
         _DOMAINS[_region] = _domain
@@ -60,6 +63,9 @@ def region_id(name: str) -> str:
     region = name.strip().lower()
     if len(region) > 200 or not re.fullmatch(_NAME, region):
         raise ValueError(f"{name[:80]!r} is not a region. A region looks like 'us-chicago-1'.")
+    for extra in _dedicated()[0]:
+        if extra["regionKey"] == region:
+            return extra["regionIdentifier"]
     if region in _CODES:
         return _CODES[region]
     for extra in _extra_regions():
@@ -68,14 +74,30 @@ def region_id(name: str) -> str:
     return region
 
 
-def region_domain(region: str) -> str:
-    """The second-level domain of a region's realm, `oraclecloud.com` for one that nobody knows."""
-    if region in _DOMAINS:
-        return _DOMAINS[region]
-    for extra in _extra_regions():
+def region_domain(region: str, *ocids: str | None) -> str:
+    """The second-level domain of a region's realm.
+
+    For a region that nobody has declared, it is that of `OCI_DEFAULT_REALM`, else of the realm that these OCIDs name, else
+    `oraclecloud.com`. Raises `ValueError` for it on a dedicated cloud that allows its own regions alone.
+    """
+    dedicated, alone = _dedicated()
+    for extra in dedicated:
         if extra["regionIdentifier"] == region:
             return extra["realmDomainComponent"]
-    return os.environ.get("OCI_DEFAULT_REALM", "").strip() or DEFAULT_DOMAIN
+    if region in _DOMAINS and not alone:
+        return _DOMAINS[region]
+    for extra in () if alone else _extra_regions():
+        if extra["regionIdentifier"] == region:
+            return extra["realmDomainComponent"]
+    if default := os.environ.get("OCI_DEFAULT_REALM", "").strip():
+        return default
+    if alone:
+        raise ValueError(
+            f"{region!r} is not declared in the developer tool configuration of this dedicated cloud. Add it to {_dedicated_path()}, "
+            "or set OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS=true to use the regions of OCI beside it."
+        )
+    realms = [parts[2] for ocid in ocids if ocid and len(parts := ocid.split(".")) > 3]
+    return next((_REALM_DOMAINS[realm] for realm in realms if realm in _REALM_DOMAINS), DEFAULT_DOMAIN)
 
 
 def region_realm(region: str) -> str | None:
@@ -102,19 +124,29 @@ def auth_endpoint(region: str, *, realm_domain: Callable[[], str | None] = lambd
     return "https://auth." + _suffix(region, "")
 
 
-def inference_endpoint(region: str) -> str:
-    """The Generative AI inference endpoint, without a path. Raises `ValueError` as `region_id` does."""
-    return "https://inference.generativeai." + _suffix(region, "oci.")
+def inference_endpoint(region: str, *ocids: str | None) -> str:
+    """The Generative AI inference endpoint, without a path. Raises `ValueError` as `region_id` and `region_domain` do.
+
+    ocids: of the compartment or the tenancy, whose realm is that of a region which is newer than the tables.
+    """
+    return "https://inference.generativeai." + _suffix(region, _label(), *ocids)
 
 
 def identity_endpoint(region: str) -> str:
-    """The Identity service's endpoint, without a path. Raises `ValueError` as `region_id` does."""
-    return "https://identity." + _suffix(region, "oci.")
+    """The Identity service's endpoint, without a path. Raises `ValueError` as `region_id` and `region_domain` do."""
+    return "https://identity." + _suffix(region, _label())
+
+
+def _label() -> str:
+    """The label before the domain: as in the SDK's templates, with `ds.` for endpoints that have IPv6 as well as IPv4."""
+    return "ds.oci." if os.environ.get("OCI_DUAL_STACK_ENDPOINT_ENABLED", "").strip().lower() == "true" else "oci."
 
 
 def is_known(region: str) -> bool:
     """Whether the tables, or this machine's owner, tell the realm of this region id; else it is guessed."""
-    return region in _DOMAINS or any(extra["regionIdentifier"] == region for extra in _extra_regions())
+    dedicated, alone = _dedicated()
+    declared = [*dedicated, *([] if alone else _extra_regions())]
+    return (region in _DOMAINS and not alone) or any(extra["regionIdentifier"] == region for extra in declared)
 
 
 def similar_region(region: str) -> str | None:
@@ -124,11 +156,37 @@ def similar_region(region: str) -> str | None:
     return next(iter(difflib.get_close_matches(region, _DOMAINS, n=1, cutoff=0.8)), None)
 
 
-def _suffix(region: str, label: str) -> str:
+def _suffix(region: str, label: str, *ocids: str | None) -> str:
     name = region_id(region)
     if "." in name:  # the SDK's rule: a region with a dot is a whole domain
         return name
-    return f"{name}.{label}{region_domain(name)}"
+    return f"{name}.{label}{region_domain(name, *ocids)}"
+
+
+def _dedicated_path() -> str:
+    named = os.environ.get("OCI_DEVELOPER_TOOL_CONFIGURATION_FILE_PATH", "").strip()
+    return os.path.expanduser(named or "~/.oci/developer-tool-configuration.json")
+
+
+def _dedicated() -> tuple[list[dict[str, str]], bool]:
+    """The regions of a dedicated cloud, and whether they are the only ones.
+
+    Despite its name, `OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS=true` allows the regions of OCI beside them. Raises
+    `ValueError` for a file that cannot be read, as the SDK does: its absence would lead to another cloud.
+    """
+    path = _dedicated_path()
+    if not os.path.isfile(path):
+        return [], False
+    try:
+        document = json.loads(Path(path).read_bytes())
+        regions = document["regions"]
+        described = [regions] if isinstance(regions, dict) else list(regions)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise ValueError(
+            f"the developer tool configuration {path} cannot be read: it needs a list of regions."
+        ) from None
+    beside = os.environ.get("OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS", "").strip().lower() in ("true", "1")
+    return list(filter(None, map(_region_object, described))), not beside
 
 
 def _extra_regions() -> Iterator[dict[str, str]]:

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator
+from urllib.parse import parse_qsl
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -23,6 +24,13 @@ CERTIFICATE_LIFETIME = 7200.0  # seconds
 _FEDERATION_KEY_ID = re.compile(r"([^/]+)/(fed-x509|fed-x509-sha256)/([0-9A-Fa-f:]+)")
 
 
+_EXCHANGE_FORM = {
+    "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+    "requested_token_type": "urn:oci:token-type:oci-upst",
+    "subject_token_type": "jwt",
+}
+
+
 class AuthServices:
     """The identity side of the stand-in. Its methods are called under the stand-in's lock."""
 
@@ -34,6 +42,7 @@ class AuthServices:
         self._certificate: InstanceCertificate | None = None
         self._issued: dict[int, InstanceCertificate] = {}
         self.enhanced_cluster = True
+        self.domain_client = ("client", "domain-client-secret")
 
     def endpoints(self) -> Iterator[Endpoint]:
         """What is served."""
@@ -41,6 +50,7 @@ class AuthServices:
             ("metadata", "/opc/v2/.*", ["GET", "HEAD"], self.metadata, False),
             ("federation", "/v1/x509", ["POST"], self.federation, False),
             ("session_refresh", "/v1/authentication/refresh", ["POST"], self.session_refresh, True),
+            ("token_exchange", "/oauth2/v1/token", ["POST"], self.token_exchange, False),
             ("workload_identity", "/resourcePrincipalSessionTokens", ["POST"], self.workload_identity, False),
         ):
             yield Endpoint(service, compile_path(path), methods, act, signed)
@@ -146,6 +156,33 @@ class AuthServices:
             key = read_public_key(document["newPublicKey"], field_name="newPublicKey", pem_allowed=True)
         return exchange.token_reply("session", key, {"sub": principal.identifier, "session_start": start})
 
+    def token_exchange(self, exchange: Exchange) -> Reply:
+        """A trusted issuer's JWT against a token for a key, as an identity domain does it: RFC 8693 with OCI's own types."""
+        request = exchange.request
+        expected = base64.b64encode(":".join(self.domain_client).encode()).decode()
+        if request.header("authorization") != f"Basic {expected}":
+            return _oauth_error("invalid_client", "Client authentication failed.", 401)
+        if request.header("content-type") != "application/x-www-form-urlencoded":
+            return _oauth_error("invalid_request", "The body is not a form.")
+        form = dict(parse_qsl(request.body.decode("latin-1")))
+        for name, value in _EXCHANGE_FORM.items():
+            if form.get(name) != value:
+                return _oauth_error(
+                    "unsupported_grant_type" if name == "grant_type" else "invalid_request", f"Invalid {name}."
+                )
+        try:
+            subject = self._identities.tokens.verify(form.get("subject_token", ""))
+        except Refused as refused:
+            return _oauth_error("invalid_request", f"Invalid subject token: {refused.reason}.")
+        if subject.kind != "subject":
+            return _oauth_error("invalid_request", "The subject token's issuer is not trusted.")
+        key = read_public_key(form.get("public_key"), field_name="public_key")
+        name = str(subject.claims["sub"])
+        exchange.findings.principal = Principal(
+            f"workload {name}", "token_exchange", self._identities.tenancy, name, key
+        )
+        return exchange.token_reply("upst", key, {"sub": name, "ptype": "user", "tenant": self._identities.tenancy})
+
     def workload_identity(self, exchange: Exchange) -> Reply:
         """A pod's service account token against a session token, as OKE's proxymux answers it."""
         request = exchange.request
@@ -169,6 +206,10 @@ class AuthServices:
         answer = {} if issued is None else {"token": f"ST${issued}"}
         encoded = base64.b64encode(json.dumps(answer).encode()).decode()
         return Reply.content(f'"{encoded}"'.encode(), "application/json")
+
+
+def _oauth_error(code: str, description: str, status: int = 400) -> Reply:
+    return Reply.json({"error": code, "error_description": description}, status)
 
 
 def _certificate(text: object) -> x509.Certificate:

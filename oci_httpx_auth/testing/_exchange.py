@@ -31,7 +31,7 @@ class Exchange:
 
     def verify(self, find: Find | None = None, *, host_required: bool = True, body_exempt: bool = False) -> Principal:
         """Whoever signed. Raises `Refused` for everybody else."""
-        return check_signature(
+        principal = check_signature(
             self.request,
             self.findings,
             find or self.find,
@@ -40,6 +40,13 @@ class Exchange:
             host_required=host_required,
             body_exempt=body_exempt,
         )
+        if delegation := self.request.header("opc-obo-token"):
+            self.findings.signed = False
+            if "opc-obo-token" not in self.findings.signed_headers:
+                raise Refused("opc-obo-token is not signed")
+            principal = self.findings.principal = self.identities.on_behalf(principal, delegation)
+            self.findings.signed = True
+        return principal
 
     def token_reply(self, kind: str, public_key: rsa.RSAPublicKey, claims: dict[str, Any]) -> Reply:
         """The JSON answer of a token service."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from ._tokens import TokenIssuer, fingerprint_of, new_key
+from ._tokens import TokenIssuer, fingerprint_of, new_key, strangers_key
 from ._verify import Principal
 from ._wire import Refused
 
@@ -25,6 +25,7 @@ MODES = {
     "instance": "instance_principal",
     "resource": "resource_principal",
     "workload": "oke_workload_identity",
+    "upst": "token_exchange",
 }
 
 
@@ -81,6 +82,7 @@ class Identities:
         self.now = now
         self.tokens = TokenIssuer(now)
         self.api_keys: dict[str, rsa.RSAPublicKey] = {}
+        self.bearer_keys: set[str] = set()
 
     def add_api_key(self, public_key: rsa.RSAPublicKey | None = None) -> FakeCredential:
         """Register an API key of the user: a new one, or the one whose public half is given."""
@@ -125,6 +127,31 @@ class Identities:
         """A Kubernetes service account token, as kubelet would project it into a pod."""
         claims = {"sub": "system:serviceaccount:default:app", "aud": ["https://kubernetes.default.svc"]}
         return self.tokens.issue("service_account", None, lifetime, claims)
+
+    def add_bearer_key(self) -> str:
+        """A Generative AI API key, as the console shows its secret once."""
+        self.bearer_keys.add(key := f"sk-{secrets.token_urlsafe(48)}")
+        return key
+
+    def issue_delegation_token(self, lifetime: float) -> str:
+        """A token by which an instance or a resource acts on behalf of the user."""
+        return self.tokens.issue("delegation", None, lifetime, {"sub": self.user, "tenant": self.tenancy})
+
+    def find_bearer(self, key: str) -> Principal:
+        """Whose Generative AI API key this is. `Refused` for a key that nobody has."""
+        if key not in self.bearer_keys:
+            raise Refused("no Generative AI API key has this secret")
+        return Principal("API key", "genai_api_key", self.tenancy, "generativeaiapikey", strangers_key(), kind="bearer")
+
+    def on_behalf(self, principal: Principal, delegation: str) -> Principal:
+        """The user that an instance or a resource acts for."""
+        if principal.kind not in ("instance", "resource"):
+            raise Refused(f"a {principal.kind} does not act on behalf of users")
+        token = self.tokens.verify(delegation)
+        if token.kind != "delegation":
+            raise Refused(f"a {token.kind} token delegates nothing")
+        user = str(token.claims["sub"])
+        return replace(principal, name=f"{principal.name} for {user}", mode="instance_obo_user", identifier=user)
 
     def find(self, key_id: str) -> Principal:
         """Whose key id this is, among API keys and tokens. `Refused` says why it is nobody's."""

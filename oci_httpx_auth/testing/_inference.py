@@ -62,10 +62,15 @@ def has_scope(request: Request) -> bool:
 
 def _signed_and_scoped(act: Callable[[Exchange, list[str]], Reply]) -> Callable[[Exchange], Reply]:
     def serve(exchange: Exchange) -> Reply:
-        exchange.verify()
         request = exchange.request
+        scheme, _, secret = request.header("authorization").partition(" ")
+        bearer = scheme == "Bearer" and secret.startswith("sk-")
+        if bearer:
+            exchange.findings.principal = exchange.identities.find_bearer(secret)
+        else:
+            exchange.verify()
         match: Any = compile_path(f"(?:{BASES}|{DEPLOYMENT})(?P<rest>.*)").fullmatch(request.path)
-        if match["base"] and not has_scope(request):
+        if match["base"] and not bearer and not has_scope(request):
             message = "Missing opc-compartment-id or OpenAI-Project header."
             raise Refused("neither compartment nor project is named", status=400, message=message)
         try:

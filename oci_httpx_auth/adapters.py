@@ -1,0 +1,39 @@
+"""An `OCISigner` where other libraries want a signer: `requests`, LiteLLM, and whatever takes a signer of the OCI SDK."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._credential import CredentialProvider
+from ._errors import SigningError
+from ._signer import OCISigner
+
+
+class RequestSigner:
+    """Signs the requests of `requests` and of LiteLLM, in every auth mode, without the OCI SDK.
+
+    `requests.get(url, auth=RequestSigner(OCISigner()))`, and `litellm.completion(…, oci_signer=RequestSigner(OCISigner()))`.
+
+    The credential is renewed before it ends. A 401 is left to the caller, since neither library asks its signer again.
+    Raises `SigningError` for a body that is a stream, which neither needs, and what a request of the signer raises.
+    """
+
+    def __init__(self, signer: OCISigner | CredentialProvider | None = None) -> None:
+        self.signer = signer if isinstance(signer, OCISigner) else OCISigner(signer)
+
+    def __call__(self, request: Any) -> Any:
+        """Sign a request that is ready to be sent, and return it."""
+        body = request.body if request.body is not None else b""
+        if isinstance(body, str):
+            body = body.encode()
+        if not isinstance(body, (bytes, bytearray)):
+            raise SigningError("A streamed body cannot be signed here. Pass the body as bytes, or use httpx.")
+        request.headers.update(self.signer.signed_headers(request.method, request.url, request.headers, bytes(body)))
+        return request
+
+    def do_request_sign(self, request: Any, enforce_content_headers: bool = True) -> Any:  # noqa: ARG002
+        """As the signers of the OCI SDK have it. The body is always covered by the signature."""
+        return self(request)
+
+    def __repr__(self) -> str:
+        return f"<RequestSigner of {self.signer!r}>"
