@@ -232,7 +232,7 @@ def test_missing_pieces_are_named(oci: FakeOCI, config: Path) -> None:
         create_openai(config_file=config, region="no region!", compartment_id="c")
     with pytest.raises(ConfigError, match="either base_url or service_endpoint"):
         create_openai(config_file=config, base_url="https://a.example", service_endpoint="https://b.example")
-    with pytest.raises(ConfigError, match="takes no api_key"):
+    with pytest.raises(ConfigError, match="a key replaces signing"):
         create_openai(config_file=config, region="ORD", compartment_id="c", api_key="sk-x")
     with pytest.raises(ConfigError, match="either signer"):
         create_openai(signer=OCISigner(auth="api_key", config_file=config), profile="DEFAULT")

@@ -73,3 +73,49 @@ def test_a_new_region_can_be_declared(clean_environment: Path, monkeypatch: pyte
     monkeypatch.setenv("OCI_REGION_METADATA", "{not json")
     assert regions.region_domain("xx-new-1") == "default.example"
     assert regions.region_domain("us-chicago-1") == "oraclecloud.com"
+
+
+@pytest.mark.parametrize(
+    ("ocid", "domain"),
+    [
+        ("ocid1.compartment.oc19..aaaa", "oraclecloud.eu"),
+        ("ocid1.tenancy.oc4..aaaa", "oraclegovcloud.uk"),
+        ("ocid1.tenancy.oc999..aaaa", "oraclecloud.com"),
+        ("not an ocid", "oraclecloud.com"),
+    ],
+)
+def test_an_unknown_region_is_in_the_realm_of_its_ocids(ocid: str, domain: str) -> None:
+    """A known region is not moved by them."""
+    newest = regions.inference_endpoint("xx-newest-1", None, ocid)
+    assert newest == f"https://inference.generativeai.xx-newest-1.oci.{domain}"
+    assert regions.inference_endpoint("ord", ocid).endswith("us-chicago-1.oci.oraclecloud.com")
+
+
+def test_dual_stack_has_a_label_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the SDK's templates: before `oci`, and not for the auth service."""
+    monkeypatch.setenv("OCI_DUAL_STACK_ENDPOINT_ENABLED", "True")
+    assert regions.inference_endpoint("ord") == "https://inference.generativeai.us-chicago-1.ds.oci.oraclecloud.com"
+    assert regions.auth_endpoint("ord") == "https://auth.us-chicago-1.oraclecloud.com"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_dedicated_cloud_has_its_own_regions_alone(
+    clean_environment: Path, named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another region is an error rather than a request to another cloud, unless both are allowed."""
+    path = clean_environment / ("elsewhere.json" if named else ".oci/developer-tool-configuration.json")
+    path.parent.mkdir(exist_ok=True)
+    if named:
+        monkeypatch.setenv("OCI_DEVELOPER_TOOL_CONFIGURATION_FILE_PATH", str(path))
+    own = {"realmKey": "d1", "realmDomainComponent": "dedicated.example", "regionKey": "DED", "regionIdentifier": "d-1"}
+    path.write_text(json.dumps({"services": [], "regions": [own]}))
+    assert regions.inference_endpoint("ded") == "https://inference.generativeai.d-1.oci.dedicated.example"
+    assert regions.is_known("d-1")
+    assert not regions.is_known("us-chicago-1")
+    with pytest.raises(ValueError, match="not declared in the developer tool configuration"):
+        regions.inference_endpoint("us-chicago-1")
+    monkeypatch.setenv("OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS", "true")
+    assert regions.inference_endpoint("us-chicago-1").endswith("us-chicago-1.oci.oraclecloud.com")
+    path.write_text("{")
+    with pytest.raises(ValueError, match="cannot be read"):
+        regions.inference_endpoint("ord")
