@@ -19,6 +19,7 @@ from .credentials.instance_principal import InstancePrincipal
 from .credentials.resource_principal import ResourcePrincipal
 from .credentials.sdk import SDKSigner
 from .credentials.security_token import SecurityToken
+from .credentials.token_exchange import TokenExchange
 from .credentials.workload_identity import OKEWorkloadIdentity
 
 __all__ = [
@@ -41,5 +42,6 @@ __all__ = [
     "SessionExpiredError",
     "SignerStatus",
     "SigningError",
+    "TokenExchange",
     "default_credentials",
 ]

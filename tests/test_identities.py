@@ -252,3 +252,21 @@ def test_litellm_takes_ours_for_its_signer(oci: FakeOCI, tmp_path: Path, monkeyp
     headers, body = oci_of_litellm.sign_with_oci_signer({}, {"oci_signer": signer}, {"a": 1}, url)
     answer = httpx.post(url, headers=headers, content=body)
     assert (answer.status_code, oci.records[-1].signed) == (404, True) or answer.status_code == 200
+
+
+@pytest.mark.parametrize("auth", ["instance_principal", None])
+def test_a_client_on_an_instance_needs_no_region(oci: FakeOCI, instance: None, auth: str | None) -> None:
+    """The factory asks the metadata service, since a client needs its URL at once."""
+    pytest.importorskip("openai")
+    from oci_httpx_auth.openai import create_async_openai
+
+    client = create_async_openai(auth=auth, compartment_id=oci.compartment)
+    assert str(client.base_url).startswith(f"https://inference.generativeai.{oci.region}.oci.oraclecloud.com/")
+    assert [record.target for record in oci.records] == ["/opc/v2/instance/region"]
+
+
+def test_a_delegation_token_has_the_region_of_its_instance(oci: FakeOCI, instance: None) -> None:
+    """Where nothing else names one."""
+    provider = DelegationToken(token=oci.delegation_token())
+    assert provider.region is None
+    assert provider.discover_region() == oci.region

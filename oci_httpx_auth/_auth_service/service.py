@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -41,7 +42,7 @@ T = TypeVar("T")
 class Call:
     """One request to a service.
 
-    credential: signs it. payload: its body, as JSON. sign_host: the federation endpoint alone is called without `host`
+    credential: signs it. payload: its body, as JSON; or, with form, as an HTML form. sign_host: the federation endpoint alone is called without `host`
     among the signed headers. retried: statuses after which the call is repeated, besides 429 and 5xx.
     patience: seconds for this call with all its attempts, if it is to end before the fetch's deadline.
     """
@@ -54,6 +55,7 @@ class Call:
     sign_host: bool = True
     retried: frozenset[int] = frozenset()
     patience: float = DEADLINE
+    form: bool = False
 
 
 class AuthService:
@@ -118,7 +120,8 @@ class Calls:
         target = _target(call.url)
         if call.credential is not None and target.scheme != "https" and not is_loopback(target.host):
             raise SigningError(f"{show_url(target)} is not an https address; tokens are not exchanged over plain http.")
-        content = b"" if call.payload is None else json.dumps(call.payload).encode()
+        encode = urlencode if call.form else json.dumps
+        content = b"" if call.payload is None else encode(call.payload).encode()
         ends_at = min(self._ends_at, time.monotonic() + call.patience)
         pause, corrected = _FIRST_PAUSE, False
         while True:
@@ -172,7 +175,7 @@ class Calls:
     def _headers(self, call: Call, target: httpx.URL, content: bytes, offset: float) -> dict[bytes, bytes]:
         headers = {b"accept": b"application/json", b"host": target.netloc}
         if call.method == "POST":
-            headers[b"content-type"] = b"application/json"
+            headers[b"content-type"] = b"application/x-www-form-urlencoded" if call.form else b"application/json"
         headers.update((name.lower().encode(), value.encode()) for name, value in call.headers.items())
         if call.credential is not None:
             now = self._service.clock() + offset
@@ -188,6 +191,8 @@ def service_message(content: bytes) -> str:
     try:
         fields = json.loads(content)
         fields = fields.get("error", fields)  # the form of OpenAI
+        if isinstance(fields, str):  # the form of OAuth: RFC 6749, section 5.2
+            fields = {"code": fields, "message": json.loads(content).get("error_description", "")}
         code, message = (hide_secrets(_line(str(fields[name])[:4000])) for name in ("code", "message"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ""

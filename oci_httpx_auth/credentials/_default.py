@@ -92,7 +92,7 @@ class InstancePrincipalIfAvailable(InstancePrincipal):
         self._recipe = default_credentials
 
     @hides_locals
-    def fetch(self) -> Credential:
+    def discover_region(self) -> str:
         if self.region is None:
             try:
                 self.look_up_region(patience=_PROBE)
@@ -100,6 +100,11 @@ class InstancePrincipalIfAvailable(InstancePrincipal):
                 # In a pod, people meant its identity; anywhere else, most have a config file.
                 likely = self._tried[-1] if env_value(("KUBERNETES_SERVICE_HOST",)) else self._tried[0]
                 raise NoCredentialsFoundError(likely, [*self._tried, f"instance metadata: {error}"]) from error
+        return str(self.region)
+
+    @hides_locals
+    def fetch(self) -> Credential:
+        self.discover_region()
         return super().fetch()
 
 

@@ -98,6 +98,11 @@ class DelegationToken:
         """The tenancy's OCID, `None` if it is not known yet."""
         return self._tenancy or getattr(self._base, "tenancy", None)
 
+    def discover_region(self) -> str | None:
+        """The region, asked for by the base if it is not known. Raises as the base does."""
+        discover: Callable[[], str | None] = getattr(self._base, "discover_region", lambda: None)
+        return self.region or discover()
+
     @hides_locals
     def fetch(self) -> Credential:
         """A new credential of the base, with the token as it is now. Raises as the base does, and `SessionExpiredError`."""

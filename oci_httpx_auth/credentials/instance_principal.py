@@ -185,6 +185,13 @@ class InstancePrincipal:
         with self._calls() as calls:
             return self._known_region(calls, patience=patience)
 
+    def discover_region(self) -> str:
+        """The region, for callers that need a URL before the first request. Waits for a second at most.
+
+        Raises `CredentialsUnavailableError`.
+        """
+        return self.look_up_region(patience=1.0)
+
     def _known_region(self, calls: Calls, *, patience: float = DEADLINE) -> str:
         if self.region is None:
             self.region = region_id(self._metadata.read(calls, "/instance/region", region_id, patience=patience))

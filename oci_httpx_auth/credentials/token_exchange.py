@@ -1,0 +1,201 @@
+"""Workload identity federation: a JWT of another issuer is exchanged for an OCI token, so that no key is stored.
+
+Source: `TokenExchangeSigner` of Oracle's Python SDK, and the variables of the TypeScript SDK's provider.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from .._auth_service.service import AuthService, Call
+from .._auth_service.tokens import parse_security_token
+from .._credential import KEY_ID, Credential, Recipe, pickled_as
+from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, OCIAuthError, ServiceRefusedError
+from .._hosts import is_loopback
+from .._secrecy import hidden, hides_locals, quote_path, quote_value
+from ._config import check_region, env_value, join_names
+from ._files import FileWatch, read_small_file
+from ._keys import generate_private_key, public_key_text
+
+_VARIABLES = ("OCI_IAM_DOMAIN_HOST", "OCI_CLIENT_CREDENTIALS", "OCI_SUBJECT_TOKEN")
+
+SubjectToken = str | os.PathLike[str] | Callable[[], str]
+
+
+class TokenExchange:
+    """Signs as the user or service that an identity domain sees in a JWT of GitHub Actions, Kubernetes or another issuer.
+
+    domain: the identity domain's URL, `https://idcs-….identity.oraclecloud.com`, or its bare id.
+    client_id, client_secret: of a confidential application of the domain.
+    subject_token: the JWT; or the path of a file that holds it, absolute or as a `Path`, read again with each exchange; or a
+        function that returns it, called on a worker thread.
+
+    Raises `ConfigError` for a domain that is none or a file that cannot be read, and `InvalidTokenError` for a JWT that is
+    none. `fetch` raises `CredentialsUnavailableError` when the domain refuses, and says which of the three it refused.
+    """
+
+    mode = "token_exchange"
+    tenancy: str | None = None
+
+    @hides_locals
+    def __init__(
+        self,
+        *,
+        domain: str,
+        client_id: str,
+        client_secret: str,
+        subject_token: SubjectToken,
+        region: str | None = None,
+        _service: AuthService | None = None,
+    ) -> None:
+        if not client_id or not client_secret:
+            raise ConfigError("client_id or client_secret is empty. The domain's confidential application shows both.")
+        self.source = f"the identity domain {quote_value(domain)}"
+        self._url = f"{_domain_url(domain)}/oauth2/v1/token"
+        self._basic = hidden(base64.b64encode(f"{client_id}:{client_secret}".encode()).decode())
+        self._given: SubjectToken = subject_token
+        if isinstance(subject_token, str) and not os.path.isabs(subject_token):
+            self._given = hidden(subject_token)
+        self.region = check_region(region, "region")
+        self._service = _service or AuthService()
+        self._watch = FileWatch()
+        self._recipe: Recipe | None = None
+        if not callable(subject_token):
+            self._subject_token()
+
+    @classmethod
+    @hides_locals
+    def from_env(cls) -> TokenExchange:
+        """By the variables of Oracle's TypeScript SDK: `OCI_IAM_DOMAIN_HOST`, `OCI_CLIENT_CREDENTIALS` (the client's id and
+        secret, joined by a colon, in base64) and `OCI_SUBJECT_TOKEN` (a JWT, or the absolute path of a file); `OCI_REGION`.
+
+        Raises `ConfigError` (naming all missing variables at once) and as the constructor does.
+        """
+        values = {name: env_value((name,)) or "" for name in _VARIABLES}
+        if missing := [name for name, value in values.items() if not value]:
+            raise ConfigError(f"The environment has no {join_names(missing)}. Set what is missing.")
+        domain, credentials, subject_token = values.values()
+        try:
+            client_id, _, client_secret = base64.b64decode(credentials, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            client_id = client_secret = ""
+        if not client_id or not client_secret:
+            raise ConfigError(
+                "OCI_CLIENT_CREDENTIALS is not the base64 text of the client's id and secret, joined by a colon. Make it with "
+                "`printf '%s' \"$ID:$SECRET\" | base64 -w0`."
+            )
+        self = cls(
+            domain=domain,
+            client_id=client_id,
+            client_secret=client_secret,
+            subject_token=subject_token,
+            region=env_value(("OCI_REGION",)),
+        )
+        self._recipe = cls.from_env
+        return self
+
+    @hides_locals
+    def fetch(self) -> Credential:
+        """Exchange the JWT as it is now. Raises `CredentialsUnavailableError`, `ConfigError` and their children."""
+        subject_token = self._subject_token()
+        session_key = generate_private_key()
+        call = Call(
+            "POST",
+            self._url,
+            payload={
+                "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+                "requested_token_type": "urn:oci:token-type:oci-upst",
+                "subject_token": subject_token,
+                "subject_token_type": "jwt",
+                "public_key": public_key_text(session_key),
+            },
+            form=True,
+            headers={"authorization": f"Basic {self._basic!s}"},
+        )
+        try:
+            with self._service.calls() as calls:
+                token, credential = calls.token(call, session_key, "the identity domain")
+        except ServiceRefusedError as error:
+            if not 400 <= error.status < 500 or error.status == 429:
+                raise
+            raise CredentialsUnavailableError(f"{error} {_remedy(error.status)}") from error
+        tenant = parse_security_token(token, self.source).other.get("tenant")
+        self.tenancy = tenant if isinstance(tenant, str) else None
+        return credential
+
+    def changed(self) -> bool:
+        """Whether the JWT's file has changed since it was read."""
+        return self._watch.changed()
+
+    def _subject_token(self) -> str:
+        given, label = self._given, "subject_token"
+        if callable(given):
+            try:
+                token: object = given()
+            except OCIAuthError:
+                raise
+            except Exception as error:
+                # Not quoted: what it says of a request to an issuer is beyond our control.
+                raise CredentialsUnavailableError(
+                    f"The function that returns the subject token failed with {type(error).__name__}."
+                ) from error
+            label = "The subject token that the function returned"
+        elif isinstance(given, str) and not os.path.isabs(given):
+            token = str(given)
+        else:
+            label = f"The subject token in {quote_path(given)}"
+            self._watch.note(given)
+            token = read_small_file(given, "The file of subject_token").decode(errors="replace")
+        token = token.strip() if isinstance(token, str) else ""
+        if not token:
+            raise InvalidTokenError(
+                f"{label} is empty. It should be a JWT of an issuer that the identity domain trusts."
+            )
+        if token.count(".") != 2 or not all(token.split(".")[:2]) or not re.fullmatch(KEY_ID, token):
+            raise InvalidTokenError(f"{label} is not a JWT: a JWT is three base64url texts joined by dots.")
+        return token
+
+    def __reduce__(self) -> Any:
+        return pickled_as(self._recipe, self)
+
+    def __repr__(self) -> str:
+        return f"<TokenExchange with {self.source}>"
+
+
+def _domain_url(domain: str) -> str:
+    """The domain's URL; a bare id is one of oraclecloud.com. Raises `ConfigError`."""
+    if re.fullmatch(r"[A-Za-z0-9-]+", domain):
+        return f"https://{domain}.identity.oraclecloud.com"
+    url = domain if "://" in domain else f"https://{domain}"
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port is not False and not parts.query and "@" not in parts.netloc
+    except ValueError:
+        usable = False
+    if not usable or any(character.isspace() for character in url):
+        raise ConfigError(
+            f"domain is {quote_value(domain)}, which is not an identity domain. It looks like "
+            "'https://idcs-0123.identity.oraclecloud.com', or is the id at its beginning."
+        )
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        raise ConfigError(
+            f"domain is {quote_value(domain)}: a client secret is sent over https only. Use its https URL."
+        )
+    return url.rstrip("/")
+
+
+def _remedy(status: int) -> str:
+    if status == 401:
+        return "The identity domain refused the client. Check client_id and client_secret, and that the application is active."
+    if status == 404:
+        return "There is no such identity domain, or it exchanges no tokens. Check the domain's URL."
+    return (
+        "The identity domain refused the subject token. Check that it has not expired, and that the domain has an identity "
+        "propagation trust for its issuer, subject and this client."
+    )
