@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from endpoints import google_content, websockets
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from oci_httpx_auth import OCISigner
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY, create_openai
@@ -28,7 +29,13 @@ pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "frameworks"
 # Read here: the tests themselves see no variable of this prefix.
-REQUIRED = bool(os.environ.get("OCI_HTTPX_AUTH_REQUIRE_FRAMEWORKS"))
+ENVIRONMENT = os.environ.get("OCI_HTTPX_AUTH_FRAMEWORKS", "").removeprefix("frameworks-")
+REQUIREMENTS = EXAMPLES / "requirements" / f"{ENVIRONMENT}.txt"
+REQUIRED = {
+    canonicalize_name(Requirement(line).name)
+    for line in (REQUIREMENTS.read_text().splitlines() if ENVIRONMENT else [])
+    if not line.startswith("#")
+}
 
 UNSIGNED = "the authorization scheme is 'Bearer', not Signature"
 HELLO = "You said: Say hello."
@@ -36,14 +43,15 @@ TRIP = "city='city' days=1"
 
 
 def need(*requirements: str) -> None:
-    """Skip the test where something is not installed, or fail it where everything has to be."""
+    """Skip the test where something is not installed, or fail it in a tox environment that should have it."""
     for requirement in map(Requirement, requirements):
         try:
             found = requirement.specifier.contains(metadata.version(requirement.name), prereleases=True)
         except metadata.PackageNotFoundError:
             found = False
         if not found:
-            (pytest.fail if REQUIRED else pytest.skip)(f"{requirement} is not installed")
+            required = canonicalize_name(requirement.name) in REQUIRED
+            (pytest.fail if required else pytest.skip)(f"{requirement} is not installed")
 
 
 def load(module: str) -> Any:
@@ -286,8 +294,8 @@ def weather(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of the example's MCP server, before which the stand-in verifies each request."""
     need("mcp>=2", "openai-agents>=0.24")
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    example = load("with_mcp")
-    with example.serve(example.verified_by(oci, example.weather().streamable_http_app())) as url:
+    example, serving = load("with_mcp"), load("_serving")
+    with serving.serve(serving.verified_by(oci, example.weather().streamable_http_app()), "/mcp") as url:
         yield url
 
 

@@ -1,4 +1,4 @@
-"""What the framework examples share: the real service or its stand-in, and the proof at the end."""
+"""What the framework examples share: the real service or its stand-in, the models, and the proof at the end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from oci_httpx_auth import OCISigner
 from oci_httpx_auth.testing import FakeOCI
@@ -16,22 +17,45 @@ from oci_httpx_auth.testing import FakeOCI
 # Where the endpoints are that some examples add to the stand-in.
 sys.path.append(str(Path(__file__).parent.parent))
 
+# The models of all examples. Which of them a region has is for Oracle's documentation to say.
+MODEL = "openai.gpt-oss-120b"
+EMBEDDING_MODEL = "cohere.embed-v4.0"
+GOOGLE_MODEL = "google.gemini-2.5-flash"
+REALTIME_MODEL = "openai.gpt-realtime"
+
 
 @dataclass(frozen=True)
 class OCI:
-    """Where an example sends its requests, and who signs them. `fake` is the stand-in, if it is one."""
+    """Where an example sends its requests, and who signs them. `fake` is the stand-in, if it is one, and
+    `config_file` its OCI config file."""
 
     signer: OCISigner
     region: str
     url: str
     compartment: str
     fake: FakeOCI | None = None
-    model: str = "openai.gpt-oss-120b"
+    config_file: str | None = None
+    model: str = MODEL
 
     @property
     def base_url(self) -> str:
         """What OpenAI clients call base_url."""
         return f"{self.url}/openai/v1"
+
+    @property
+    def identity(self) -> str:
+        """Where the Identity service is."""
+        return self.url if self.fake else f"https://identity.{self.region}.oci.oraclecloud.com"
+
+    @property
+    def storage(self) -> str:
+        """Where Object Storage is."""
+        return self.url if self.fake else f"https://objectstorage.{self.region}.oraclecloud.com"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `create_openai` and `create_async_openai` are given."""
+        return {"signer": self.signer, "base_url": self.base_url, "compartment_id": self.compartment}
 
     @property
     def headers(self) -> dict[str, str]:
@@ -40,14 +64,49 @@ class OCI:
         return {"opc-compartment-id": self.compartment, **({"OpenAI-Project": project} if project else {})}
 
 
+class WithholdingSigner(OCISigner):
+    """Leaves its first request unsigned, as a framework does that goes past the signer."""
+
+    withheld = False
+
+    def _withholds(self) -> bool:
+        first, self.withheld = not self.withheld, True
+        return first
+
+    def sync_auth_flow(self, request: Any) -> Any:
+        def unsigned() -> Any:
+            yield request
+
+        return unsigned() if self._withholds() else super().sync_auth_flow(request)
+
+    def async_auth_flow(self, request: Any) -> Any:
+        async def unsigned() -> Any:
+            yield request
+
+        return unsigned() if self._withholds() else super().async_auth_flow(request)
+
+    def signed_headers(self, *args: Any, **options: Any) -> dict[str, str]:
+        return {} if self._withholds() else super().signed_headers(*args, **options)
+
+    async def asigned_headers(self, *args: Any, **options: Any) -> dict[str, str]:
+        return {} if self._withholds() else await super().asigned_headers(*args, **options)
+
+
+def make_signer(config_file: str | os.PathLike[str] | None = None) -> OCISigner:
+    """The example's signer. With EXAMPLES_WITHHOLD set one signature is withheld, to see that the example fails then."""
+    signer_class = WithholdingSigner if os.environ.get("EXAMPLES_WITHHOLD") else OCISigner
+    return signer_class(config_file=config_file)
+
+
 @contextmanager
 def oci(*add_endpoints: Callable[[FakeOCI], None]) -> Iterator[OCI]:
-    """The real service where OCI_COMPARTMENT_ID is set, else a stand-in, which at the end tells what it verified.
+    """The real service where OCI_COMPARTMENT_ID is set, else a stand-in, which at the end reports what it verified.
 
     Each of `add_endpoints` gives the stand-in something to serve that it does not have by itself.
+    The process exits with 1 if a single request reached the stand-in unsigned, whatever the framework made of it.
     """
     if compartment := os.environ.get("OCI_COMPARTMENT_ID"):
-        signer = OCISigner()
+        signer = make_signer()
         region = os.environ.get("OCI_REGION") or signer.region
         if not region:
             raise SystemExit("No region is known: set OCI_REGION.")
@@ -56,9 +115,12 @@ def oci(*add_endpoints: Callable[[FakeOCI], None]) -> Iterator[OCI]:
     with FakeOCI() as fake, tempfile.TemporaryDirectory() as directory:
         for add_to in add_endpoints:
             add_to(fake)
-        signer = OCISigner(config_file=fake.write_config(directory))
-        yield OCI(signer, signer.region or "", fake.url, fake.compartment, fake)
-    good = sum(record.signed and record.status < 400 for record in fake.records)
-    print(f"the server verified {good} of {len(fake.records)} requests")
+        config_file = fake.write_config(directory)
+        signer = make_signer(config_file)
+        try:
+            yield OCI(signer, signer.region or "", fake.url, fake.compartment, fake, str(config_file))
+        finally:
+            good = sum(record.signed and record.status < 400 for record in fake.records)
+            print(f"the server verified {good} of {len(fake.records)} requests")
     if not good or good < len(fake.records):
         raise SystemExit(1)

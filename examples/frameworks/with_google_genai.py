@@ -8,20 +8,18 @@ from __future__ import annotations
 import asyncio
 
 import httpx2
-from _common import OCI, oci
+from _common import GOOGLE_MODEL, OCI, oci
 from endpoints import google_content
 from google import genai
 from google.genai import types
 
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY
 
-MODEL = "google.gemini-2.5-flash"
-
 
 async def asynchronous(client: genai.Client) -> None:
-    answer = await client.aio.models.generate_content(model=MODEL, contents="Say hello.")
+    answer = await client.aio.models.generate_content(model=GOOGLE_MODEL, contents="Say hello.")
     print("async content:", answer.text)
-    chunks = await client.aio.models.generate_content_stream(model=MODEL, contents="Say hello.")
+    chunks = await client.aio.models.generate_content_stream(model=GOOGLE_MODEL, contents="Say hello.")
     print("async content, streamed:", "".join([chunk.text or "" async for chunk in chunks]))
 
 
@@ -37,8 +35,8 @@ async def main(place: OCI) -> None:
                 httpx_async_client=async_http,
             )
             client = genai.Client(api_key=PLACEHOLDER_API_KEY, http_options=options)
-            print("content:", client.models.generate_content(model=MODEL, contents="Say hello.").text)
-            chunks = client.models.generate_content_stream(model=MODEL, contents="Say hello.")
+            print("content:", client.models.generate_content(model=GOOGLE_MODEL, contents="Say hello.").text)
+            chunks = client.models.generate_content_stream(model=GOOGLE_MODEL, contents="Say hello.")
             print("content, streamed:", "".join(chunk.text or "" for chunk in chunks))
             await asynchronous(client)
 

@@ -55,36 +55,36 @@ def fill(client: httpx.Client, storage: str, namespace: str) -> None:
             client.put(f"{storage}/n/{namespace}/b/{bucket}/o/{name}", content=b"content").raise_for_status()
 
 
-def synchronous(place: OCI, storage: str, identity: str) -> None:
+def synchronous(place: OCI) -> None:
     # httpx follows no redirects by itself; leave it at that, for a redirected request has a void signature.
     with httpx.Client(auth=place.signer) as client:
-        namespace = client.get(f"{storage}/n").json()
+        namespace = client.get(f"{place.storage}/n").json()
         if place.fake:
-            fill(client, storage, namespace)
-        buckets = list(every(client, f"{storage}/n/{namespace}/b", compartmentId=place.compartment, limit=2))
+            fill(client, place.storage, namespace)
+        buckets = list(every(client, f"{place.storage}/n/{namespace}/b", compartmentId=place.compartment, limit=2))
         print("buckets:", *(bucket["name"] for bucket in buckets))
         if buckets:
-            print("objects:", *object_names(client, f"{storage}/n/{namespace}/b/{buckets[0]['name']}"), sep=" | ")
-        compartments = every(client, f"{identity}/20160918/compartments", compartmentId=place.signer.tenancy, limit=4)
+            print("objects:", *object_names(client, f"{place.storage}/n/{namespace}/b/{buckets[0]['name']}"), sep=" | ")
+        compartments = every(
+            client, f"{place.identity}/20160918/compartments", compartmentId=place.signer.tenancy, limit=4
+        )
         print("compartments:", len(list(compartments)))
 
 
-async def asynchronous(place: OCI, storage: str, identity: str) -> None:
+async def asynchronous(place: OCI) -> None:
     async with httpx.AsyncClient(auth=place.signer) as client:
-        print("async regions:", len((await client.get(f"{identity}/20160918/regions")).json()) > 1)
-        url = f"{identity}/20160918/compartments"
+        print("async regions:", len((await client.get(f"{place.identity}/20160918/regions")).json()) > 1)
+        url = f"{place.identity}/20160918/compartments"
         names = [found["name"] async for found in aevery(client, url, compartmentId=place.signer.tenancy, limit=4)]
         print("async compartments:", len(names))
-        async with client.stream("GET", f"{storage}/n") as response:
+        async with client.stream("GET", f"{place.storage}/n") as response:
             print("async namespace, streamed:", "".join([piece async for piece in response.aiter_text()]))
 
 
 def main() -> None:
     with oci(identity_endpoint.add_to, object_storage.add_to) as place:
-        storage = place.url if place.fake else f"https://objectstorage.{place.region}.oraclecloud.com"
-        identity = place.url if place.fake else f"https://identity.{place.region}.oci.oraclecloud.com"
-        synchronous(place, storage, identity)
-        asyncio.run(asynchronous(place, storage, identity))
+        synchronous(place)
+        asyncio.run(asynchronous(place))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ MESSAGES = [{"role": "user", "content": "Plan a short trip."}]
 
 
 def synchronous(place: OCI) -> None:
-    with create_openai(signer=place.signer, base_url=place.base_url, compartment_id=place.compartment) as client:
+    with create_openai(**place.options) as client:
         typed = instructor.from_openai(client)
         print("trip:", typed.chat.completions.create(model=place.model, messages=MESSAGES, response_model=Trip))
         parts = typed.chat.completions.create_partial(model=place.model, messages=MESSAGES, response_model=Trip)
@@ -36,9 +36,7 @@ def synchronous(place: OCI) -> None:
 
 
 async def asynchronous(place: OCI) -> None:
-    async with create_async_openai(
-        signer=place.signer, base_url=place.base_url, compartment_id=place.compartment
-    ) as client:
+    async with create_async_openai(**place.options) as client:
         typed = instructor.from_openai(client)
         trip = await typed.chat.completions.create(model=place.model, messages=MESSAGES, response_model=Trip)
         print("async trip:", trip)

@@ -22,10 +22,6 @@ from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler, HTTPHandler
 HELLO = [{"role": "user", "content": "Say hello."}]
 
 
-def where(place: OCI) -> dict[str, Any]:
-    return {"signer": place.signer, "base_url": place.base_url, "compartment_id": place.compartment}
-
-
 def responding(place: OCI) -> dict[str, Any]:
     """What `responses` needs. It ignores an OpenAI client, and would send the key: it wants litellm's own handlers."""
     return {
@@ -39,7 +35,7 @@ def responding(place: OCI) -> dict[str, Any]:
 
 async def asynchronous(place: OCI) -> None:
     model = f"openai/{place.model}"
-    async with create_async_openai(**where(place)) as client:
+    async with create_async_openai(**place.options) as client:
         answer = await litellm.acompletion(model=model, messages=HELLO, client=client)
         print("async completion:", answer.choices[0].message.content)
         chunks = await litellm.acompletion(model=model, messages=HELLO, client=client, stream=True)
@@ -57,7 +53,7 @@ def main() -> None:
     litellm.telemetry = False
     with oci() as place:
         model = f"openai/{place.model}"
-        with create_openai(**where(place)) as client:
+        with create_openai(**place.options) as client:
             answer = litellm.completion(model=model, messages=HELLO, client=client)
             print("completion:", answer.choices[0].message.content)
             chunks = litellm.completion(model=model, messages=HELLO, client=client, stream=True)

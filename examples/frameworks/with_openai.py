@@ -16,7 +16,7 @@ MESSAGES = [{"role": "user", "content": "Say hello."}]
 
 
 def synchronous(place: OCI) -> None:
-    with create_openai(signer=place.signer, base_url=place.base_url, compartment_id=place.compartment) as client:
+    with create_openai(**place.options) as client:
         answer = client.chat.completions.create(model=place.model, messages=MESSAGES)
         print("chat:", answer.choices[0].message.content)
         chunks = client.chat.completions.create(model=place.model, messages=MESSAGES, stream=True)
@@ -35,9 +35,7 @@ def synchronous(place: OCI) -> None:
 
 
 async def asynchronous(place: OCI) -> None:
-    async with create_async_openai(
-        signer=place.signer, base_url=place.base_url, compartment_id=place.compartment
-    ) as client:
+    async with create_async_openai(**place.options) as client:
         answer = await client.chat.completions.create(model=place.model, messages=MESSAGES)
         print("async chat:", answer.choices[0].message.content)
         chunks = await client.chat.completions.create(model=place.model, messages=MESSAGES, stream=True)

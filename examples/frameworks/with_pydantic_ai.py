@@ -27,9 +27,7 @@ def temperature(city: str) -> str:
 
 
 async def main(place: OCI) -> None:
-    async with create_async_openai(
-        signer=place.signer, base_url=place.base_url, compartment_id=place.compartment
-    ) as client:
+    async with create_async_openai(**place.options) as client:
         # A ready client: what only gets an http_client has to be httpx2's in pydantic-ai 3, which drops httpx.
         provider = OpenAIProvider(openai_client=client)
         model = OpenAIChatModel(place.model, provider=provider)
@@ -46,7 +44,7 @@ async def main(place: OCI) -> None:
 
 
 def synchronous(place: OCI) -> None:
-    client = create_async_openai(signer=place.signer, base_url=place.base_url, compartment_id=place.compartment)
+    client = create_async_openai(**place.options)
     model = OpenAIChatModel(place.model, provider=OpenAIProvider(openai_client=client))
     print("run_sync:", Agent(model).run_sync("Say hello.").output)
 

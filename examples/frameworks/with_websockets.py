@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from _common import OCI, oci
+from _common import OCI, REALTIME_MODEL, oci
 from agents import Agent, ModelSettings, OpenAIResponsesWSModel, Runner, set_tracing_disabled
 from agents.realtime.openai_realtime import OpenAIRealtimeWebSocketModel
 from endpoints import websockets as websocket_endpoints
@@ -20,13 +20,11 @@ from websockets.exceptions import ConnectionClosedOK
 
 from oci_httpx_auth.openai import create_async_openai, create_openai
 
-REALTIME_MODEL = "openai.gpt-realtime"
-
 
 def synchronous(place: OCI) -> None:
     # The very URL that the client will ask for, with its query. Without these headers the placeholder key goes out.
     url = f"{place.base_url}/responses"
-    with create_openai(signer=place.signer, base_url=place.base_url, compartment_id=place.compartment) as client:
+    with create_openai(**place.options) as client:
         # Sign right before connecting: the headers hold for five minutes. A reconnection wants new ones.
         signed = place.signer.signed_headers("GET", url)
         with client.responses.connect(extra_headers=signed):
@@ -38,9 +36,7 @@ def synchronous(place: OCI) -> None:
 
 
 async def asynchronous(place: OCI) -> None:
-    async with create_async_openai(
-        signer=place.signer, base_url=place.base_url, compartment_id=place.compartment
-    ) as client:
+    async with create_async_openai(**place.options) as client:
         signed = await place.signer.asigned_headers("GET", f"{place.base_url}/responses")
         async with client.responses.connect(extra_headers=signed):
             print("async responses: connected")
