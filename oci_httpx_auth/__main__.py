@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import os
@@ -49,7 +50,7 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status, as `--help` lists them."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows fewer letters than we use
     options = _parser().parse_args(arguments)
     try:
