@@ -53,6 +53,7 @@ def sign(
     length: int = 0,
     digest: bytes | None = None,
     sign_host: bool = True,
+    body_signed: bool = True,
 ) -> dict[bytes, bytes]:
     """The headers to set on a request, `authorization` among them, each replacing any that is there.
 
@@ -61,6 +62,7 @@ def sign(
     length, digest: number of bytes of the body, and its `content_digest` if the method is one whose body is signed.
     now: seconds since the epoch, by the server's clock.
     sign_host: the federation endpoint alone is called without `host` among the signed headers.
+    body_signed: false for streamed uploads alone, whose body Object Storage does not want covered.
 
     Raises `SigningError` when a signature of these could not be valid.
     """
@@ -69,7 +71,7 @@ def sign(
         signed[b"host"] = headers[b"host"]
     for name, value in credential.headers.items():
         signed[name.encode()] = value.encode()
-    if method in BODY_METHODS:
+    if method in BODY_METHODS and body_signed:
         if digest is None:
             raise SigningError(f"A {method} request is signed with the digest of its body, and none was given.")
         signed[b"content-length"] = b"%d" % length
