@@ -20,7 +20,8 @@ from concurrent.futures import Future
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from oci_httpx_auth import Credential, _cache
+from oci_httpx_auth import Credential
+from oci_httpx_auth._signing import cache as _cache
 from oci_httpx_auth._signing.cache import CredentialCache
 
 LIFETIME = 3600.0  # seconds that a token lives

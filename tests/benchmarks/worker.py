@@ -127,7 +127,7 @@ def without_rsa(auth: Any, count: int) -> float:
 
     class Instant:
         def fetch(self) -> Any:
-            return dataclasses.replace(auth._cache._current, private_key=Key())
+            return dataclasses.replace(auth._cache._state.credential, private_key=Key())
 
     instant, times = OCISigner(Instant()), []
     instant.signed_headers("GET", URL)
@@ -320,7 +320,8 @@ def expiry(config: str, mode: str, concurrent: int, seconds: float, lifetime: fl
     fetches: list[float] = []
     auth: Any = None
     if mode != "none" and WHO == "ours":
-        from oci_httpx_auth import APIKey, Credential, OCISigner, _cache
+        from oci_httpx_auth import APIKey, Credential, OCISigner
+        from oci_httpx_auth._signing import cache as _cache
 
         key = APIKey.from_config("RSA2048", config).fetch().private_key
 

@@ -51,6 +51,7 @@ from oci_httpx_auth import (
     ResourcePrincipal,
     SecurityToken,
 )
+from oci_httpx_auth._auth_service.service import AuthService
 
 try:
     import httpx2
@@ -360,7 +361,7 @@ _FILE_SIZE = resource.getrlimit(resource.RLIMIT_FSIZE)
 
 
 def provider_of(mode: str, told: dict[str, str], clock: Clock) -> Any:
-    options: dict[str, Any] = {"clock": clock, "sleep": lambda seconds: time.sleep(seconds / 10)}
+    options: dict[str, Any] = {"_service": AuthService(clock=clock, sleep=lambda seconds: time.sleep(seconds / 10))}
     if mode == "instance_principal":
         metadata, federation = f"{told['auth']}/opc/v2", f"{told['auth']}/v1/x509"
         return InstancePrincipal(metadata_url=metadata, federation_endpoint=federation, **options)
