@@ -177,7 +177,7 @@ def _domain_url(domain: str) -> str:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and parts.port is not False and not parts.query and "@" not in parts.netloc
     except ValueError:
-        usable = False
+        parts, usable = urlsplit(""), False
     if not usable or any(character.isspace() for character in url):
         raise ConfigError(
             f"domain is {quote_value(domain)}, which is not an identity domain. It looks like "
