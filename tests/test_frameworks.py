@@ -42,15 +42,17 @@ HELLO = "You said: Say hello."
 TRIP = "city='city' days=1"
 
 
-def need(*requirements: str) -> None:
-    """Skip the test where something is not installed, or fail it in a tox environment that should have it."""
-    for requirement in map(Requirement, requirements):
+def need(framework: str, *others: str) -> None:
+    """Skip the test where something is not installed; in a tox environment that should have the framework, fail."""
+    required = canonicalize_name(Requirement(framework).name) in REQUIRED
+    if ENVIRONMENT and not required:
+        pytest.skip(f"{framework} belongs to another environment")
+    for requirement in map(Requirement, (framework, *others)):
         try:
             found = requirement.specifier.contains(metadata.version(requirement.name), prereleases=True)
         except metadata.PackageNotFoundError:
             found = False
         if not found:
-            required = canonicalize_name(requirement.name) in REQUIRED
             (pytest.fail if required else pytest.skip)(f"{requirement} is not installed")
 
 

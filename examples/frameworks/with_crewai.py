@@ -69,7 +69,7 @@ def main() -> None:
         task = Task(description="Say hello.", expected_output="A greeting", agent=writer)
         if place.fake:
             place.fake.script("Thought: I know.\nFinal Answer: Hello!")
-        print("crew:", Crew(agents=[writer], tasks=[task]).kickoff().raw)
+        print("\ncrew:", Crew(agents=[writer], tasks=[task]).kickoff().raw)  # after its own panel, which ends no line
 
 
 if __name__ == "__main__":
