@@ -15,16 +15,26 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from oci_httpx_auth import APIKey, ConfigError, DelegationToken, InstancePrincipal, OCIAuthError, SecurityToken
+from oci_httpx_auth import (
+    APIKey,
+    ConfigError,
+    DelegationToken,
+    InstancePrincipal,
+    OCIAuthError,
+    OCISigner,
+    SecurityToken,
+)
 from oci_httpx_auth._auth_service.regions import region_id
 from oci_httpx_auth.credentials._default import default_credentials
 from oci_httpx_auth.credentials._settings import Rank, resolve
 
 from .conftest import Key
+from .standin import FakeOCI
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("oci_cli") is None, reason="needs the package oci-cli")
 
@@ -291,3 +301,39 @@ def test_the_comparison_compared_something() -> None:
     if sum(COUNTS.values()) < 300:
         pytest.skip("the comparison did not run")
     assert all(COUNTS[mode] + COUNTS[f"{mode}, of a wrong key"] >= 3 for mode in CLASSES), COUNTS
+
+
+@pytest.mark.parametrize("mode", ["api_key", "security_token", "instance_principal", "instance_obo_user"])
+def test_the_clis_requests_and_ours_are_of_one_principal(
+    oci: FakeOCI, mode: str, clean_environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real command, sent to the stand-in from the environment that a program of ours runs in."""
+    home = clean_environment / ".oci"
+    oci.write_config(home, session=mode == "security_token")
+    if mode.startswith("instance"):
+        (home / "delegation").write_text(oci.delegation_token())
+        variables = {
+            **oci.environment("instance_principal"),
+            VARIABLES["delegation_token_file"]: str(home / "delegation"),
+        }
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+    monkeypatch.setenv("OCI_CLI_AUTH", mode)
+    monkeypatch.setenv("SUPPRESS_LABEL_WARNING", "true")
+    command = [
+        sys.executable,
+        "-m",
+        "oci_cli.cli",
+        "raw-request",
+        "--http-method",
+        "GET",
+        "--target-uri",
+        f"{oci.url}/x",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    theirs = oci.records[-1]
+    with httpx.Client(auth=OCISigner()) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+    ours = oci.records[-1]
+    assert (theirs.mode, theirs.principal) == (ours.mode, ours.principal) == (mode, ours.principal)

@@ -13,7 +13,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from oci_httpx_auth import ConfigError, Credential, CredentialsUnavailableError, OCISigner, SDKSigner
+from oci_httpx_auth import (
+    ConfigError,
+    Credential,
+    CredentialsUnavailableError,
+    DelegationToken,
+    InstancePrincipal,
+    OCISigner,
+    SDKSigner,
+)
 
 from .standin import FakeOCI
 
@@ -71,15 +79,21 @@ def test_an_instance_principal_of_the_sdk_is_refreshed(instance: FakeOCI) -> Non
 
 
 def test_a_delegation_token_is_sent_and_signed(instance: FakeOCI) -> None:
-    """The header that this signer adds is under the signature."""
+    """The header that this signer adds is under the signature; it is the same principal as by our own provider."""
+    token = instance.delegation_token()
     signer = signers.InstancePrincipalsDelegationTokenSigner(
-        delegation_token="on-behalf-of-somebody", federation_endpoint=instance.federation_endpoint
+        delegation_token=token, federation_endpoint=instance.federation_endpoint
     )
     record = call(instance, signer)
-    assert record.header("opc-obo-token") == "on-behalf-of-somebody"
+    assert record.header("opc-obo-token") == token
     assert record.signed_headers[:4] == ("date", "(request-target)", "host", "opc-obo-token")
     credential = SDKSigner(signer).fetch()
-    assert "on-behalf-of-somebody" not in repr(credential)
+    assert token not in repr(credential)
+    ours = DelegationToken(token=token, base=InstancePrincipal(federation_endpoint=instance.federation_endpoint))
+    with httpx.Client(auth=OCISigner(ours)) as client:
+        assert client.get(f"{instance.url}/x").status_code == 200
+    mine = instance.records[-1]
+    assert (mine.mode, mine.principal) == (record.mode, record.principal) == ("instance_obo_user", record.principal)
 
 
 def test_a_resource_principal_of_the_sdk_signs(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:

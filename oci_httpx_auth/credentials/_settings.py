@@ -156,7 +156,8 @@ def resolve(auth: str | None = None, profile: str | None = None, config_file: Co
         fields = {**_other_tools(), **fields}
         if not asked_for and not os.path.exists(path):
             return settings(fields, absent=f"{quote_path(path)}: it does not exist")
-        if not asked_for and isinstance(error, ProfileNotFoundError):
+        # For the CLI, every file has a DEFAULT profile. Where no mode is named, others would be looked for after it.
+        if isinstance(error, ProfileNotFoundError) and (not asked_for or (mode and name == DEFAULT_PROFILE)):
             return settings(fields, absent=f"{quote_path(path)}: {error}")
         return settings(fields, problem=error)
     return settings({**_of_profile(loaded), **fields}, profile=loaded, again=partial(resolve, auth, name, path))
