@@ -142,7 +142,9 @@ def implied_mode(settings: Settings) -> str:
     user, session, delegation = map(settings.rank, ("user", "security_token_file", "delegation_token_file"))
     if kind is not None or delegation > max(user, session):
         return "instance_obo_user"
-    return "security_token" if session and session >= user else "api_key"
+    # A session's key is always in a file, so a key that is given as a text is an API key.
+    has_session = session and session >= user and (settings.rank("key_file") or not settings.rank("key_content"))
+    return "security_token" if has_session else "api_key"
 
 
 def _from_profile(settings: Settings, service: AuthService | None) -> CredentialProvider | str:
