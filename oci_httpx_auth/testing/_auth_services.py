@@ -35,6 +35,7 @@ class AuthServices:
     """The identity side of the stand-in. Its methods are called under the stand-in's lock."""
 
     def __init__(self, identities: Identities, session_limit: float) -> None:
+        self._expired_on_purpose = False
         self._identities = identities
         self._session_limit = session_limit
         self.instance = made_up_ocid("instance", identities.region)
@@ -60,6 +61,7 @@ class AuthServices:
     ) -> InstanceCertificate:
         """Give the instance a new certificate and key, valid for `lifetime` seconds."""
         self.instance_tenancy = tenancy or self.instance_tenancy
+        self._expired_on_purpose = lifetime <= 0
         now = self._identities.now()
         self._certificate = InstanceCertificate(
             self.instance_tenancy, self._identities.compartment, self.instance, now, lifetime
@@ -90,7 +92,8 @@ class AuthServices:
                 }
             )
         certificate = self._certificate
-        if certificate is None or certificate.expires_at < exchange.now + CERTIFICATE_LIFETIME / 2:
+        stale = certificate is None or certificate.expires_at < exchange.now + CERTIFICATE_LIFETIME / 2
+        if certificate is None or (stale and not self._expired_on_purpose):
             certificate = self.rotate_certificate()
         pem = {
             "identity/cert.pem": certificate.certificate_pem,
