@@ -325,6 +325,7 @@ def test_each_refresh_is_one_info_record(setup: Setup, caplog: pytest.LogCapture
     """It says where the credential came from and how long it took."""
     caplog.set_level(logging.INFO, "oci_httpx_auth")
     setup.obtain("a")
+    settle()  # the credential is handed out before the refresh is logged
     (record,) = caplog.records
     assert record.levelno == logging.INFO
     assert "the test" in record.getMessage()
@@ -506,6 +507,7 @@ def test_a_refresh_is_told_in_one_sentence(setup: Setup, caplog: pytest.LogCaptu
     """How long what came is valid; and at debug level, that nothing new came."""
     caplog.set_level(logging.DEBUG, "oci_httpx_auth")
     first = setup.obtain("a")
+    settle()
     flight = setup.flight(rejected=first)
     setup.provider.answers.put(setup.credential("a"))
     wait(flight)
