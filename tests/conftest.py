@@ -138,6 +138,13 @@ def key_pool() -> KeyPool:
 
 
 @pytest.fixture(autouse=True)
+def own_refreshes() -> None:
+    """No test waits for refreshes that another one has left behind."""
+    _abandoned.intersection_update(threading.enumerate())
+    _abandoned.update(refreshes())
+
+
+@pytest.fixture(autouse=True)
 def pooled_keys(request: pytest.FixtureRequest, key_pool: KeyPool, monkeypatch: pytest.MonkeyPatch) -> None:
     """RSA keys come from the pool, unless the test is about generating them."""
     if not request.node.get_closest_marker("generates_keys"):
@@ -175,11 +182,19 @@ class Clock:
         return self.now
 
 
+_abandoned: set[threading.Thread] = set()  # the refreshes that earlier tests left to their deadline
+
+
+def refreshes() -> list[threading.Thread]:
+    """The refreshes of this test that are under way in the background."""
+    running = threading.enumerate()
+    return [thread for thread in running if thread.name == "oci-credential-refresh" and thread not in _abandoned]
+
+
 def settle() -> None:
-    """Wait for the refresh that is under way in the background."""
-    for thread in threading.enumerate():
-        if thread.name == "oci-credential-refresh":
-            thread.join(20)
+    """Wait until no refresh of this test is under way."""
+    for thread in refreshes():
+        thread.join(20)
 
 
 @dataclass(frozen=True)

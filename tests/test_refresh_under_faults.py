@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from oci_httpx_auth import CredentialsUnavailableError, InstancePrincipal, OCISigner
 from oci_httpx_auth._auth_service import service
 
+from .conftest import refreshes, settle
 from .standin import FakeOCI, Fault, Record
 
 pytestmark = pytest.mark.slow
@@ -90,16 +90,6 @@ def instance(request: pytest.FixtureRequest) -> Iterator[Instance]:
     finally:
         instance.oci.stop()
         settle()
-
-
-def refreshes() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "oci-credential-refresh"]
-
-
-def settle() -> None:
-    """Let the refresh in the background come to its end before time goes on."""
-    for thread in refreshes():
-        thread.join(20)
 
 
 @pytest.fixture
