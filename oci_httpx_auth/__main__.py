@@ -1,4 +1,4 @@
-"""`python -m oci_httpx_auth`: `check` says why OCI would reject a call, `curl` sends one that is signed."""
+"""`python -m oci_httpx_auth`, or `oci-httpx-signer`: `check` says why OCI would reject a call, `curl` sends a signed one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import platform
 import sys
 from collections.abc import Sequence
 from importlib import metadata
+from pathlib import Path
 
 from ._curl import send_request
 from .credentials._default import MODES
@@ -70,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--auth", choices=MODES, help="how to authenticate (default: found out, as OCISigner does)")
     source.add_argument("--profile", help="profile of the config file")
     source.add_argument("--config-file", metavar="FILE")
-    parser = argparse.ArgumentParser(prog="python -m oci_httpx_auth", description="Signed requests to OCI.")
+    prog = "oci-httpx-signer" if Path(sys.argv[0]).stem == "oci-httpx-signer" else "python -m oci_httpx_auth"
+    parser = argparse.ArgumentParser(prog=prog, description="Signed requests to OCI.")
     parser.add_argument("--version", action="version", version=_versions())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     raw = argparse.RawDescriptionHelpFormatter

@@ -61,7 +61,8 @@ class ClientOptions(TypedDict, total=False):
     project_id: sent as `OpenAI-Project`; else `OCI_PROJECT_ID`, `OCI_GENAI_PROJECT_ID` or `OCI_GENAI_PROJECT`, else the
         source's.
     conversation_store_id: sent as `opc-conversation-store-id`.
-    base_url: the whole base URL, e.g. of a model deployment; or service_endpoint, to which `/openai/v1` is added.
+    base_url: the whole base URL, e.g. of a model deployment; or service_endpoint, to which `/openai/v1` is added; else
+        `OCI_GENAI_BASE_URL`, which goes over any region.
     http_client: your own HTTP client; it is given the signer, and its redirects are turned off. An async one serves a
         single event loop, unless it is a `PerLoopAsyncClient`.
 
@@ -308,6 +309,8 @@ def _base_url(signer: OCISigner | None, options: Mapping[str, Any]) -> str:
         return str(base_url)
     if service_endpoint := options.get("service_endpoint"):
         return f"{service_endpoint.rstrip('/').removesuffix('/openai/v1')}/openai/v1"
+    if base_url := env_value(("OCI_GENAI_BASE_URL",)):
+        return base_url
     name = options.get("region") or env_value(("OCI_GENAI_REGION", "OCI_CLI_REGION", "OCI_REGION"))
     if name is None and signer is not None:
         name = signer.region or _discover(signer)
@@ -358,6 +361,8 @@ def _headers(signer: OCISigner | None, url: str, options: Mapping[str, Any]) -> 
             "project_id, or set OCI_COMPARTMENT_ID or OCI_PROJECT_ID."
         )
     for name, value in (("compartment_id", compartment), ("project_id", project), ("conversation_store_id", store)):
+        if value and re.search(r"…|\.\.\.$|<.*>", value):
+            raise ConfigError(f"{name} is still a placeholder: replace it with the OCID of your own.")
         if value:
             check_header(value, name)
     # CompartmentId is the service's older name; Oracle's own client sends both.

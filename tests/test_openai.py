@@ -149,6 +149,29 @@ def test_headers_say_where_the_request_belongs(oci: FakeOCI, options: dict[str, 
     assert record.header("x-mine") == "1"
 
 
+@pytest.mark.parametrize("place", ["compartment_id", "project_id", "conversation_store_id"])
+@pytest.mark.parametrize("value", ["ocid1.compartment.oc1..…", "ocid1.compartment.oc1...", "<compartment OCID>"])
+def test_a_placeholder_is_called_a_placeholder(options: dict[str, Any], place: str, value: str) -> None:
+    """An OCID copied from a README unchanged is refused before any request, whether it comes as an argument or not."""
+    with pytest.raises(ConfigError, match=f"^{place} is still a placeholder: replace it"):
+        create_openai(**{**options, place: value})
+
+
+def test_the_base_url_can_come_from_the_environment(
+    oci: FakeOCI, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`OCI_GENAI_BASE_URL` wins over a region; base_url and service_endpoint win over it."""
+    monkeypatch.setenv("OCI_GENAI_BASE_URL", oci.openai_url)
+    del options["base_url"]
+    with create_openai(**options, region="us-chicago-1") as client:
+        client.chat.completions.create(model="m", messages=MESSAGES)
+    assert oci.records[-1].signed
+    with create_openai(**options, service_endpoint="https://a.example") as client:
+        assert str(client.base_url) == "https://a.example/openai/v1/"
+    with create_openai(**options, base_url="https://b.example") as client:
+        assert str(client.base_url) == "https://b.example"
+
+
 def test_variables_of_openai_are_not_taken_for_oci(
     oci: FakeOCI, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

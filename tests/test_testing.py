@@ -811,21 +811,21 @@ def test_the_command_serves_and_says_what_it_thinks_of_each_request(tmp_path: Pa
         cwd=Path(oci_httpx_auth.testing.__file__).parents[2],
     )
     assert process.stdout is not None
-    shown = {}
+    exported = {}
     for line in process.stdout:
-        name, _, value = line.partition(":")
-        shown[name] = value.strip()
+        if line.startswith("export "):
+            name, _, value = line.removeprefix("export ").strip().partition("=")
+            exported[name] = value
         if line.startswith("Stop with"):
             break
-    assert Path(shown["config file"]) == (tmp_path / "config").resolve()
+    assert Path(exported["OCI_CLI_CONFIG_FILE"]) == (tmp_path / "config").resolve()
+    url = exported["OCI_GENAI_BASE_URL"].removesuffix("/openai/v1")
     answer = exchange(
-        shown["url"],
+        url,
         b"GET /opc/v2/instance/id?token=hidden HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer hidden\r\n\r\n",
     )
     assert answer.status == 401
-    answer = exchange(
-        shown["url"], b"GET /opc/v2/instance/id HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer Oracle\r\n\r\n"
-    )
+    answer = exchange(url, b"GET /opc/v2/instance/id HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer Oracle\r\n\r\n")
     assert answer.body.startswith(b"ocid1.instance.")
     process.send_signal(signal.SIGINT)
     rest, errors = process.communicate(timeout=20)

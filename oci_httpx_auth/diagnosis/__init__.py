@@ -62,7 +62,7 @@ def check(
         project=project_id or env_value(("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID")),
         model=model,
         endpoint=endpoint,
-        base_url=base_url,
+        base_url=base_url or env_value(("OCI_GENAI_BASE_URL",)),
     )
     try:
         describe_proxies(notes)

@@ -1,8 +1,9 @@
-"""`python -m oci_httpx_auth.testing`: serve the stand-in, and say of each request what it thinks of it."""
+"""`python -m oci_httpx_auth.testing`: serve the stand-in, and print its verdict on each request."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import signal
 import sys
 import tempfile
@@ -41,12 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             print(f"cannot serve on port {options.port}: {error.strerror}", file=sys.stderr)
             return 1
-        print(f"url:            {oci.url}")
-        print(f"OpenAI:         {oci.openai_url}")
-        print(f"metadata:       {oci.environment('instance_principal')['OCI_METADATA_BASE_URL']}")
-        print(f"config file:    {oci.write_config(directory)}")
-        print(f"compartment:    {oci.compartment}")
-        print("Stop with Ctrl-C.", flush=True)
+        print(f"OCI is played at {oci.url}. Paste these lines into the shell of your program:\n")
+        variables = {
+            "OCI_CLI_CONFIG_FILE": str(oci.write_config(directory)),
+            "OCI_COMPARTMENT_ID": oci.compartment,
+            "OCI_GENAI_BASE_URL": oci.openai_url,
+            **oci.environment("instance_principal"),
+        }
+        for name, value in variables.items():
+            print(f"export {name}={shlex.quote(value)}")
+        print("\nStop with Ctrl-C.", flush=True)
         stop.wait()
     return 0
 
