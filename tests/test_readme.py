@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -181,9 +180,3 @@ def test_the_gate_finds_its_commands() -> None:
         found = re.findall(rf"^<!-- command: {name} -->\n```console\n(.+)\n```$", README, re.MULTILINE)
         assert len(found) == 1, name
         assert f"command_of {name}" in (ROOT / ".ci" / "run").read_text()
-
-
-def test_the_project_links_to_its_repository() -> None:
-    """The metadata that PyPI shows name the same place as the README."""
-    urls = metadata.metadata("oci-httpx-signer").get_all("Project-URL") or []
-    assert all(REPOSITORY in url for url in urls), urls
