@@ -7,7 +7,6 @@ stand-in. `check` has to name the true cause first; `ASIDE` are the few where an
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +40,7 @@ class Machine:
     names: tuple[str, ...] = ()
     credentials: Callable[[], Any] | None = None
     resolves: Callable[..., Any] | None = None
+    prologue: str = ""  # code that a process runs before `check`
 
     @property
     def path(self) -> Path:
@@ -125,13 +125,14 @@ class SetUp:
     words: tuple[str, ...]
     status: int = 1
     process: bool = False
+    waits: bool = False  # for a time-out, as a process beside others
 
 
 SET_UPS: list[SetUp] = []
 
 
-def add(name: str, build: Callable[[Machine], object], *words: str, status: int = 1, process: bool = False) -> None:
-    SET_UPS.append(SetUp(name, build, words, status, process))
+def add(name: str, build: Callable[[Machine], object], *words: str, status: int = 1, **how: bool) -> None:
+    SET_UPS.append(SetUp(name, build, words, status, **how))
 
 
 def body(pem: str) -> str:
@@ -334,16 +335,14 @@ def no_dns(*arguments: Any, **options: Any) -> Any:
     raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
 
-def slow_dns(*arguments: Any, **options: Any) -> Any:
-    time.sleep(6)
-    no_dns()
+SLOW_DNS = "import socket, time\nsocket.getaddrinfo = lambda *a, **o: time.sleep(6)"  # by then nobody waits any more
 
 
 add("a region misspelt", lambda m: (direct(m, no_such_name), m.edit(region="us-chigaco-1")), "us-chigaco-1", "spelling")
 add("a region misspelt, through a proxy", lambda m: (m.edit(region="us-chigaco-1"), m.routes.update({"identity.": 502})), "us-chigaco-1", "spelling")
 add("a name that is not there", lambda m: direct(m, no_such_name), "cannot be resolved", "identity.us-chicago-1")
 add("no DNS", lambda m: direct(m, no_dns), "no DNS server answers")
-add("DNS that takes its time", lambda m: direct(m, slow_dns), "did not answer in time", status=3)
+add("DNS that takes its time", lambda m: (direct(m), setattr(m, "prologue", SLOW_DNS)), "did not answer in time", status=3, waits=True)
 add("a host that refuses", lambda m: (m.config(), m.arguments.extend(["--endpoint", "https://127.0.0.1:9"]), m.env(NO_PROXY="127.0.0.1", HTTPS_PROXY="http://127.0.0.1:9")), "host 127.0.0.1 refuses connections")
 add("a certificate of another authority", lambda m: (m.config(), m.env(SSL_CERT_FILE="")), "not trusted", "SSL_CERT_FILE")
 add("a certificate that has expired", lambda m: (m.config(), setattr(m, "days", (-3, -1))), "expired", "clock")
@@ -361,7 +360,7 @@ add("a proxy by a URL of no scheme", lambda m: (m.config(), m.env(HTTPS_PROXY="f
 add("a SOCKS proxy without socksio", lambda m: (m.config(), m.env(HTTPS_PROXY="socks5://127.0.0.1:9")), "SOCKS", "socksio", process=True)
 add("an SSL_CERT_FILE that is missing", lambda m: (m.config(), m.env(SSL_CERT_FILE="/nowhere/ca.pem")), "SSL_CERT_FILE")
 add("an SSL_CERT_FILE that is none", lambda m: (m.config(), m.write(m.text), m.env(SSL_CERT_FILE=str(m.path))), "SSL_CERT_FILE")
-add("a host that never answers", lambda m: (m.config(), m.answer("identity", Fault(hang=True))), "in time", status=3)
+add("a host that never answers", lambda m: (m.config(), m.answer("identity", Fault(hang=True))), "in time", status=3, waits=True)
 add("a connection that breaks off", lambda m: (m.config(), m.answer("identity", Fault(reset=True))), "broke the connection off")
 add("a login page", lambda m: (m.config(), m.answer("identity", Fault(status=200, body=b"<html>Sign in</html>", headers={"opc-request-id": ""}))), "did not come from OCI")
 add("plain http", lambda m: (m.config(), m.arguments.extend(["--endpoint", "http://identity.us-chicago-1.oci.oraclecloud.com"])), "https only")
@@ -394,7 +393,7 @@ DEPLOYMENT = f"ocid1.datasciencemodeldeployment.oc1.us-chicago-1.amaaaaaa{'d' * 
 add("a deployment's base URL without its path", lambda m: (m.call("--base-url", f"https://modeldeployment.us-chicago-1.oci.customer-oci.com/{DEPLOYMENT}"), m.answer("echo", NOT_FOUND)), "/predict/v1")
 add("a deployment that is not there", lambda m: (m.call("--base-url", f"https://modeldeployment.us-chicago-1.oci.customer-oci.com/{DEPLOYMENT}/predict/v1"), m.answer("inference", NOT_FOUND)), "model deployment", "DATA_SCIENCE_MODEL_DEPLOYMENT_PREDICT")
 add("Generative AI is down", lambda m: (m.call(), m.answer("inference", Fault(status=500))), "Generative AI answered 500", status=3)
-add("Generative AI never answers", lambda m: (m.call(), m.answer("inference", Fault(hang=True))), "in time", status=3)
+add("Generative AI never answers", lambda m: (m.call(), m.answer("inference", Fault(hang=True))), "in time", status=3, waits=True)
 add("Generative AI throttles", lambda m: (m.call(), m.answer("inference", Fault(status=429))), "throttling", status=0)
 add("a request that it does not take", lambda m: (m.call(), m.model_answer(400, "Unsupported value: temperature")), "not the request", "temperature")
 

@@ -9,11 +9,13 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +29,9 @@ from .standin import FakeOCI
 
 LONGEST = 12.0  # seconds
 SECRET = re.compile(r"(?<![\w-])eyJ[\w-]{4}|PRIVATE KEY-----(?:\\[nr]|\s)+\w{8}|hunter2")
+PROCESSES = [setup for setup in SET_UPS if setup.process or setup.waits]
+# Processes are started on threads at the first test and judged last, so that they run beside the others.
+ORDERED = [*(setup for setup in SET_UPS if setup not in PROCESSES), *PROCESSES]
 
 # A step that took too long is left behind, with its connection.
 pytestmark = [
@@ -38,27 +43,84 @@ pytestmark = [
 missed: dict[str, str] = {}
 
 
+@dataclass
+class Outcome:
+    """status: of the process. verdict: with its next step. shown: everything that was printed."""
+
+    status: int
+    verdict: str
+    shown: str
+    seconds: float
+
+
+def run(
+    setup: SetUp, directory: Path, key: Key, start: Callable[[Machine, dict[str, str]], tuple[int, str, str]]
+) -> Outcome:
+    """Build a set-up on a machine of its own, and have `start` run `check` there with the machine's variables."""
+    home = directory / "home"
+    home.mkdir(parents=True)
+    with ExitStack() as stack:
+        oci, stranger = (stack.enter_context(FakeOCI()) for _ in range(2))
+        machine = Machine(oci, stranger, home, key)
+        setup.build(machine)
+
+        def route(host: str) -> FakeOCI | int | None:
+            return next((chosen for start, chosen in machine.routes.items() if host.startswith(start)), None)
+
+        names = machine.names or HOSTS
+        interceptor = stack.enter_context(Interceptor(oci, directory, route=route, days=machine.days, names=names))
+        led = interceptor.environment if machine.intercepted else {}
+        variables = {"HOME": str(home), "USERPROFILE": str(home), **led, **machine.variables}
+        started = time.monotonic()
+        return Outcome(*start(machine, variables), time.monotonic() - started)
+
+
+def label(setup: SetUp) -> str:
+    return setup.name.replace("/", "|")
+
+
+def in_a_process(machine: Machine, variables: dict[str, str]) -> tuple[int, str, str]:
+    """`python -m oci_httpx_auth check`, as a person runs it."""
+    code = f"{machine.prologue}\nimport sys\nfrom oci_httpx_auth.__main__ import main\nsys.exit(main())"
+    program = ["-c", code] if machine.prologue else ["-m", "oci_httpx_auth"]
+    command = [sys.executable, *program, "check", *machine.arguments, "--full"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=40, check=False, env=variables, cwd=machine.home.parent
+    )
+    return done.returncode, done.stdout.partition("Verdict: ")[2], done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory, key: Key, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Starts the set-ups that are processes: those that wait all at once, the others one after the other.
+
+    Not with pytest-xdist, where each worker would run all of them.
+    """
+    prefixes = ("OCI_", "OPENAI_", "KUBERNETES_")
+    base = {n: v for n, v in os.environ.items() if not n.startswith(prefixes) and not n.lower().endswith("_proxy")}
+    names = {item.name for item in request.session.items}
+    waiting = ThreadPoolExecutor(max(sum(setup.waits for setup in PROCESSES), 1), "set-ups-that-wait")
+    others = ThreadPoolExecutor(1, "set-ups")
+
+    def outcome(setup: SetUp) -> Outcome:
+        directory = tmp_path_factory.mktemp("set-up")
+        return run(setup, directory, key, lambda machine, variables: in_a_process(machine, base | variables))
+
+    started: dict[str, Future[Outcome]] = {}
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        for setup in (setup for setup in PROCESSES if f"test_a_broken_set_up[{label(setup)}]" in names):
+            started[setup.name] = (waiting if setup.waits else others).submit(outcome, setup)
+    yield lambda setup: started[setup.name].result(60) if setup.name in started else outcome(setup)
+    for pool in (waiting, others):
+        pool.shutdown(cancel_futures=True)
+
+
 @pytest.fixture
-def machine(oci: FakeOCI, tmp_path: Path, key: Key) -> Iterator[Machine]:
-    home = tmp_path / "home"
-    home.mkdir()
-    with FakeOCI() as stranger:
-        yield Machine(oci, stranger, home, key)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[Machine, dict[str, str]], tuple[int, str, str]]:
+    """`check` by its function `main`, which is many times faster than a process."""
 
-
-def run(machine: Machine, setup: SetUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str, str]:
-    """Status, verdict with next step, and everything that was shown."""
-    setup.build(machine)
-
-    def route(host: str) -> FakeOCI | int | None:
-        return next((chosen for start, chosen in machine.routes.items() if host.startswith(start)), None)
-
-    monkeypatch.chdir(tmp_path)
-    with Interceptor(
-        machine.oci, tmp_path, route=route, days=machine.days, names=machine.names or HOSTS
-    ) as interceptor:
-        given = {**(interceptor.environment if machine.intercepted else {}), **machine.variables}
-        variables = {"HOME": str(machine.home), "USERPROFILE": str(machine.home), **given}
+    def start(machine: Machine, variables: dict[str, str]) -> tuple[int, str, str]:
+        monkeypatch.chdir(machine.home.parent)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         if machine.resolves is not None:
@@ -68,10 +130,6 @@ def run(machine: Machine, setup: SetUp, tmp_path: Path, monkeypatch: pytest.Monk
                 socket, "getaddrinfo", lambda host, *a, **o: (look_up if host in near else resolve)(host, *a, **o)
             )
         arguments = ["check", *machine.arguments]
-        if setup.process:
-            command = [sys.executable, "-m", "oci_httpx_auth", *arguments, "--full"]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False, env={**os.environ})
-            return done.returncode, done.stdout.partition("Verdict: ")[2], done.stdout + done.stderr
         if machine.credentials is not None:
             compartment = machine.oci.compartment if "--compartment" in arguments else None
             report = check(machine.credentials(), compartment_id=compartment)
@@ -85,26 +143,28 @@ def run(machine: Machine, setup: SetUp, tmp_path: Path, monkeypatch: pytest.Monk
         assert all(finding["remedy"] for finding in found["findings"]), output.getvalue()
         return status, f"{found['verdict']} {found['next_step']}", output.getvalue()
 
+    return start
 
-@pytest.mark.parametrize("setup", SET_UPS, ids=lambda setup: setup.name.replace("/", "|"))
+
+@pytest.mark.parametrize("setup", ORDERED, ids=label)
 def test_a_broken_set_up(
-    setup: SetUp, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: Key
+    setup: SetUp,
+    tmp_path: Path,
+    key: Key,
+    processes: Callable[[SetUp], Outcome],
+    in_this_process: Callable[[Machine, dict[str, str]], tuple[int, str, str]],
 ) -> None:
     """Shows no secret and no traceback, takes no longer than a person waits, and ends with the status of its kind."""
-    started = time.monotonic()
-    status, verdict, shown = run(machine, setup, tmp_path, monkeypatch)
-    seconds = time.monotonic() - started
-    for thread in threading.enumerate():  # what `check` no longer waits for must not reach the next test
-        if thread.name.startswith("oci-check"):
-            thread.join(1.0)
+    outcome = processes(setup) if setup in PROCESSES else run(setup, tmp_path, key, in_this_process)
+    shown = outcome.shown
     assert not SECRET.search(shown), shown
     lines = [line for line in key.pem().splitlines()[1:-2] if line[:24] in shown]
     assert not lines, shown
     assert "Traceback" not in shown
-    assert seconds < LONGEST, shown
-    words = " ".join(verdict.split())
-    if (status, [word for word in setup.words if word not in words]) != (setup.status, []):
-        missed[setup.name] = f"{status}: {words[:400]}"
+    assert outcome.seconds < LONGEST, shown
+    words = " ".join(outcome.verdict.split())
+    if (outcome.status, [word for word in setup.words if word not in words]) != (setup.status, []):
+        missed[setup.name] = f"{outcome.status}: {words[:400]}"
 
 
 def test_the_true_cause_comes_first(request: pytest.FixtureRequest) -> None:
@@ -114,6 +174,7 @@ def test_the_true_cause_comes_first(request: pytest.FixtureRequest) -> None:
 
 
 def test_there_are_enough_of_them() -> None:
-    """150 at least, each with a name of its own."""
+    """150 at least, each with a name of its own, and the main ones as processes."""
     assert len(SET_UPS) >= 150
     assert len({setup.name for setup in SET_UPS}) == len(SET_UPS)
+    assert len(PROCESSES) >= 20
