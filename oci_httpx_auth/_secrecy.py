@@ -75,7 +75,8 @@ _REQUEST_ID = r"(?i:(?:opc-)?request-id)[^\w\s]*[=:\s][^\w\s]*[\w/.:-]+"
 _PRIVATE_KEY = r"(?s:-----BEGIN (?:[A-Z0-9]+ )*KEY-----(?:\\+[nr]|\s)*\w{4}.*?(?:-----END (?:[A-Z0-9]+ )*KEY-----|\Z))"
 # Tokens by their scheme, JSON in base64, DER in base64, PEM in base64, and Generative AI's own API keys.
 _TOKENS = r"\bST\$[\w.-]*|(?<![\w-])(?:eyJ[\w-]{4,}(?:\.[\w-]*)*|MII[\w+/]{20,}=*|LS0tLS1[\w+/]{20,}=*|sk-[\w-]{16,})"
-_RUN = r"[A-Za-z0-9+/_-]{%d,}(?:(?:\\+[nr]|[\r\n])+[A-Za-z0-9+/_-]+)*={0,2}"  # with the lines that follow
+# With the lines that follow, however they are indented, quoted or escaped: alone, some lines of a key are not mixed enough.
+_RUN = r"[A-Za-z0-9+/_-]{%d,}(?:(?:\\+[nr]|[\s\"',])+[A-Za-z0-9+/_-]{20,}|(?:\\+[nr]|[\r\n])+[A-Za-z0-9+/_-]+)*={0,2}"
 _WINDOW = 40  # characters of base64 that are told from a path or an id by their mixture of letters and digits
 _HIDDEN = "(a key or token?)"
 
