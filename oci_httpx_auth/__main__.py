@@ -16,7 +16,7 @@ from pathlib import Path
 from ._curl import send_request
 from .credentials._default import MODES
 from .diagnosis import DEFAULT_MODEL, check
-from .diagnosis.page import Page, shortened
+from .diagnosis.page import Page, shorten_report
 
 _STATUS = {"works": 0, "fails": 1, "unknown": 3}
 
@@ -145,7 +145,7 @@ def _check(options: argparse.Namespace) -> int:
         listener=None if options.json else page.show,
     )
     if options.json:
-        print(json.dumps(report.as_dict() if options.full else shortened(report.as_dict()), indent=2))
+        print(json.dumps(report.as_dict() if options.full else shorten_report(report.as_dict()), indent=2))
         return _STATUS[report.outcome]
     page.put("", "")
     page.put("Verdict: ", report.verdict, "ok" if report.ok else "error")

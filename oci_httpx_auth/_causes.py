@@ -11,7 +11,6 @@ import socket
 import ssl
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -21,22 +20,11 @@ from ._credential import CredentialProvider
 from ._errors import ConfigError, NoCredentialsFoundError, OCIAuthError, ServiceUnreachableError, SessionExpiredError
 from ._hosts import is_link_local, is_loopback
 from ._secrecy import hide_secrets
+from ._verdicts import Cause, cause
 
 PRINCIPALS = frozenset({"instance_principal", "resource_principal", "oke_workload_identity"})
 
-_CLOCK = "Check the clock of this machine; set it by NTP, e.g. `sudo chronyc makestep`."
-
-
-@dataclass(frozen=True)
-class Cause:
-    """code: a stable name for programs. text: what is wrong. remedy: what to do next. Both are whole sentences."""
-
-    code: str
-    text: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.text} {self.remedy}".strip()
+_OPENAI_PATHS = re.compile(r"/openai/v1|/20231130/(?:openai|actions)/v1")
 
 
 def refusal_cause(
@@ -50,59 +38,42 @@ def refusal_cause(
 ) -> Cause:
     """The cause of a 401 that stayed, after the clock was corrected and the credential replaced if it could be.
 
-    redirected: the request was sent on to another URL. changed: what `change_after_signing` found. problem: why no newer credential could be had. expired: by
-    the server's clock, the credential has ended. from_oci: whether the answer had an `opc-request-id`, as OCI's have.
+    redirected: the request was sent on to another URL. changed: what `change_after_signing` found. problem: why no newer
+    credential could be had. expired: by the server's clock, the credential has ended. from_oci: whether the answer had an
+    `opc-request-id`, as OCI's have.
     """
     if redirected:
-        return Cause("redirected", "The request was redirected, which voids its signature.", "Turn redirects off.")
+        return cause("redirected")
     if changed:
-        return Cause(
-            "changed-after-signing",
-            f"The request was changed after it was signed: {changed}.",
-            "Change requests before they are signed: an event hook or a transport comes too late.",
-        )
+        return cause("changed-after-signing", change=changed)
     if problem is not None:
-        return Cause("no-newer-credential", f"No newer credential could be had: {problem}", "")
+        return cause("no-newer-credential", problem=problem)
     if not from_oci:
-        return Cause(
-            "proxy",
-            "The answer has no opc-request-id, so it did not come from OCI: something on the way answered, or changed the request.",
-            "Check HTTPS_PROXY, and put OCI's hosts into NO_PROXY.",
-        )
+        return cause("proxy/changes")
     if expired:
-        return Cause(
-            "credential-expired",
-            "The credential has expired and its source has no newer one.",
-            "Look at what should have renewed it.",
-        )
-    if mode == "api_key":
-        return Cause(
-            "key-unknown",
-            "OCI does not accept this API key here: either it knows no such API key for this user and tenancy, or the tenancy "
-            "is not subscribed to this region.",
-            "Run `python -m oci_httpx_auth check`, which tells the two apart; a new key takes a minute to be known.",
-        )
-    if mode == "security_token":
-        return Cause(
-            "session-refused",
-            "OCI does not accept the session's token here: the session was ended, or its tenancy is not subscribed to this region.",
-            "Run `oci session authenticate` again, or send requests to a region that the tenancy is subscribed to.",
-        )
-    if mode in PRINCIPALS:
-        return Cause(
-            "principal-refused",
-            "OCI does not accept the token that it has just issued to this principal.",
-            "Check that the tenancy is subscribed to the region of the request, and that the dynamic group's rules still match.",
-        )
-    return Cause(
-        "identity-refused",
-        "OCI does not accept this identity.",
-        "Check that the credential is of this tenancy and still active.",
-    )
+        return cause("credential-expired")
+    codes = {
+        "api_key": "key-unknown",
+        "security_token": "session-refused",
+        **dict.fromkeys(PRINCIPALS, "principal-refused"),
+    }
+    return cause(codes.get(mode, "identity-refused"))
+
+
+def denial_cause(mode: str, method: str, url: Any, status: int) -> Cause | None:
+    """What is usually behind a 403 or 404 of Generative AI to a signed request; None for answers of other kinds.
+
+    Only POSTs count: a GET asks for one object, which may simply not exist.
+    """
+    if status not in (403, 404) or method != "POST" or not url.host.startswith("inference.generativeai."):
+        return None
+    if not _OPENAI_PATHS.match(url.path):
+        return cause("denied/path", path=url.path)
+    return cause("denied/principal" if mode in PRINCIPALS else "denied", principal=mode.replace("_", " "))
 
 
 def change_after_signing(signed: Mapping[bytes, bytes], request_line: bytes, response: Any) -> str:
-    """What of a refused request differs from what was signed: an event hook or a transport has changed it. Empty if nothing.
+    """What differs between a refused request and what was signed, since an event hook or a transport changed it. Empty if nothing.
 
     signed: all headers as they were signed, by their lower-case names, with `authorization`. request_line: method and target.
     """
@@ -121,12 +92,13 @@ def change_after_signing(signed: Mapping[bytes, bytes], request_line: bytes, res
     covered = re.search(rb'headers="([^"]*)"', signed.get(b"authorization", b""))
     names = [b"authorization", *(covered[1].split() if covered else ())]
     changed = [name.decode() for name in names if name in signed and now.get(name, []) != [signed[name]]]
-    return f"other values or none for the signed {_plural('header', changed)}" if changed else ""
+    noun = "header" if len(changed) == 1 else "headers"
+    return f"other values or none for the signed {noun} {', '.join(changed)}" if changed else ""
 
 
 def url_as_sent(response: Any) -> Any:
-    """The URL that aiohttp really asked for, which writes some escapes its own way; None if it is the request's, or another
-    transport was at work. Signing this URL instead is what such a request needs.
+    """The URL that aiohttp really asked for, which writes some escapes its own way; None if it is the request's, or if
+    another transport was at work. A request is accepted once this URL is signed instead.
     """
     stream = getattr(response.stream, "_stream", response.stream)
     yarl = sys.modules.get("yarl")
@@ -138,7 +110,7 @@ def url_as_sent(response: Any) -> Any:
 
 
 def unavailable_cause(error: BaseException) -> Cause | None:
-    """The cause of a fetch that failed; `None` where the error's own message begins with it."""
+    """The cause of a fetch that failed; None where the error's own message begins with it."""
     for link in error_chain(error):
         if isinstance(link, (ConfigError, NoCredentialsFoundError, SessionExpiredError)):
             return None
@@ -146,21 +118,9 @@ def unavailable_cause(error: BaseException) -> Cause | None:
             return network_cause(link)
         status = getattr(link, "status", None)
         if isinstance(status, int) and status:
-            return _auth_service_cause(status)
-    return None
-
-
-def _auth_service_cause(status: int) -> Cause | None:
-    if status == 401:
-        return Cause(
-            "auth-service-refused",
-            "The auth service does not accept this identity.",
-            "Check clock, tenancy and dynamic groups.",
-        )
-    if status == 429:
-        return Cause("throttled", "The auth service is throttling requests.", "It is asked again by itself.")
-    if status >= 500:
-        return Cause("auth-service-down", "The auth service has trouble of its own.", "It is asked again by itself.")
+            codes = {401: "auth-service-refused", 429: "throttled"}
+            code = "auth-service-down" if status >= 500 else codes.get(status)
+            return None if code is None else cause(code)
     return None
 
 
@@ -169,50 +129,37 @@ def network_cause(error: BaseException) -> Cause:
     links = list(error_chain(error))
     target = next((url for link in links if (url := _url_of(link)) is not None), None)
     host = f"host {target.host}" if target is not None and target.host else "host"
-    # The auth services' own client takes no proxy to this machine and its metadata service.
-    direct = any(isinstance(link, ServiceUnreachableError) for link in links) and target is not None
-    near = target is not None and (is_loopback(target.host) or is_link_local(target.host))
-    proxy = "" if target is None or (direct and near) else proxy_for(target)
+    proxy = "" if target is None or _goes_directly(links, target) else proxy_for(target)
     for link in links:
         if isinstance(link, socket.gaierror):
-            return _name_cause(link, host, proxy)
-        if isinstance(link, ssl.SSLCertVerificationError):
-            return _certificate_cause(link, host)
+            if proxy:
+                return cause("proxy/name", proxy=proxy)
+            return cause("name-not-found/dns" if link.errno == socket.EAI_AGAIN else "name-not-found", host=host)
+        if isinstance(link, ssl.SSLCertVerificationError):  # by the numbers of OpenSSL's X509_V_ERR_*
+            state = {9: "not valid yet", 10: "expired"}.get(link.verify_code)
+            code = "certificate-of-another" if link.verify_code in (62, 64) else "certificate-not-trusted"
+            return cause("certificate-dated" if state else code, host=host, state=state)
         if isinstance(link, ssl.SSLError):
-            return Cause(
-                "no-tls",
-                f"The {host}, or a proxy before it, does not speak TLS ({link.reason or 'the handshake broke off'}).",
-                "Check the endpoint's port. HTTPS_PROXY nearly always begins with http://, also for https requests.",
-            )
+            return cause("no-tls", host=host, reason=link.reason or "the handshake broke off")
         if isinstance(link, httpx.ProxyError):
-            return _proxy_cause(str(link), host, proxy)
+            return _proxy_cause(str(link), host, proxy or "proxy")
         if isinstance(link, (httpx.TimeoutException, TimeoutError)):
-            if proxy:
-                return Cause("no-answer-in-time", f"No answer came through the {proxy} in time.", _PROXY_REMEDY)
-            return Cause(
-                "no-answer-in-time",
-                f"The {host} did not answer in time.",
-                "Check firewall, route tables and security lists for outgoing port 443.",
-            )
+            return cause("no-answer-in-time/proxy" if proxy else "no-answer-in-time", host=host, proxy=proxy)
         if isinstance(link, ConnectionRefusedError):
-            if proxy:
-                return Cause(
-                    "proxy", f"The request was to go through the {proxy}, which does not answer.", _PROXY_REMEDY
-                )
-            return Cause("connection-refused", f"The {host} refuses connections.", "Check the endpoint and its port.")
+            return cause("proxy/down" if proxy else "connection-refused", host=host, proxy=proxy)
         if isinstance(link, (ConnectionResetError, httpx.RemoteProtocolError)):
-            what = f"The {proxy}, or the {host} behind it," if proxy else f"The {host}"
-            return Cause(
-                "broken-off",
-                f"{what} broke the connection off without an answer.",
-                "Try again; if it stays, look for a firewall or proxy that inspects TLS on the way, and check NO_PROXY.",
-            )
-    if proxy:
-        return Cause("proxy", f"The {proxy} cannot be reached.", _PROXY_REMEDY)
-    return Cause("unreachable", f"The {host} cannot be reached.", "Check endpoint, network and proxy.")
+            return cause("broken-off", host=f"{proxy}, or the {host} behind it," if proxy else host)
+    return cause("proxy" if proxy else "unreachable", host=host, proxy=proxy)
 
 
-_PROXY_REMEDY = "Correct the variable, or put OCI's hosts into NO_PROXY."
+def _goes_directly(links: list[BaseException], target: httpx.URL) -> bool:
+    """Whether the request took no proxy, whatever the environment says.
+
+    The auth services' own client takes none to this machine, to the metadata service, and to a cluster's own proxy.
+    """
+    of_auth_service = any(isinstance(link, ServiceUnreachableError) for link in links)
+    in_cluster = target.path == "/resourcePrincipalSessionTokens"
+    return of_auth_service and (is_loopback(target.host) or is_link_local(target.host) or in_cluster)
 
 
 def proxy_for(url: httpx.URL) -> str:
@@ -228,68 +175,14 @@ def proxy_for(url: httpx.URL) -> str:
     return f"proxy {hide_secrets(proxies[scheme].rpartition('@')[2].rpartition('//')[2].rstrip('/'))} ({variable})"
 
 
-def _name_cause(error: socket.gaierror, host: str, proxy: str) -> Cause:
-    if proxy:
-        return Cause(
-            "proxy",
-            f"The name of the {proxy} cannot be resolved.",
-            "Correct the variable, or unset it where no proxy is needed.",
-        )
-    if error.errno == socket.EAI_AGAIN:
-        return Cause(
-            "name-not-found",
-            f"The name of the {host} cannot be resolved: no DNS server answers.",
-            "Check the network of this machine and its DNS settings.",
-        )
-    return Cause(
-        "name-not-found",
-        f"The name of the {host} cannot be resolved.",
-        "Check the region's spelling, and the DNS settings of this machine.",
-    )
-
-
-def _certificate_cause(error: ssl.SSLCertVerificationError, host: str) -> Cause:
-    """By the numbers of OpenSSL's X509_V_ERR_*."""
-    if error.verify_code in (9, 10):
-        state = "not valid yet" if error.verify_code == 9 else "expired"
-        return Cause(
-            "certificate-dated",
-            f"The certificate of the {host} is {state} by this machine's clock.",
-            f"{_CLOCK} If the clock is right, a proxy or a wrong endpoint shows an old certificate.",
-        )
-    if error.verify_code in (62, 64):
-        return Cause(
-            "certificate-of-another",
-            f"The {host} shows a certificate for another name, so something else answers there.",
-            "Check the endpoint's spelling, DNS and /etc/hosts, and whether a proxy or login page is in the way.",
-        )
-    return Cause(
-        "certificate-not-trusted",
-        f"The {host} shows a certificate that is not trusted: probably a proxy inspects TLS here.",
-        "Put the proxy's authority into the file that SSL_CERT_FILE names, or OCI's hosts into NO_PROXY.",
-    )
-
-
-def _proxy_cause(text: str, host: str, proxy: str) -> Cause:
-    """`text` begins with the proxy's status."""
-    name = f"The {proxy}" if proxy else "The proxy"
-    if text.startswith("407"):
-        return Cause(
-            "proxy",
-            f"{name} wants to know who you are (407).",
-            "Put user and password into the variable: http://USER:PASSWORD@HOST:PORT.",
-        )
-    if text[:3] in ("502", "503", "504"):
-        return Cause(
-            "proxy",
-            f"{name} cannot reach the {host} ({text[:3]}).",
-            "Check the region's spelling, and whether the proxy resolves OCI's names.",
-        )
-    return Cause(
-        "proxy",
-        f"{name} did not let the request through to the {host} ({hide_secrets(text) or 'no reason given'}).",
-        "Have OCI's hosts allowed there, or put them into NO_PROXY.",
-    )
+def _proxy_cause(answer: str, host: str, proxy: str) -> Cause:
+    """answer: the proxy's, which begins with its status."""
+    status = answer[:3]
+    if status == "407":
+        return cause("proxy/password", proxy=proxy)
+    if status in ("502", "503", "504"):
+        return cause("proxy/target", proxy=proxy, host=host, status=status)
+    return cause("proxy/forbids", proxy=proxy, host=host, reason=hide_secrets(answer) or "no reason given")
 
 
 def _url_of(error: BaseException) -> httpx.URL | None:
@@ -297,10 +190,6 @@ def _url_of(error: BaseException) -> httpx.URL | None:
         return error.request.url if isinstance(error, httpx.RequestError) else None
     except RuntimeError:  # raised without a request
         return None
-
-
-def _plural(noun: str, names: list[str]) -> str:
-    return f"{noun}{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
 def error_chain(error: BaseException) -> Iterator[BaseException]:
@@ -311,8 +200,8 @@ def error_chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(link))
         yield link
         # httpcore hides what it translates; there it is the error's own argument.
-        told = link.args[0] if link.args and isinstance(link.args[0], BaseException) else None
-        link = link.__cause__ or told or link.__context__
+        hidden = link.args[0] if link.args and isinstance(link.args[0], BaseException) else None
+        link = link.__cause__ or hidden or link.__context__
 
 
 def describe_source(provider: CredentialProvider) -> str:
@@ -322,5 +211,5 @@ def describe_source(provider: CredentialProvider) -> str:
 
 
 def error_text(error: BaseException) -> str:
-    """What an error says. A foreign one is only named, for its text may hold anything; it stays chained."""
+    """An error's message. A foreign error is only named, since its text may hold anything; it stays chained."""
     return str(error) if isinstance(error, OCIAuthError) else f"{type(error).__name__} was raised by the provider."

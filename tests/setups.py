@@ -212,7 +212,7 @@ add("a profile that OCI_CONFIG_PROFILE names", lambda m: (m.config(), m.env(OCI_
 add("a file that OCI_CLI_CONFIG_FILE names", lambda m: (m.config(), m.env(OCI_CLI_CONFIG_FILE="/nowhere/config")), "/nowhere/config", "OCI_CLI_CONFIG_FILE", process=True)
 add("a file that --config-file names", lambda m: (m.config(), m.arguments.extend(["--config-file", "/nowhere/config"])), "/nowhere/config", "does not exist")
 add("a profile in small letters", lambda m: (m.config(), m.write(m.text.replace("[DEFAULT]", "[default]"))), "[default]", "case")
-add("a file in UTF-16", lambda m: (m.config(), m.write(m.text, "utf-16")), "UTF-8")
+add("a file in UTF-16", lambda m: (m.config(), m.write(m.text, "utf-16")), "UTF-16", "Save it as UTF-8")
 add("lines before the first profile", lambda m: (m.config(), m.write(m.text.replace("[DEFAULT]\n", ""))), "line 1")
 add("a profile twice", lambda m: (m.config(), m.write(m.text + "\n[A]\nuser=x\n[A]\nuser=y\n")), "defined twice")
 add("a field twice", lambda m: (m.config(), m.write(m.text + "region = us-ashburn-1\n")), "region", "twice")

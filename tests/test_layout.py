@@ -22,7 +22,7 @@ FLOORS = {
     "where a credential comes from": ["credentials"],
     "asking an auth service": ["_auth_service"],
     "how a request is signed": ["_signing"],
-    "values and words that all share": ["_causes", "_credential", "_errors", "_hosts", "_secrecy"],
+    "values and words that all share": ["_causes", "_credential", "_errors", "_hosts", "_secrecy", "_verdicts"],
 }
 LEVEL = {name: level for level, names in enumerate(FLOORS.values()) for name in names}
 

@@ -92,7 +92,7 @@ def test_what_will_not_work_is_status_1_and_wrong_usage_2(oci: FakeOCI, config: 
     oci.fail("identity", Fault(status=503))
     failed = run("check", "--config-file", str(config), "--endpoint", oci.url)
     assert failed.returncode == 3  # it could not be told
-    assert "Verdict: The service answered 503" in failed.stdout
+    assert "Verdict: Identity answered 503" in failed.stdout
     assert failed.stderr == ""
     oci.clock_offset = 3600
     warned = run("check", "--config-file", str(config), "--endpoint", oci.url)

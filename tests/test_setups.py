@@ -28,6 +28,7 @@ from .setups import SET_UPS, Machine, SetUp
 from .standin import FakeOCI
 
 LONGEST = 12.0  # seconds
+Start = Callable[[Machine, dict[str, str]], tuple[int, str, str]]  # status, verdict with next step, everything printed
 SECRET = re.compile(r"(?<![\w-])eyJ[\w-]{4}|PRIVATE KEY-----(?:\\[nr]|\s)+\w{8}|hunter2")
 PROCESSES = [setup for setup in SET_UPS if setup.process or setup.waits]
 # Processes are started on threads at the first test and judged last, so that they run beside the others.
@@ -53,9 +54,7 @@ class Outcome:
     seconds: float
 
 
-def run(
-    setup: SetUp, directory: Path, key: Key, start: Callable[[Machine, dict[str, str]], tuple[int, str, str]]
-) -> Outcome:
+def run(setup: SetUp, directory: Path, key: Key, start: Start) -> Outcome:
     """Build a set-up on a machine of its own, and have `start` run `check` there with the machine's variables."""
     home = directory / "home"
     home.mkdir(parents=True)
@@ -116,7 +115,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory, key: Key, request: pytes
 
 
 @pytest.fixture
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[Machine, dict[str, str]], tuple[int, str, str]]:
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> Start:
     """`check` by its function `main`, which is many times faster than a process."""
 
     def start(machine: Machine, variables: dict[str, str]) -> tuple[int, str, str]:
@@ -152,7 +151,7 @@ def test_a_broken_set_up(
     tmp_path: Path,
     key: Key,
     processes: Callable[[SetUp], Outcome],
-    in_this_process: Callable[[Machine, dict[str, str]], tuple[int, str, str]],
+    in_this_process: Start,
 ) -> None:
     """Shows no secret and no traceback, takes no longer than a person waits, and ends with the status of its kind."""
     outcome = processes(setup) if setup in PROCESSES else run(setup, tmp_path, key, in_this_process)

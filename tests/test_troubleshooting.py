@@ -9,11 +9,12 @@ import pytest
 
 from oci_httpx_auth.diagnosis.page import shorten
 
-from .setups import SET_UPS, Machine
+from .conftest import Key
+from .setups import SET_UPS
 from .test_diagnosis import Broken, first_finding, no_server_left, setting
-from .test_setups import machine, run
+from .test_setups import Start, in_this_process, run
 
-__all__ = ["machine", "no_server_left", "setting"]  # fixtures
+__all__ = ["in_this_process", "no_server_left", "setting"]  # fixtures
 
 PAGE = (Path(__file__).parent.parent / "docs" / "troubleshooting.md").read_text()
 
@@ -82,12 +83,10 @@ def test_check_says_what_the_page_says_it_does(number: int, setting: Broken) -> 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("number", range(len(MORE)), ids=[name.replace("/", "|") for name in MORE])
-def test_check_says_what_the_second_table_says(
-    number: int, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_check_says_what_the_second_table_says(number: int, tmp_path: Path, key: Key, in_this_process: Start) -> None:
     """The beginning of verdict and next step, word by word."""
     (setup,) = [setup for setup in SET_UPS if setup.name == MORE[number]]
-    _, words, _ = run(machine, setup, tmp_path, monkeypatch)
+    words = run(setup, tmp_path, key, in_this_process).verdict
     verdict = rows("More of them")[number][1]
     said = " ".join(words.replace("Next: ", "").split())
     assert re.match(pattern_of(verdict), said), f"{said!r} does not begin with {verdict!r}"

@@ -7,18 +7,18 @@ import time
 import traceback
 from collections.abc import Callable
 
-from .._auth_service.regions import inference_endpoint, is_known, region_domain, region_id
+from .._auth_service.regions import is_known, region_domain, region_id
 from .._credential import CredentialProvider
 from .._signer import OCISigner
 from ..credentials._config import env_value
-from .bearer import BearerKey
 from .credential import fetch_credential
 from .generative_ai import call_generative_ai
 from .identity import call_identity
 from .network import describe_proxies, first_sentence_cause
 from .report import Finding, Line, Notebook, Report
 from .source import choose_provider
-from .walk import Walk
+from .verdicts import cause
+from .walk import BearerKey, Walk
 
 __all__ = ["DEFAULT_MODEL", "Finding", "Line", "Report", "check"]
 
@@ -40,19 +40,18 @@ def check(
     clock: Callable[[], float] = time.time,
     listener: Callable[[Line | str], object] | None = None,
 ) -> Report:
-    """Walk through all that a signed call needs, and make one; with a compartment or project, also one of Generative AI.
+    """Walk through all that a signed call needs, and make one; with a compartment or project, also one to Generative AI.
 
-    credentials, auth, profile, config_file: as for `OCISigner`. region, compartment_id, project_id: as for `create_openai`, with the
-    same variables. The call to Generative AI is a chat completion of one token, by this model.
-    endpoint: base URL of the Identity service, and base_url: of Generative AI, where the region's are not meant.
+    credentials, auth, profile, config_file: as for `OCISigner`. region, compartment_id, project_id: as for `create_openai`,
+    with the same variables. The call to Generative AI is a chat completion of one token, by this model.
+    endpoint, base_url: of Identity and of Generative AI, instead of the region's.
     listener: called with each line of the report as it is found, and with a text of what is being waited for.
 
     No step waits for longer than 5 seconds. Raises nothing for what is wrong: the report says it. It holds no key, token or
     passphrase, but OCIDs in full.
     """
-    notes = Notebook(listener)
     walk = Walk(
-        notes=notes,
+        notes=Notebook(listener),
         clock=clock,
         auth=auth,
         profile_name=profile,
@@ -65,30 +64,32 @@ def check(
         base_url=base_url or env_value(("OCI_GENAI_BASE_URL",)),
     )
     try:
-        describe_proxies(notes)
-        if credentials is not None:
-            notes.line("ok", "source", f"{getattr(credentials, 'mode', 'custom')}, as given: {credentials!r}")
+        describe_proxies(walk.notes)
         key = env_value(("OCI_GENAI_API_KEY",))
-        named = credentials or auth or profile or config_file
-        provider = credentials or (None if key and not named else choose_provider(walk))
-        if key and not named:
+        if key and not (credentials or auth or profile or config_file or env_value(("OCI_CLI_AUTH",))):
             walk.signer = BearerKey(key)
-            _call_with_key(walk)
-        elif provider is not None:
-            walk.provider, walk.signer = provider, OCISigner(provider, clock=clock)
-            _call(walk)
+            walk.notes.line(
+                "ok", "source", "an API key of Generative AI, from OCI_GENAI_API_KEY; nothing is signed with it"
+            )
+            if walk.base_url or _find_region(walk):
+                call_generative_ai(walk)
+        else:
+            _check_signed_calls(walk, credentials)
     except Exception as error:  # a report that is cut short is better than none
         where = traceback.extract_tb(error.__traceback__)[-1]
-        notes.error(
-            "internal",
-            f"The check itself broke off by {type(error).__name__} ({os.path.basename(where.filename)}, line {where.lineno}).",
-            "Report this with the lines above; they say how far it came.",
-        )
-    return notes.report()
+        place = f"{os.path.basename(where.filename)}, line {where.lineno}"
+        walk.notes.find(cause("internal", kind=type(error).__name__, place=place))
+    return walk.notes.report()
 
 
-def _call(walk: Walk) -> None:
-    if not fetch_credential(walk) or not _find_region(walk) or not call_identity(walk):
+def _check_signed_calls(walk: Walk, credentials: CredentialProvider | None) -> None:
+    if credentials is not None:
+        walk.notes.line("ok", "source", f"{getattr(credentials, 'mode', 'custom')}, as given: {credentials!r}")
+    provider = credentials or choose_provider(walk)
+    if provider is None:
+        return
+    walk.provider, walk.signer = provider, OCISigner(provider, clock=walk.clock)
+    if not fetch_credential(walk) or not (_find_region(walk) or walk.endpoint) or not call_identity(walk):
         return
     walk.compartment = walk.compartment or walk.signer.compartment
     walk.project = walk.project or walk.signer.project
@@ -97,44 +98,29 @@ def _call(walk: Walk) -> None:
     elif walk.base_url is None and walk.region is None:
         walk.notes.line("note", "Generative AI", "not called: no region is known")
     else:
-        call_generative_ai(walk, walk.base_url or f"{inference_endpoint(walk.region or '')}/openai/v1")
-
-
-def _call_with_key(walk: Walk) -> None:
-    """A Generative AI API key needs no identity: just a region, and the one call."""
-    walk.notes.line("ok", "source", "an API key of Generative AI, from OCI_GENAI_API_KEY; nothing is signed with it")
-    if walk.base_url is None and not _find_region(walk):
-        return
-    call_generative_ai(walk, walk.base_url or f"{inference_endpoint(walk.region or '')}/openai/v1")
+        call_generative_ai(walk)
 
 
 def _find_region(walk: Walk) -> bool:
-    """The region that calls go to. False, with a finding, where none is known and one is needed."""
+    """The region that calls go to. False if none is known, with a finding if one is needed."""
     variables = ("OCI_GENAI_REGION", "OCI_CLI_REGION", "OCI_REGION")
-    variable = next((name for name in variables if env_value((name,))), None)
+    variable = next((name for name in variables if env_value((name,))), "")
     origin = "as given" if walk.region else variable or "of the source"
-    name = walk.region or (env_value((variable,)) if variable else None) or walk.signer.region
+    name = walk.region or env_value((variable,)) or walk.signer.region
     walk.region = None
     if name is None:
         if walk.endpoint is None:
-            walk.notes.error(
-                "region-unknown",
-                "No region is known, so there is no endpoint to call.",
-                "Set OCI_REGION, or add region to the profile.",
-            )
-        return walk.endpoint is not None
+            walk.notes.find(cause("region-unknown"))
+        return False
     try:
         walk.region = name = region_id(name)
     except ValueError as error:
-        walk.notes.found(first_sentence_cause("not-a-region", error))
-        return walk.endpoint is not None
+        walk.notes.find(first_sentence_cause("not-a-region", error))
+        return False
+    domain = region_domain(name)
     if is_known(name):
-        walk.notes.line("ok", "region", f"{name} ({origin}), domain {region_domain(name)}")
-        return True
-    walk.notes.line("warning", "region", f"{name} ({origin}) is in no table; domain {region_domain(name)} is a guess")
-    walk.notes.warning(
-        "region-unknown",
-        f"The region {name} is in no table, so its realm is a guess ({region_domain(name)}).",
-        "Check its spelling; for a new region, describe it in OCI_REGION_METADATA.",
-    )
+        walk.notes.line("ok", "region", f"{name} ({origin}), domain {domain}")
+    else:
+        walk.notes.line("warning", "region", f"{name} ({origin}) is in no table; domain {domain} is a guess")
+        walk.notes.find(cause("region-unknown/guess", region=name, domain=domain), "warning")
     return True

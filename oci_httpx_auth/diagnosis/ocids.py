@@ -1,4 +1,4 @@
-"""What OCIDs themselves tell: their kind, realm and region, and whether all of one is there."""
+"""What OCIDs themselves tell: their kind, realm and region, and whether all of one is there; and policies that name them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass
 
 from .._auth_service.regions import region_id, region_realm
-from .._causes import Cause
+from .._secrecy import quote_value
+from .._verdicts import Cause
+from .verdicts import cause
+from .walk import Walk
 
 _OCID = re.compile(r"ocid1\.([a-z0-9]+)\.([a-z0-9-]+)\.([a-z0-9-]*)\.([.a-zA-Z0-9_-]*)")
 _LENGTH = 60  # characters of the unique part of a user's, a tenancy's or a compartment's OCID
@@ -29,80 +32,73 @@ def parse_ocid(value: str | None) -> OCID | None:
 
 def identity_cause(user: str, tenancy: str, region: str | None) -> Cause | None:
     """What is wrong with the OCIDs of an API key, as far as they tell; OCI would only say 401."""
-    of_user, of_tenancy = parse_ocid(user), parse_ocid(tenancy)
-    if of_user and of_tenancy and (of_user.kind, of_tenancy.kind) == ("tenancy", "user"):
-        return Cause(
-            "ocids-swapped",
-            "user and tenancy are swapped: user names a tenancy, and tenancy names a user.",
-            "Exchange the two values.",
-        )
-    for name, ocid, kinds in (("tenancy", of_tenancy, ("tenancy",)), ("user", of_user, ("user",))):
-        if ocid is not None and ocid.kind not in kinds:
-            return Cause(
-                "ocid-of-another-kind",
-                f"{name} is the OCID of a {ocid.kind}, and not of a {name}.",
-                f"Copy the {name}'s OCID from the console ({'Profile menu, Tenancy' if name == 'tenancy' else 'Profile menu, My profile'}); "
-                f"it begins with 'ocid1.{name}.'.",
-            )
-    realm = region_realm(region) if region else None
-    for name, ocid in (("tenancy", of_tenancy), ("user", of_user)):
-        if ocid is not None and realm is not None and ocid.realm != realm:
-            return Cause(
-                "other-realm",
-                f"The {name} is of realm {ocid.realm}, and the region {region} of realm {realm}, which do not know each other.",
-                f"Choose a region of realm {ocid.realm}, or the {name} that belongs to {realm}.",
-            )
-    return None
+    pairs = [("tenancy", parse_ocid(tenancy)), ("user", parse_ocid(user))]
+    known = [(name, ocid) for name, ocid in pairs if ocid is not None]
+    if [ocid.kind for _, ocid in known] == ["user", "tenancy"]:
+        return cause("ocids-swapped")
+    for name, ocid in known:
+        if ocid.kind != name:
+            menu = "Tenancy" if name == "tenancy" else "My profile"
+            return cause("ocid-of-another-kind", name=name, kind=ocid.kind, menu=menu)
+    found = (elsewhere_cause(value, name, region) for name, value in (("tenancy", tenancy), ("user", user)))
+    return next((wrong for wrong in found if wrong is not None), None)
 
 
 def cut_off_cause(**values: str) -> Cause | None:
     """The first of these OCIDs that is probably not whole."""
-    found = (_cut_off(parse_ocid(value), name) for name, value in values.items())
-    return next((cause for cause in found if cause is not None), None)
-
-
-def place_cause(value: str, what: str, kinds: tuple[str, ...]) -> Cause | None:
-    """What is wrong with the OCID of a place that is called for (a compartment, a project, an endpoint); None if nothing."""
-    ocid = parse_ocid(value)
-    if ocid is None or ocid.kind not in kinds:
-        found = "is not an OCID" if ocid is None else f"is the OCID of a {ocid.kind}"
-        return Cause(
-            f"not-a-{what}",
-            f"{value[:60]!r} {found}; it is not the OCID of a {what}.",
-            f"A {what}'s OCID begins with {f'ocid1.{kinds[0]}.'!r}.",
-        )
+    for name, value in values.items():
+        ocid = parse_ocid(value)
+        if ocid is None or ocid.kind not in ("user", "tenancy", "compartment") or len(ocid.unique) == _LENGTH:
+            continue
+        many = "too few" if len(ocid.unique) < _LENGTH else "too many"
+        return cause("ocid-cut-off", name=name, length=len(ocid.unique), many=many, usual=_LENGTH)
     return None
 
 
-def elsewhere_cause(value: str | None, what: str, region: str | None) -> Cause | None:
-    """Why a place cannot be found in a region: it is of another one, or of another realm."""
+def place_cause(value: str, name: str, kinds: tuple[str, ...]) -> Cause | None:
+    """What is wrong with the OCID of a compartment or project; None if nothing."""
+    ocid = parse_ocid(value)
+    if ocid is not None and ocid.kind in kinds:
+        return None
+    problem = "is not an OCID" if ocid is None else f"is the OCID of a {ocid.kind}"
+    wrong = cause("not-a-place", value=quote_value(value), problem=problem, name=name, kind=kinds[0])
+    return Cause(f"not-a-{name}", wrong.text, wrong.remedy)
+
+
+def elsewhere_cause(value: str | None, name: str, region: str | None) -> Cause | None:
+    """Why an OCID cannot be found in a region: it is of another one, or of another realm."""
     ocid = parse_ocid(value)
     if ocid is None or region is None:
         return None
     realm = region_realm(region)
     if realm is not None and ocid.realm != realm:
-        return Cause(
-            "other-realm",
-            f"The {what} is of realm {ocid.realm}, and the region {region} of realm {realm}.",
-            f"Choose a region of realm {ocid.realm}, or a {what} of {realm}.",
-        )
-    if ocid.region and region_id(ocid.region) != region:
-        there = region_id(ocid.region)
-        return Cause(
-            f"{what}-elsewhere",
-            f"The {what} is in {there}, and the call went to {region}.",
-            f"Send requests to {there} (OCI_REGION, or region=), or use a {what} of {region}.",
-        )
+        return cause("other-realm", name=name, theirs=ocid.realm, region=region, realm=realm)
+    if ocid.region and (there := region_id(ocid.region)) != region:
+        wrong = cause("elsewhere", name=name, there=there, region=region)
+        return Cause(f"{name}-elsewhere", wrong.text, wrong.remedy)
     return None
 
 
-def _cut_off(ocid: OCID | None, what: str) -> Cause | None:
-    if ocid is None or ocid.kind not in ("user", "tenancy", "compartment") or len(ocid.unique) == _LENGTH:
-        return None
-    many = "too few" if len(ocid.unique) < _LENGTH else "too many"
-    return Cause(
-        "ocid-cut-off",
-        f"The {what}'s OCID is probably not copied whole: after its last dot it has {len(ocid.unique)} characters, {many}; OCIDs "
-        f"have {_LENGTH} there.",
-        f"Copy the {what}'s OCID again.",
-    )
+def policy_for(walk: Walk, allowed: str = "use generative-ai-family") -> str:
+    """The policy that this principal needs, in the form of its kind; to be copied but for the names in capitals."""
+    scope = f"compartment id {walk.compartment}" if walk.compartment else "tenancy"
+    mode, claims = walk.signer.mode, walk.claims
+    if mode == "instance_principal":
+        instance = claims.get("opc-instance") or claims.get("sub") or "INSTANCE_OCID"
+        rule = f"where GROUP is a dynamic group with the rule: instance.id = '{instance}'"
+        return f"allow dynamic-group GROUP to {allowed} in {scope}\n{rule}"
+    if mode == "generative_ai_api_key":
+        conditions = {"type": "generativeaiapikey"}
+    elif mode == "oke_workload_identity":
+        account = walk.service_account or "system:serviceaccount:NAMESPACE:SERVICE_ACCOUNT"
+        _, _, namespace, name = account.split(":")
+        cluster = claims.get("cluster") or claims.get("cluster_id") or "CLUSTER_OCID"
+        conditions = {"type": "workload", "namespace": namespace, "service_account": name, "cluster_id": str(cluster)}
+    elif mode == "resource_principal":
+        resource = str(claims.get("sub") or claims.get("res_id") or "RESOURCE_OCID")
+        ocid = parse_ocid(resource)
+        conditions = {"type": ocid.kind if ocid else "RESOURCE_TYPE", "id": resource}
+    else:
+        return f"allow group GROUP to {allowed} in {scope}"
+    where = ", ".join(f"request.principal.{name} = '{value}'" for name, value in conditions.items())
+    return f"allow any-user to {allowed} in {scope} where all {{{where}}}"

@@ -20,9 +20,9 @@ class Page:
 
     def __init__(self, stream: TextIO, *, full: bool) -> None:
         self._stream, self._full = stream, full
-        self._terminal = stream.isatty()
-        self._coloured = self._terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        self._columns = max(shutil.get_terminal_size().columns, 40) if self._terminal else None
+        terminal = stream.isatty()
+        self._coloured = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._columns = max(shutil.get_terminal_size().columns, 40) if terminal else None
         self._passing = ""
 
     def show(self, item: Line | str) -> None:
@@ -37,19 +37,14 @@ class Page:
     def put(self, label: str, text: str, state: str = "", *, whole: bool = False) -> None:
         """whole: OCIDs in full, as in commands that are to be copied."""
         self._clear()
-        text = printable(text if self._full or whole else shorten(text))
-        columns = self._columns
-        margin = " " * (len(label) if columns is None else min(len(label), columns // 2))
-        first = True
-        for paragraph in text.split("\n"):
-            lines = [paragraph]
-            if columns is not None:  # long words stay whole, since keys and commands are copied
-                wrap = textwrap.TextWrapper(columns - len(margin), break_long_words=False, break_on_hyphens=False)
-                lines = wrap.wrap(paragraph) or [""]
-            for line in lines:
-                colour = f"\033[{_COLOURS[state]}m{label}\033[0m" if self._coloured and state else label
-                print(f"{colour if first else margin}{line}", file=self._stream, flush=True)
-                first = False
+        lines = printable(text if self._full or whole else shorten(text)).split("\n")
+        margin = len(label)
+        if self._columns is not None:  # long words stay whole, since keys and commands are copied
+            margin = min(margin, self._columns // 2)
+            wrap = textwrap.TextWrapper(self._columns - margin, break_long_words=False, break_on_hyphens=False)
+            lines = [line for paragraph in lines for line in wrap.wrap(paragraph) or [""]]
+        coloured = f"\033[{_COLOURS[state]}m{label}\033[0m" if self._coloured and state else label
+        print(coloured + ("\n" + " " * margin).join(lines), file=self._stream, flush=True)
 
     def _clear(self) -> None:
         if self._passing:
@@ -62,8 +57,8 @@ def shorten(text: str) -> str:
     return _OCID.sub(lambda match: f"{match[1]}…{match[2][-6:]}", text)
 
 
-def shortened(report: dict[str, Any]) -> dict[str, Any]:
-    """A report for JSON with its OCIDs shortened, but for those of commands that are to be copied."""
+def shorten_report(report: dict[str, Any]) -> dict[str, Any]:
+    """A report for JSON with its OCIDs shortened, except in commands that are to be copied."""
 
     def walk(name: str, value: Any) -> Any:
         if isinstance(value, str):
@@ -76,5 +71,5 @@ def shortened(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def printable(text: str) -> str:
-    """What a server or a file says must not steer the terminal."""
+    """Without control characters: a server's or file's text must not steer the terminal."""
     return "".join(character if character.isprintable() or character == "\n" else "?" for character in text)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from .._causes import Cause
 from .._secrecy import hide_secrets
+from .._verdicts import Cause
 
 State = Literal["ok", "note", "warning", "error"]
 Severity = Literal["error", "unknown", "warning"]
@@ -32,7 +32,7 @@ class Line:
 class Finding:
     """Something that is wrong. code: a stable name for programs.
 
-    An `error` keeps calls from working; with `unknown` it could not be told whether they do.
+    An `error` keeps calls from working; `unknown` means that `check` couldn't tell whether they do.
     """
 
     severity: Severity
@@ -61,6 +61,7 @@ class Report:
 
     @property
     def verdict(self) -> str:
+        """The most probable cause, or that calls work."""
         if self.ok:
             return "Calls are signed and accepted." + (f" But: {self.findings[0].cause}" if self.findings else "")
         return self.findings[0].cause
@@ -71,7 +72,7 @@ class Report:
         return self.findings[0].remedy if self.findings else ""
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON. `version` tells the form of the rest."""
+        """For JSON. `version` says which form the rest has."""
         head = {"version": JSON_VERSION, "ok": self.ok, "outcome": self.outcome}
         return {**head, "verdict": self.verdict, "next_step": self.next_step, **asdict(self)}
 
@@ -92,32 +93,27 @@ class Notebook:
         self._listener(hide_secrets(what))
 
     def line(self, state: State, subject: str, text: str) -> None:
+        """Note something that was looked at."""
         line = Line(state, subject, hide_secrets(text))
         self.lines.append(line)
         self._listener(line)
 
-    def found(self, cause: Cause, severity: Severity = "error", *, first: bool = False) -> None:
-        """Note a finding. An error that passes by itself leaves open whether calls work."""
+    def find(self, cause: Cause, severity: Severity = "error", *, first: bool = False) -> None:
+        """Note something that is wrong. An error that passes by itself leaves open whether calls work."""
         if severity == "error" and cause.code in _PASSING:
             severity = "unknown"
         finding = Finding(severity, cause.code, hide_secrets(cause.text.strip()), hide_secrets(cause.remedy))
         self.findings.insert(0 if first else len(self.findings), finding)
 
-    def error(self, code: str, text: str, remedy: str) -> None:
-        self.found(Cause(code, text, remedy))
-
-    def warning(self, code: str, text: str, remedy: str) -> None:
-        self.found(Cause(code, text, remedy), "warning")
-
     def report(self) -> Report:
-        """Warnings may explain nothing, so errors come first, each in the order in which it was met."""
+        """Errors come before warnings, which may explain nothing; else in the order in which they were met."""
         order = {"error": 0, "unknown": 1, "warning": 2}
         findings = sorted(self.findings, key=lambda finding: order[finding.severity])
         return Report(tuple(self.lines), tuple(findings))
 
 
 def duration(seconds: float) -> str:
-    """A time span for people: its largest unit of which there are at least one and a half."""
+    """A time span for people, in its largest unit of which there are at least one and a half."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 1.5 * length:
             return f"{seconds / length:.0f} {unit}"
@@ -125,4 +121,5 @@ def duration(seconds: float) -> str:
 
 
 def ago(seconds: float) -> str:
+    """When something was or will be, for people."""
     return f"{duration(seconds)} ago" if seconds >= 0 else f"in {duration(-seconds)}"

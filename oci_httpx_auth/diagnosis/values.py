@@ -1,4 +1,4 @@
-"""What is wrong with a value as it stands in a variable or a config file, seen without asking anybody."""
+"""What is wrong with a value as it is written in a variable or a config file, as far as this machine can tell."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ import re
 import stat
 from pathlib import Path
 
-from .._causes import Cause
-from .._secrecy import looks_secret, quote_value
+from .._secrecy import looks_secret, quote_path, quote_value
+from .._verdicts import Cause
 from ..credentials._config import DEFAULT_PROFILE, Profile, env_value, join_names
 from ..credentials._settings import Setting, Settings
 from .report import Notebook
+from .verdicts import cause
 
 _PATHS = ("key_file", "security_token_file", "delegation_token_file")
 _IDENTITY = ("user", "tenancy", "fingerprint", "key_file")
+
+# Values that cannot be meant as they are written, by the code of their cause.
+_PATTERNS = {
+    "placeholder": re.compile(r"\s*<.*>|.*…|.*<path to"),
+    "quoted": re.compile(r"([\"'“”]).*\1|“.*”"),
+    "inline-comment": re.compile(r".*\s[#;]"),
+    "not-expanded": re.compile(r".*(?:\$\w+|\$\{\w+\}|%\w+%)"),
+}
 
 
 def place(setting: Setting) -> str:
@@ -23,68 +32,29 @@ def place(setting: Setting) -> str:
 
 
 def value_cause(settings: Settings) -> Cause | None:
-    """The first value that cannot be meant as it stands. It is asked for when something has failed."""
-    for name, setting in settings.fields.items():
-        if (cause := _written_wrong(name, setting)) is not None:
-            return cause
-    return None
+    """The first value that cannot be meant as it is written. Asked for when something has failed."""
+    found = (_value_cause(name, setting) for name, setting in settings.fields.items())
+    return next((wrong for wrong in found if wrong is not None), None)
 
 
-def _written_wrong(name: str, setting: Setting) -> Cause | None:
+def _value_cause(name: str, setting: Setting) -> Cause | None:
     value, where = setting.value, place(setting)
-    if name in ("pass_phrase", "passphrase") or (looks_secret(value) and name not in _PATHS):
-        if name == "key_content" and re.search(r"\\n", value):
-            return _cause(
-                "key-escaped",
-                where,
-                "holds a key with \\n written out in place of line breaks",
-                "Put real line breaks there.",
-            )
-        return None
-    if looks_secret(value):
-        return None  # its own error says what to do
-    if re.match(r"\s*<.*>|.*…|.*<path to", value):
-        return _cause("placeholder", where, f"is still a placeholder, {quote_value(value)}", "Fill in the value.")
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'“”":
-        return _cause(
-            "quoted",
-            where,
-            f"is written in quotes, {quote_value(value)}, which belong to the value",
-            "Remove the quotes.",
-        )
-    if re.search(r"\s[#;]", value) and setting.line:
-        text = f"has a comment behind its value, {quote_value(value)}, which belongs to the value in this kind of file"
-        return _cause("inline-comment", where, text, "Move the comment to a line of its own.")
-    if re.search(r"\$\w+|\$\{\w+\}|%\w+%", value):
-        text = f"has a variable in it, {quote_value(value)}, which nobody replaces by its value"
-        return _cause(
-            "not-expanded", where, text, "Write the value out; only ~ at the beginning of a path is replaced."
-        )
-    if not value.isascii() and name not in _PATHS:
-        letters = ", ".join(sorted({f"U+{ord(letter):04X}" for letter in value if not letter.isascii()}))
-        return _cause(
-            "strange-letters",
-            where,
-            f"has characters that no such value has ({letters})",
-            "Type the value anew, or copy it as plain text.",
-        )
-    if name in _PATHS:
-        path = os.path.expanduser(value)
-        if re.match(r"[A-Za-z]:\\", value) and os.name != "nt":
-            return _cause(
-                "path-of-windows",
-                where,
-                f"is a path of Windows, {quote_value(value)}",
-                "Write the path as this system has it.",
-            )
-        if not os.path.isabs(path) and not os.path.exists(path):
-            text = f"is the relative path {quote_value(value)}, looked for in {os.getcwd()}"
-            return _cause("relative-path", where, text, "Write the path in full, or with ~ for the home directory.")
+    if name == "key_content" and looks_secret(value) and r"\n" in value:
+        return cause("key-escaped", where=where)
+    if name in ("pass_phrase", "passphrase") or looks_secret(value):
+        return None  # a secret's own error says what to do
+    for code, pattern in _PATTERNS.items():
+        if pattern.match(value) and (code != "inline-comment" or setting.line):
+            return cause(code, where=where, value=quote_value(value))
+    if name not in _PATHS:
+        letters = sorted({f"U+{ord(letter):04X}" for letter in value if not letter.isascii()})
+        return cause("strange-letters", where=where, letters=", ".join(letters)) if letters else None
+    if re.match(r"[A-Za-z]:\\", value) and os.name != "nt":
+        return cause("path-of-windows", where=where, value=quote_value(value))
+    path = os.path.expanduser(value)
+    if not os.path.isabs(path) and not os.path.exists(path):
+        return cause("relative-path", where=where, value=quote_value(value), directory=os.getcwd())
     return None
-
-
-def _cause(code: str, where: str, text: str, remedy: str) -> Cause:
-    return Cause(code, f"{where} {text}.", remedy)
 
 
 def mixed_identity(profile: Profile | None) -> str:
@@ -95,17 +65,13 @@ def mixed_identity(profile: Profile | None) -> str:
     inherited = [name for name in _IDENTITY if name not in profile.own and profile.get(name)]
     if not own or not inherited:
         return ""
-    return (
-        f"The identity of {profile.label} is mixed: {join_names(own)} of its own, {join_names(inherited)} inherited from "
-        f"{DEFAULT_PROFILE}."
-    )
+    parts = f"{join_names(own)} of its own, {join_names(inherited)} inherited from {DEFAULT_PROFILE}"
+    return f"The identity of {profile.label} is mixed: {parts}."
 
 
 def inherited_session(profile: Profile | None) -> str:
     """Whether a session token is DEFAULT's, and its key the profile's own."""
-    if profile is None or "security_token_file" in profile.own or not profile.get("security_token_file"):
-        return ""
-    if "key_file" not in profile.own:
+    if profile is None or "security_token_file" in profile.own or "key_file" not in profile.own:
         return ""
     return f"security_token_file of {profile.label} is inherited from {DEFAULT_PROFILE}, and its key_file is not."
 
@@ -116,29 +82,32 @@ def warn_of_open_files(notes: Notebook, settings: Settings) -> None:
         return
     for name in _PATHS:
         value = settings.get(name)
-        if value is None or looks_secret(value):
+        path = Path(os.path.expanduser(value or ""))
+        if value is None or looks_secret(value) or not path.is_file():
             continue
-        path = Path(os.path.expanduser(value))
-        try:
-            mode = stat.S_IMODE(path.stat().st_mode)
-        except (OSError, ValueError):
-            continue
+        mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
             notes.line("warning", name, f"{path} can be read or written by other users (mode {mode:04o})")
-            notes.warning(
-                "file-open-to-others",
-                f"Other users of this machine can read or write {path} (mode {mode:04o}), which {name} names.",
-                f"Run `chmod 600 {path}`.",
-            )
+            notes.find(cause("file-open-to-others", path=path, mode=mode, name=name), "warning")
 
 
-def closed_directory_cause(path: Path) -> Cause | None:
-    """Why a file seems not to exist: the first directory on the way to it that this user may not enter."""
+def unreadable_file_cause(path: Path) -> Cause | None:
+    """Why a file seems not to exist, or seems to be no text: a directory that this user may not enter, or another encoding."""
     for parent in reversed(path.parents):
         if parent.is_dir() and not os.access(parent, os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-            return Cause(
-                "directory-closed",
-                f"The directory {parent} may not be entered by this user, so {path} cannot be read.",
-                f"Correct its owner and mode, e.g. `chmod 700 {parent}`.",
-            )
+            return cause("directory-closed", directory=parent, path=path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError:
+        return None
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        cut = error.reason == "unexpected end of data"
+        utf16 = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+        encoding = "UTF-16" if utf16 else "Latin-1 or another encoding of one byte per letter"
+        return None if cut else cause("other-encoding", path=quote_path(path), encoding=encoding)
+    if b"\0" in head:
+        return cause("other-encoding", path=quote_path(path), encoding="UTF-16 without a byte order mark")
     return None
