@@ -66,7 +66,7 @@ def draw(traces: dict[str, dict[str, Any]], lifetime: float) -> str:
         if trace["stuck"]:
             gaps.append((beats[-1], end))
         for start, stop in gaps:
-            label = "for ever" if stop == end and trace["stuck"] else f"{(stop - start) * 1000:.0f} ms"
+            label = "indefinitely" if stop == end and trace["stuck"] else f"{(stop - start) * 1000:.0f} ms"
             start, stop = max(start, first), min(stop, end)
             parts.append(
                 f'<rect x="{x(start):.1f}" y="{base - 36}" width="{x(stop) - x(start):.1f}" height="36" class="gap"/>'

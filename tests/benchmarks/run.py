@@ -538,7 +538,7 @@ class Benchmark:
                 "two 401s meet: event loop stands still",
                 duration(median(ours, "idle")),
                 {
-                    name: "for ever" if any(r["stuck"] for r in rows) else duration(median(rows, "after"))
+                    name: "indefinitely" if any(r["stuck"] for r in rows) else duration(median(rows, "after"))
                     for name, rows in found.items()
                 },
                 short=True,

@@ -516,7 +516,7 @@ def heartbeat(service: dict[str, str], lifetime: float) -> dict[str, Any]:
 
     thread = threading.Thread(target=lambda: asyncio.run(watch()), daemon=True)
     thread.start()
-    # A loop that has not come back by then stands still for ever.
+    # A loop that has not come back by then never will.
     done.wait(lifetime + 8.0)
     if "refusals" not in moments:
         raise RuntimeError("the program did not get so far")
