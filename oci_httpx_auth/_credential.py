@@ -1,4 +1,4 @@
-"""The immutable value that requests are signed with, and what provides it."""
+"""The immutable value that requests are signed with, and the protocol of its providers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Credential:
     clock_offset: how many seconds the issuer's clock was ahead of ours when the issuer handed this credential
         over; `None` when it came from elsewhere, e.g. from a file.
 
-    Raises `SigningError` for a key id or header that cannot stand in an HTTP header, and for a time that is none.
+    Raises `SigningError` for a key id or header that HTTP cannot carry, and for an invalid time.
     Its repr shows neither key id nor headers, since both can hold a token.
     """
 
@@ -52,7 +52,7 @@ class Credential:
             moment = getattr(self, name)
             # Infinities, NaN and absurd numbers must not reach the refresh schedule.
             if moment is not None and not (-END_OF_TIME < moment < END_OF_TIME):
-                raise SigningError(f"The credential's {name} is not a point in time; None stands for none.")
+                raise SigningError(f"The credential's {name} is not a point in time. Use None if it has none.")
         headers = {name.lower(): Hidden(value) for name, value in self.headers.items()}
         for name, value in headers.items():
             if not re.fullmatch(_HEADER_NAME, name) or not re.fullmatch(_HEADER_VALUE, value):
@@ -63,8 +63,8 @@ class Credential:
     def expiry(self, offset: float = 0.0) -> float | None:
         """When this credential ends by *our* clock, seconds since the epoch.
 
-        `offset` is how far the issuer's clock is ahead of ours, as far as the caller knows. What was measured when
-        the credential was handed over is better knowledge and wins.
+        `offset` is how far the issuer's clock is ahead of ours, as far as the caller knows. The offset measured when
+        the credential was issued is more precise and wins.
         """
         if self.expires_at is None:
             return None
@@ -76,23 +76,23 @@ class Credential:
 
 @runtime_checkable
 class CredentialProvider(Protocol):
-    """A source of credentials. Implement `fetch` to bring one of your own.
+    """A source of credentials. Implement `fetch` to add your own.
 
-    `fetch` is plain blocking code; it is called on a worker thread, never twice at a time for one signer, when
-    there is no credential, when the present one nears its end, and when a server has rejected it. It should come to
-    an end within finite time, and raise an `OCIAuthError` when it fails.
+    `fetch` is plain blocking code. It runs on a worker thread, never twice at once for one signer: when there is no
+    credential, when the current one is about to expire, and when a server has rejected it. It must return in finite
+    time, and raise an `OCIAuthError` if it fails.
 
     Optional attributes, read without calling `fetch`: `mode`, `source` (a short text for logs), `region`,
-    `tenancy`, `compartment`, `project`; `ends_when_idle`, true if a credential must be renewed before it ends, also
-    while no request is sent; `changed()`, whether local files have changed since the latest `fetch`, which is asked
-    during the pause after one that failed and should do no more than `stat`.
+    `tenancy`, `compartment`, `project`; `ends_when_idle`, true if a credential must be renewed before it
+    expires even while no requests are sent; `changed()`, whether local files have changed since the last `fetch`. It is
+    called during the pause after a failed one, and should do no more than `stat`.
     """
 
     def fetch(self) -> Credential: ...
 
 
 def fetch_from(provider: CredentialProvider) -> Credential:
-    """What the provider fetches. Raises what it raises, and `ConfigError` for something else than a credential."""
+    """The provider's credential. Raises what `fetch` raises, and `ConfigError` if it returns anything else."""
     fetched: object = provider.fetch()
     if isinstance(fetched, Credential):
         return fetched
@@ -104,11 +104,11 @@ def fetch_from(provider: CredentialProvider) -> Credential:
 
 
 Recipe = Callable[[], Any]
-"""How a worker process makes a provider again, from files and variables: what is pickled in its place."""
+"""Makes a provider again in another process, from files and variables. It is pickled in the provider's place."""
 
 
 def pickled_as(recipe: Recipe | None, what: object) -> tuple[Recipe, tuple[()]]:
-    """What `__reduce__` returns. Raises `ConfigError` where only secrets in memory could be pickled."""
+    """What `__reduce__` returns. Raises `ConfigError` if the provider was made from secrets in memory."""
     if recipe is None:
         raise ConfigError(
             f"{what!r} was made from secrets in memory and is not pickled. Make it from a config profile, "

@@ -5,12 +5,12 @@
         - InvalidKeyError          a private key cannot be used
         - InvalidTokenError        a security token cannot be used
         - ProfileNotFoundError     the config file has no such profile
-    - CredentialsUnavailableError  no valid credential can be had at the moment
+    - CredentialsUnavailableError  no valid credential is available right now
         - NoCredentialsFoundError  no source of credentials is configured here
-        - ServiceRefusedError      an auth service answered, and the answer was no
-        - ServiceUnreachableError  a metadata or auth service did not answer, or not completely
+        - ServiceRefusedError      an auth service refused the request
+        - ServiceUnreachableError  a metadata or auth service gave no complete answer
         - SessionExpiredError      a person has to authenticate again
-    - SigningError                 this request must not, or cannot, be signed
+    - SigningError                 this request cannot or must not be signed
 
 None derives from an HTTP library's exceptions: a client that retries its transport errors must not
 retry a wrong configuration. No message ever contains a key, a token or a passphrase.
@@ -24,7 +24,7 @@ from ._secrecy import hide_secrets
 class OCIAuthError(Exception):
     """Superclass of everything this library raises. Never raised directly.
 
-    Whatever a message quotes, a key or token in it is replaced: people paste them where paths and names belong.
+    Keys and tokens in a message are masked: people paste them where paths and names belong.
     """
 
     def __init__(self, *arguments: object) -> None:
@@ -48,7 +48,7 @@ class ProfileNotFoundError(ConfigError):
 
 
 class CredentialsUnavailableError(OCIAuthError):
-    """No valid credential could be obtained. The cause is chained; a later request tries anew."""
+    """No valid credential could be obtained. The cause is chained; a later request tries again."""
 
 
 class NoCredentialsFoundError(CredentialsUnavailableError):
@@ -62,9 +62,9 @@ class NoCredentialsFoundError(CredentialsUnavailableError):
 
 
 class ServiceRefusedError(CredentialsUnavailableError):
-    """Look at what the auth service said, which the message repeats.
+    """Read the auth service's reason, which the message repeats.
 
-    status: its HTTP status, 0 for a 200 of no use. retry_after: for how many seconds it asks to be left alone.
+    status: its HTTP status, 0 for an unusable 200. retry_after: how many seconds it asked us to wait.
     """
 
     def __init__(self, message: str, status: int = 0, retry_after: float | None = None) -> None:

@@ -153,7 +153,7 @@ def test_the_environment_describes_a_key(
     assert pickle.loads(pickle.dumps(provider)).fetch().key_id == KEY_ID + key.fingerprint
 
 
-def test_half_an_environment_is_an_error_and_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_an_environment_is_an_error_and_not_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody who sets a user meant this source; another identity is not what was meant."""
     monkeypatch.setenv("OCI_CLI_USER", USER)
     with pytest.raises(ConfigError, match="OCI_CLI_TENANCY, OCI_CLI_FINGERPRINT and OCI_CLI_KEY_FILE"):

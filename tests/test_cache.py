@@ -141,7 +141,7 @@ def test_no_refresh_comes_before_the_last_quarter(setup: Setup) -> None:
     assert setup.provider.fetches == 1
 
 
-def test_a_refresh_starts_at_the_very_moment_that_the_status_tells(setup: Setup) -> None:
+def test_a_refresh_starts_at_the_moment_that_status_reports(setup: Setup) -> None:
     """By the first request from then on, and by none before."""
     first = setup.obtain("a")
     second = setup.credential("b", lifetime=10_000)
@@ -503,7 +503,7 @@ def test_the_log_says_whether_a_failure_matters(setup: Setup, caplog: pytest.Log
     assert fail(rejected=endless) == f"{failed} - the present one stays in use"
 
 
-def test_a_refresh_is_told_in_one_sentence(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refresh_is_logged_in_one_sentence(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
     """How long what came is valid; and at debug level, that nothing new came."""
     caplog.set_level(logging.DEBUG, "oci_httpx_auth")
     first = setup.obtain("a")
@@ -549,7 +549,7 @@ def test_a_log_handler_that_takes_its_time_holds_up_nobody(setup: Setup, caplog:
     assert held_up == {"INFO": False, "DEBUG": False, "WARNING": False}
 
 
-def test_the_status_tells_of_each_refresh(setup: Setup) -> None:
+def test_the_status_reports_each_refresh(setup: Setup) -> None:
     """Before the first one, after it, after a failure, and after the next success."""
     assert setup.cache.status() == CacheStatus(None, None, None, None, None)
     setup.obtain("a")
@@ -721,7 +721,7 @@ def test_a_changed_file_ends_the_pause(setup: Setup) -> None:
     setup.obtain("a")
 
 
-def test_an_expired_credential_that_is_all_there_is_is_used_during_the_pause(setup: Setup) -> None:
+def test_an_expired_credential_without_a_successor_is_used_during_the_pause(setup: Setup) -> None:
     """Our clock may be wrong: the server decides. The source is not read with every request."""
     setup.obtain("a", lifetime=-5.0)
     for _ in range(10):
@@ -752,7 +752,7 @@ def test_the_window_is_a_part_of_the_whole_life(setup: Setup, lot: float) -> Non
         assert (now + 1800 - next_refresh) / life == pytest.approx(0.10 + 0.15 * lot)
 
 
-def test_what_has_ended_when_it_came_is_due_after_a_pause(setup: Setup) -> None:
+def test_a_credential_that_arrives_expired_is_due_after_a_pause(setup: Setup) -> None:
     """It brought nothing newer, so the source is left alone for a second."""
     setup.obtain("a", lifetime=-5.0)
     status = setup.cache.status()
@@ -859,7 +859,7 @@ def test_a_cache_that_is_gone_leaves_no_timer_behind(idle: Setup) -> None:
     assert not timer.is_alive()
 
 
-def test_a_cache_whose_making_was_broken_off_goes_quietly() -> None:
+def test_a_half_constructed_cache_is_collected_quietly() -> None:
     """It has no timer to end yet."""
     CredentialCache.__new__(CredentialCache).__del__()
 

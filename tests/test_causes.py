@@ -58,7 +58,7 @@ def test_a_header_that_is_sent_twice_was_changed() -> None:
     assert "header date" in change_after_signing(SIGNED, b"post /a%7Eb?c=%2F", httpx.Response(401, request=request))
 
 
-def test_a_change_is_told_before_the_credential_is_blamed() -> None:
+def test_a_change_is_reported_before_the_credential_is_blamed() -> None:
     """The remedy is about hooks and transports."""
     cause = refusal_cause("api_key", changed="other values or none for the signed header date", expired=True)
     assert cause.code == "changed-after-signing"

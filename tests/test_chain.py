@@ -86,7 +86,7 @@ def test_a_pod_without_a_service_account_goes_on_to_the_instance(
     assert [record.target for record in oci.records].count("/opc/v2/instance/region") == 1  # it is known by then
 
 
-def test_the_reasons_of_all_that_was_tried_are_told(become: Callable[[dict[str, str]], None]) -> None:
+def test_the_reasons_of_everything_that_was_tried_are_listed(become: Callable[[dict[str, str]], None]) -> None:
     """Each by its variable or file, so that the one that was meant to serve is found at a glance."""
     become({"KUBERNETES_SERVICE_HOST": "127.0.0.1", f"{PREFIX}VERSION": "2.2"})
     provider = default_credentials()
@@ -133,7 +133,7 @@ def test_token_and_key_may_be_given_in_different_ways(
 
 
 @pytest.mark.parametrize("address", ["auth.example.com", "ftp://auth.example.com", "https://", "http://a:b"])
-def test_an_address_that_is_none_is_a_mistake_in_the_configuration(
+def test_an_invalid_address_is_a_configuration_error(
     oci: FakeOCI, become: Callable[[dict[str, str]], None], address: str
 ) -> None:
     """It is said at once, and not tried again as if a service were down."""
@@ -175,7 +175,7 @@ def test_an_api_key_in_the_environment_serves_where_there_is_no_file(
         assert client.get(f"{oci.url}/x").status_code == 200
 
 
-def test_a_config_file_without_the_default_profile_is_passed_over_by_name(
+def test_a_config_file_without_the_default_profile_is_skipped_by_name(
     become: Callable[[dict[str, str]], None], clean_environment: Path
 ) -> None:
     """Nobody asked for it; that it was looked at is told at the end."""

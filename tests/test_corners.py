@@ -54,7 +54,7 @@ def test_claims_that_cannot_be_read_are_an_error(token: str) -> None:
         parse_security_token(token, "the token")
 
 
-def test_an_empty_key_is_told_from_a_damaged_one(key: Key) -> None:
+def test_an_empty_key_is_distinguished_from_a_damaged_one(key: Key) -> None:
     """And a key whose numbers do not belong together from one that cannot be read."""
     with pytest.raises(InvalidKeyError, match="is empty"):
         load_private_key(" \n", None, "The key")
@@ -90,7 +90,7 @@ def test_a_session_without_region_cannot_be_renewed_and_says_so(oci: FakeOCI, tm
         provider.fetch()
 
 
-def test_an_url_that_is_none_is_not_signed(oci: FakeOCI, tmp_path: Path) -> None:
+def test_an_invalid_url_is_not_signed(oci: FakeOCI, tmp_path: Path) -> None:
     """It is an error of this library's, not of httpx's."""
     signer = OCISigner(config_file=oci.write_config(tmp_path))
     for url in ("https://h.example:port/", "https://[::1/"):

@@ -602,7 +602,7 @@ def test_an_instance_shows_its_certificate(setting: Broken) -> None:
     assert "not issued" not in line.text
 
 
-def test_a_certificate_that_cannot_be_read_is_told_once(setting: Broken) -> None:
+def test_a_certificate_that_cannot_be_read_is_reported_once(setting: Broken) -> None:
     """By the credential's error."""
     setting.oci.fault_source = lambda service, record: (
         Fault(status=200, body=b"nonsense") if record.target.endswith("/cert.pem") else None

@@ -149,7 +149,7 @@ def test_a_key_is_loaded_or_refused(
     value=st.text(max_size=70)
     | st.from_regex(r"\A[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{1,4} \d\d:\d\d:\d\d( [-+]?\w{1,5})?\Z")
 )
-def test_a_date_is_read_or_passed_over(value: str) -> None:
+def test_a_date_is_read_or_ignored(value: str) -> None:
     """Any text for a `Date`: seconds that a signature's date can be made of, or nothing."""
     seconds = parse_http_date(value)
     assert seconds is None or 0 <= seconds < 4102444800
@@ -338,7 +338,7 @@ def test_a_hostile_answer_is_broken_off(name: str) -> None:
         ("SSL_CERT_FILE", "/etc/hosts", "SSL_CERT_FILE"),
     ],
 )
-def test_settings_of_proxies_and_certificates_that_are_none_are_named(
+def test_unusable_proxy_and_certificate_settings_are_named(
     name: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They come from the environment, and their error is one of configuration, without the proxy's password."""

@@ -80,7 +80,7 @@ def test_a_replacement_that_is_refused_as_well_is_replaced_after_a_pause(oci: Fa
         assert provider.fetches == 3
 
 
-def test_a_server_that_refuses_every_credential_is_not_asked_for_ever(oci: FakeOCI) -> None:
+def test_a_server_that_refuses_every_credential_is_not_asked_indefinitely(oci: FakeOCI) -> None:
     """One replacement, then the caller gets the 401."""
     provider = Sessions(oci)
     oci.fault_source = lambda service, record: oci.revoke_tokens()

@@ -369,7 +369,7 @@ def test_nothing_valid_goes_to_another_origin_after_a_redirect(
 
 @pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.__name__)
 @pytest.mark.parametrize("status", [301, 307])
-def test_what_goes_to_the_same_origin_after_a_redirect_is_void(
+def test_a_same_origin_redirect_carries_an_invalid_signature(
     platform: Platform, tmp_path: Path, library: Any, status: int
 ) -> None:
     """httpx sends the first signature along, which holds for the first target only: the server refuses it."""

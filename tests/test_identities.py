@@ -185,7 +185,7 @@ def test_agents_take_an_api_key(oci: FakeOCI) -> None:
     assert oci.records[-1].mode == "genai_api_key"
 
 
-def test_who_is_asked_to_sign_takes_no_api_key_of_the_environment(
+def test_an_explicit_signer_ignores_the_api_key_of_the_environment(
     oci: FakeOCI, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A signer, auth, profile, config_file or OCI_CLI_AUTH say that requests are to be signed."""

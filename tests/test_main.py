@@ -134,7 +134,7 @@ def test_a_terminal_has_colours_and_80_columns(oci: FakeOCI, config: Path) -> No
     assert "\033" not in in_terminal(*arguments, TERM="dumb")
 
 
-def test_what_else_is_wrong_is_told_after_the_cause(oci: FakeOCI, config: Path) -> None:
+def test_what_else_is_wrong_is_reported_after_the_cause(oci: FakeOCI, config: Path) -> None:
     """The clock is off, and the key is not known either."""
     config.write_text(config.read_text().replace(oci.user, SOMEBODY_ELSE))
     oci.clock_offset = -7200.0
@@ -244,7 +244,7 @@ def test_curl_explains_what_it_cannot_do(config: Path, arguments: list[str], sta
     assert "Traceback" not in done.stderr
 
 
-def test_a_reader_who_leaves_causes_no_traceback(oci: FakeOCI, config: Path) -> None:
+def test_a_closed_pipe_causes_no_traceback(oci: FakeOCI, config: Path) -> None:
     """As in `… | head -1`."""
     read, write = os.pipe()
     os.close(read)
@@ -267,7 +267,7 @@ def test_what_a_server_says_cannot_steer_the_terminal(oci: FakeOCI, config: Path
     assert "]0;owned" in shown
 
 
-def test_an_impatient_person_ends_it_without_a_traceback(oci: FakeOCI, config: Path) -> None:
+def test_control_c_ends_it_without_a_traceback(oci: FakeOCI, config: Path) -> None:
     """Control-C is answered as shells expect: nothing more is said, and the status is 130."""
     asked = threading.Event()
 

@@ -274,7 +274,7 @@ def test_all_other_options_are_openais_own(config: Path) -> None:
     assert (client.timeout, client.max_retries) == (12.5, 7)
 
 
-def test_an_http_client_of_ones_own_is_signed_too(oci: FakeOCI, options: dict[str, Any]) -> None:
+def test_a_custom_http_client_is_signed_too(oci: FakeOCI, options: dict[str, Any]) -> None:
     """With its own settings kept, and without redirects."""
     http_client = openai.DefaultHttpxClient(headers={"x-hook": "kept"})
     with create_openai(**options, http_client=http_client) as client:
@@ -397,7 +397,7 @@ def test_loops_of_many_threads_share_a_client(oci: FakeOCI, options: dict[str, A
     assert all_signed(oci)
 
 
-def test_a_loop_that_was_closed_in_passing_is_forgotten(oci: FakeOCI, options: dict[str, Any]) -> None:
+def test_a_closed_loop_is_forgotten(oci: FakeOCI, options: dict[str, Any]) -> None:
     """Its connections cannot be ended any more, and neither requests nor `close()` in other loops mind."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ResourceWarning)
@@ -434,7 +434,7 @@ def test_a_loop_at_rest_has_its_connections_closed_from_another(oci: FakeOCI, op
     assert len(oci.records) == 4
 
 
-def test_a_per_loop_client_of_ones_own(oci: FakeOCI, options: dict[str, Any], run: Callable[..., Any]) -> None:
+def test_a_custom_per_loop_client(oci: FakeOCI, options: dict[str, Any], run: Callable[..., Any]) -> None:
     """With the options of openai's HTTP client, by itself too: as a context manager, and redirects are not followed."""
     seen: list[str] = []
 
@@ -714,7 +714,7 @@ def test_an_existing_client_says_where_its_requests_belong(
     assert all_signed(oci)
 
 
-def test_an_existing_client_without_a_compartment_is_told_before_the_service_answers_400(config: Path) -> None:
+def test_an_existing_client_without_a_compartment_fails_before_the_service_answers_400(config: Path) -> None:
     """For Generative AI's own hosts, as the factories do."""
     made = openai.OpenAI(
         api_key="x", base_url="https://inference.generativeai.us-chicago-1.oci.oraclecloud.com/openai/v1"
@@ -727,7 +727,7 @@ def test_an_existing_client_without_a_compartment_is_told_before_the_service_ans
 @pytest.mark.parametrize(
     ("what", "named"), [("client", "a str object"), (openai.OpenAI, "OpenAI"), (openai, "a module object")]
 )
-def test_what_is_no_client_is_named(config: Path, what: Any, named: str) -> None:
+def test_something_that_is_not_a_client_is_named(config: Path, what: Any, named: str) -> None:
     """And so is what is needed."""
     with pytest.raises(ConfigError, match=f"an instance of OpenAI or AsyncOpenAI, not {named}"):
         sign_openai_client(what, OCISigner(config_file=config))

@@ -187,7 +187,7 @@ FAULTS = {
         ("resource principal 2.1.1", "rpst"),
     ],
 )
-def test_passing_faults_of_an_auth_service_are_got_over(
+def test_temporary_faults_of_an_auth_service_are_overcome(
     platform: Platform, name: str, service: str, fault: str
 ) -> None:
     """Each is tried again within the one fetch, and its caller sees nothing of it."""
@@ -359,7 +359,7 @@ def test_nonsense_in_the_metadata_is_named(platform: Platform, path: str, body: 
 
 
 @pytest.mark.parametrize("path", ["region", "cert.pem", "key.pem", "intermediate.pem"])
-def test_nonsense_that_passes_is_asked_for_again(platform: Platform, path: str) -> None:
+def test_temporary_nonsense_is_requested_again(platform: Platform, path: str) -> None:
     """A busy metadata service answers with a page for people, once."""
     provider = platform.become("instance_principal")
     pages = [b"<html>busy</html>"]
@@ -392,7 +392,7 @@ def test_a_region_that_nobody_knows_gets_its_realm_from_the_instance(tmp_path: P
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"[]", b"{}", b'{"realmDomainComponent": 7}'])
-def test_a_region_whose_realm_is_not_told_is_taken_for_a_commercial_one(platform: Platform, answer: bytes) -> None:
+def test_a_region_of_unknown_realm_is_taken_for_a_commercial_one(platform: Platform, answer: bytes) -> None:
     """As the SDK does."""
     platform.oci.fault_source = lambda service, record: Fault(
         status=200, body=b"xx-new-9" if record.target.endswith("/region") else answer
@@ -435,7 +435,7 @@ def test_an_instance_whose_key_is_never_its_certificates_is_not_waited_for(platf
 # Resource principals
 
 
-def test_the_claims_are_told(platform: Platform) -> None:
+def test_the_claims_can_be_read(platform: Platform) -> None:
     """Tenancy and compartment of the resource, at once where the token is injected."""
     provider = platform.become("resource_principal", version="2.2")
     signer = platform.signer(provider)
@@ -709,7 +709,7 @@ def test_the_region_of_an_instances_resource_is_known_once_it_was_asked_for(
     assert provider.region == platform.oci.region
 
 
-def test_an_injected_file_that_is_no_text_is_named(platform: Platform) -> None:
+def test_an_injected_file_that_is_not_text_is_named(platform: Platform) -> None:
     """A token is ASCII; what is not may be anything but a token."""
     provider = platform.become("resource_principal", version="2.2", directory=platform.directory)
     (platform.directory / "rpst").write_bytes(b"\xff\xfe")

@@ -116,7 +116,7 @@ FAULTS = {
 
 @pytest.mark.usefixtures("ready_made_keys")
 @pytest.mark.parametrize("instance", [20.0], indirect=True)
-def test_a_day_of_federation_faults_is_noticed_by_nobody(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_notices_a_day_of_federation_faults(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens of 20 seconds, a fault in one of twenty exchanges, busy hours and quiet ones: every answer is a 200."""
     # Ten seconds in real life; a day has several, and each is waited for.
     monkeypatch.setattr(service, "_ATTEMPT", 0.3)
@@ -186,7 +186,7 @@ def test_an_outage_of_ten_minutes_goes_unnoticed(instance: Instance, services: t
     ids=["503", "reset", "expired token", "wrong key", "no token"],
 )
 @pytest.mark.parametrize("instance", [600.0], indirect=True)
-def test_an_outage_longer_than_the_token_lives_is_named_and_got_over(
+def test_an_outage_longer_than_the_tokens_life_is_named_and_survived(
     instance: Instance, fault: Fault, cause: str
 ) -> None:
     """Once nothing valid is left requests fail and say why; the first one after the outage succeeds."""

@@ -223,13 +223,13 @@ def test_a_signer_that_signs_nothing_is_named(key: Any) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, "DEFAULT", object(), sdk.signer.Signer])
-def test_what_is_no_signer_is_refused(wrong: Any) -> None:
+def test_something_that_is_not_a_signer_is_refused(wrong: Any) -> None:
     """An object of another kind, or the class in place of its instance."""
     with pytest.raises(ConfigError, match="needs a signer object of the oci package"):
         SDKSigner(wrong)
 
 
-def test_it_is_not_pickled(key: Any) -> None:
+def test_an_sdk_signer_is_not_pickled(key: Any) -> None:
     """The SDK's signers hold keys; a worker makes its own."""
     with pytest.raises(ConfigError, match="secrets in memory"):
         pickle.dumps(SDKSigner(signers.SecurityTokenSigner("opaque", key.private)))

@@ -541,8 +541,8 @@ def test_nothing_secret_shows_of_the_sdks_signers(machine: Machine, key: Key) ->
     assert machine.errors >= 3
 
 
-def test_a_provider_of_ones_own_shows_what_it_shows(machine: Machine, key: Key) -> None:
-    """Its exception stays chained, frames and all, for whoever has to mend it; nothing is added to that."""
+def test_a_custom_providers_exception_stays_chained(machine: Machine, key: Key) -> None:
+    """With its frames, for debugging; nothing is added to it."""
 
     class Own:
         def fetch(self) -> Credential:

@@ -221,7 +221,7 @@ def test_a_token_that_is_refused_is_renewed(laptop: Laptop) -> None:
 
 
 @pytest.mark.slow
-def test_the_end_of_the_session_is_told_with_the_command(laptop: Laptop) -> None:
+def test_the_end_of_the_session_is_reported_with_the_command(laptop: Laptop) -> None:
     """The token is used to its end; then the error says what to run, and running it is all that is needed."""
     laptop.authenticate("WORK", lifetime=3600)
     laptop.oci.session_limit = 5000.0
@@ -304,7 +304,7 @@ PASSING = {
 
 
 @pytest.mark.parametrize("faults", PASSING)
-def test_passing_faults_are_retried_within_one_refresh(laptop: Laptop, faults: str) -> None:
+def test_temporary_faults_are_retried_within_one_refresh(laptop: Laptop, faults: str) -> None:
     """What an auth service that is overloaded answers is not the end, nor an answer that is of no use."""
     laptop.oci.fail("session_refresh", *PASSING[faults])
     laptop.clock.now += 3590
@@ -371,7 +371,7 @@ def replace(path: Path, data: bytes | None) -> None:
 
 
 @pytest.mark.parametrize("left", [None, b"half a tok"])
-def test_a_renewed_token_is_used_whatever_became_of_its_file_meanwhile(laptop: Laptop, left: bytes | None) -> None:
+def test_a_renewed_token_is_used_whatever_happened_to_its_file(laptop: Laptop, left: bytes | None) -> None:
     """A file that is gone is written again; one that somebody is writing is left to them."""
     provider, token_file = laptop.provider(), laptop.token_file
     provider.fetch()
@@ -387,7 +387,7 @@ def test_a_renewed_token_is_used_whatever_became_of_its_file_meanwhile(laptop: L
 
 
 @pytest.mark.parametrize("left", [None, b"half a tok"])
-def test_a_failed_renewal_is_told_whatever_became_of_its_file_meanwhile(laptop: Laptop, left: bytes | None) -> None:
+def test_a_failed_renewal_is_reported_whatever_happened_to_its_file(laptop: Laptop, left: bytes | None) -> None:
     """What is there is of no use, so the service's word counts: the session has ended."""
     provider, token_file = laptop.provider(), laptop.token_file
     provider.fetch()
@@ -452,7 +452,7 @@ def test_a_session_given_by_its_files_may_have_a_passphrase(tmp_path: Path) -> N
         pickle.dumps(provider)
 
 
-def test_token_and_key_of_two_sessions_are_told_apart(laptop: Laptop, tmp_path: Path) -> None:
+def test_token_and_key_of_two_sessions_are_distinguished(laptop: Laptop, tmp_path: Path) -> None:
     """A pair that does not belong together is refused when the signer is made."""
     (key_file,) = tmp_path.rglob("oci_api_key.pem")
     key_file.write_bytes(laptop.oci.add_session().private_key_pem())

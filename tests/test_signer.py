@@ -567,7 +567,7 @@ def test_a_401_that_stays_reaches_the_caller_untouched_with_one_warning(
         assert name != "authorization" or value not in message
 
 
-def test_other_failures_are_none_of_ours(oci: FakeOCI, signer: OCISigner) -> None:
+def test_other_failures_pass_through(oci: FakeOCI, signer: OCISigner) -> None:
     """429 and 5xx come back at once; retrying them is the client's business."""
     with httpx.Client(auth=signer) as client:
         for status in (400, 403, 404, 429, 500, 503):
@@ -635,7 +635,7 @@ def test_the_status_is_a_snapshot(oci: FakeOCI, signer: OCISigner) -> None:
         status.mode = "another"  # type: ignore[misc]
 
 
-def test_what_is_known_without_io_is_told(signer: OCISigner, oci: FakeOCI) -> None:
+def test_what_is_known_without_io_is_reported(signer: OCISigner, oci: FakeOCI) -> None:
     """Region and tenancy come from the profile; a provider of one's own need not know them."""
     assert (signer.mode, signer.region, signer.tenancy) == ("api_key", oci.region, oci.tenancy)
 
@@ -859,7 +859,7 @@ def test_a_request_that_lost_its_host_gets_the_urls(oci: FakeOCI, signer: OCISig
     assert oci.records[-1].header("host") == oci.url.removeprefix("http://")
 
 
-def test_why_plain_http_is_refused_is_told_with_the_remedy(signer: OCISigner) -> None:
+def test_the_refusal_of_plain_http_comes_with_a_remedy(signer: OCISigner) -> None:
     """The whole message."""
     with pytest.raises(SigningError) as caught:
         signer.signed_headers("GET", "http://api.example.com/x")
@@ -897,7 +897,7 @@ def test_the_callers_own_headers_arrive_as_they_are(oci: FakeOCI, signer: OCISig
     assert [(name.lower(), value) for name, value in sent] == [(name.lower(), value) for name, value in own]
 
 
-def test_an_auth_around_this_one_is_told_that_the_body_is_needed(oci: FakeOCI, signer: OCISigner, run: Any) -> None:
+def test_an_auth_that_wraps_this_one_sees_that_the_body_is_needed(oci: FakeOCI, signer: OCISigner, run: Any) -> None:
     """It reads the body before it drives `auth_flow`, as httpx does for every flow that asks for it."""
 
     class Around(httpx.Auth):

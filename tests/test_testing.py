@@ -98,7 +98,7 @@ def test_header_names_are_recorded_in_the_case_they_came_in(oci: FakeOCI, key: F
     assert oci.records[-1].header("x-other") is None
 
 
-def test_a_public_key_of_ones_own_can_be_registered(oci: FakeOCI) -> None:
+def test_a_custom_public_key_can_be_registered(oci: FakeOCI) -> None:
     """The private half never leaves its owner."""
     with FakeOCI() as elsewhere:
         private_key = elsewhere.add_api_key().private_key
@@ -472,7 +472,7 @@ def test_what_is_no_proper_request_is_answered_and_does_no_harm(
     assert capfd.readouterr().err == ""
 
 
-def test_a_client_that_leaves_early_does_no_harm(
+def test_a_client_that_disconnects_early_does_no_harm(
     oci: FakeOCI, key: FakeCredential, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """In the head, in the body, in the TLS handshake, or before the answer."""
@@ -788,7 +788,7 @@ def test_nothing_secret_is_in_any_repr(oci: FakeOCI, key: FakeCredential) -> Non
         assert "PrivateKey" not in repr(thing)
 
 
-def test_an_environment_there_is_not_is_an_error(oci: FakeOCI, tmp_path: Path) -> None:
+def test_a_nonexistent_environment_is_an_error(oci: FakeOCI, tmp_path: Path) -> None:
     """And so is a pod without a place for its files."""
     with pytest.raises(ValueError, match="no environment for the mode 'api_key'"):
         oci.environment("api_key")

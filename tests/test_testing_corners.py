@@ -148,7 +148,7 @@ def test_a_choice_of_tools_that_names_none_leaves_it_to_the_model(ask: Callable[
 # Responses and conversations.
 
 
-def test_an_item_of_a_kind_unknown_is_passed_over(ask: Callable[..., Any]) -> None:
+def test_an_item_of_unknown_kind_is_skipped(ask: Callable[..., Any]) -> None:
     """Such as what a model thought before."""
     given = [{"type": "reasoning", "summary": []}, {"role": "user", "content": "Hi"}]
     response = ask("/openai/v1/responses", {"model": "m", "input": given}).json()
@@ -203,7 +203,7 @@ def test_a_form_that_is_not_whole_is_refused(oci: FakeOCI, ask: Callable[..., An
         ("/openai/v1/realtime", {"Upgrade": "h2c", "Sec_WebSocket_Key": "a"}, 400),
     ],
 )
-def test_a_handshake_that_is_none_is_refused(
+def test_an_invalid_handshake_is_refused(
     ask: Callable[..., Any], target: str, headers: dict[str, str], status: int
 ) -> None:
     """There are websockets in two places, and they have a key."""
@@ -333,7 +333,7 @@ def test_a_token_whose_key_cannot_be_read_has_none(oci: FakeOCI, jwk: str) -> No
     assert Draft(Holder(f"ST${token}", private_key)).sign().send(oci.url).status == 401
 
 
-def test_a_date_beyond_all_calendars_is_no_date(oci: FakeOCI, key: FakeCredential) -> None:
+def test_a_date_beyond_every_calendar_is_ignored(oci: FakeOCI, key: FakeCredential) -> None:
     """It is refused as one that cannot be read is."""
     draft = Draft(key)
     draft.set("date", "Fri, 31 Dec 99999 23:59:59 GMT")
@@ -427,7 +427,7 @@ def test_a_faults_body_of_no_type_is_bytes(oci: FakeOCI, key: FakeCredential) ->
 # The server.
 
 
-def test_blank_lines_and_trailers_are_read_over(oci: FakeOCI, key: FakeCredential) -> None:
+def test_blank_lines_and_trailers_are_skipped(oci: FakeOCI, key: FakeCredential) -> None:
     """Both are allowed, and mean nothing."""
     draft = Draft(key, "DELETE", body=b"")
     draft.set("Transfer-Encoding", "chunked")

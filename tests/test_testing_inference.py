@@ -121,7 +121,7 @@ def test_an_unsigned_request_gets_no_answer(oci: FakeOCI) -> None:
     "path",
     ["", "/", "/nothing", "/chat", "/responses/resp_unknown", "/files/file-x", "/models", "/models/x", "/embeddings"],
 )
-def test_what_is_not_there_is_404_in_ocis_form(oci: FakeOCI, path: str) -> None:
+def test_an_unknown_path_is_404_in_ocis_form(oci: FakeOCI, path: str) -> None:
     """Code and message at the top level."""
     target = f"/openai/v1{path}"
     answer = Draft(oci.add_api_key(), "GET", target, body=b"", headers=[["OpenAI-Project", "p"]]).sign().send(oci.url)

@@ -69,7 +69,7 @@ def metadata(oci: FakeOCI, path: str, *headers: str, method: str = "GET") -> Ans
     return exchange(oci.url, "\r\n".join(lines).encode() + b"\r\n\r\n")
 
 
-def test_metadata_tells_about_the_instance(oci: FakeOCI) -> None:
+def test_metadata_describes_the_instance(oci: FakeOCI) -> None:
     """Region, id, certificates and key, as text or JSON."""
     bearer = "Authorization: Bearer Oracle"
     assert metadata(oci, "instance/region", bearer).body.decode() == oci.region

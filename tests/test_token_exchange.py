@@ -185,7 +185,7 @@ def test_nothing_of_it_shows(oci: FakeOCI) -> None:
 
 
 @pytest.mark.parametrize("token", ["missing", "garbage", "expired", "wrong_key"])
-def test_answers_of_no_use_are_not_taken(oci: FakeOCI, token: Any) -> None:
+def test_useless_answers_are_rejected(oci: FakeOCI, token: Any) -> None:
     """The next fetch gets a good one."""
     oci.fail("token_exchange", Fault(token=token))
     assert federation(oci, oci.subject_token()).fetch().expires_at
