@@ -1,4 +1,4 @@
-"""API keys from arguments, profiles and the environment, in every form that files have."""
+"""API keys from arguments, profiles and the environment, in every file format."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ def write_profile(path: Path, key: Key, pem: str | None = None, *, name: str = "
     ids=["bare", "label line", "label glued on", "CRLF and space", "byte order mark"],
 )
 def test_a_key_loads_in_every_form(tmp_path: Path, key: Key, pkcs1: bool, passphrase: str | None, decorate) -> None:
-    """PKCS#1 and PKCS#8, encrypted or not, as editors and the CLI leave them."""
+    """PKCS#1 and PKCS#8, encrypted or not, as editors and the CLI write them."""
     changes = {"pass_phrase": passphrase} if passphrase else {}
     config = write_profile(tmp_path / "config", key, decorate(key.pem(passphrase, pkcs1=pkcs1)), **changes)
     assert APIKey.from_config(config_file=config).fetch().key_id == KEY_ID + key.fingerprint
 
 
 def test_a_passphrase_inherited_by_a_plain_key_is_ignored(tmp_path: Path, key: Key, other_key: Key) -> None:
-    """DEFAULT's passphrase is about DEFAULT's key."""
+    """DEFAULT's passphrase belongs to DEFAULT's key."""
     config = write_profile(tmp_path / "config", key, key.pem("secret"), pass_phrase="secret")
     write_profile(config, other_key, name="OTHER")
     assert APIKey.from_config("OTHER", config).fetch().key_id == KEY_ID + other_key.fingerprint
 
 
 def test_a_profile_inherits_from_default(tmp_path: Path, key: Key) -> None:
-    """What a profile does not set itself comes from DEFAULT."""
+    """Values that a profile doesn't set come from DEFAULT."""
     config = write_profile(tmp_path / "config", key)
     with config.open("a") as file:
         file.write("[FRANKFURT]\nregion = FRA\n")
@@ -134,7 +134,7 @@ def test_the_profile_can_come_from_the_environment(
 def test_the_environment_describes_a_key(
     tmp_path: Path, key: Key, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], content: bool
 ) -> None:
-    """Under the names of the CLI, of Terraform and of other tools; with no config file the chain takes it."""
+    """With the variable names of the CLI, Terraform and other tools; without a config file the chain uses it."""
     (tmp_path / "key.pem").write_text(key.pem())
     values = [
         TENANCY,
@@ -154,7 +154,7 @@ def test_the_environment_describes_a_key(
 
 
 def test_half_an_environment_is_an_error_and_not_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody who sets a user meant this source; another identity is not what was meant."""
+    """Anyone who sets a user means this source, not another identity."""
     monkeypatch.setenv("OCI_CLI_USER", USER)
     with pytest.raises(ConfigError, match="OCI_CLI_TENANCY, OCI_CLI_FINGERPRINT and OCI_CLI_KEY_FILE"):
         default_credentials()
@@ -206,7 +206,7 @@ def test_an_unencrypted_key_file_given_as_argument_pickles(tmp_path: Path, key: 
     ],
 )
 def test_which_profile_is_a_session(tmp_path: Path, own: str, session: bool) -> None:
-    """`security_token_file` marks one; where it is inherited, a user of the profile's own unmarks it."""
+    """`security_token_file` makes it one, unless it is inherited and the profile has its own user."""
     config = tmp_path / "config"
     config.write_text(f"[DEFAULT]\nsecurity_token_file=/inherited\n[P]\n{own}")
     assert implied_mode(resolve(profile="P", config_file=config)) == ("security_token" if session else "api_key")

@@ -1,4 +1,4 @@
-"""Every way to get files, keys, tokens and arguments wrong: which error, whose fault, what to do, and no secret."""
+"""Wrong files, keys, tokens and arguments: each has its error, its culprit and its remedy, and leaks no secret."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def ssh_public(world: World) -> bytes:
 
 
 def huge_key(bits: int) -> bytes:
-    """An RSA key of made-up numbers, as no tool would make one."""
+    """An RSA key of made-up numbers, which no tool would generate."""
 
     def field(tag: int, content: bytes) -> bytes:
         size = len(content).to_bytes(4, "big").lstrip(b"\0") or b"\0"
@@ -214,7 +214,7 @@ CASES: list[Case] = [
     # Arguments of APIKey and its environment
     ("neither key_file nor private_key", lambda w: w.api_key(key_file=None), ConfigError, ("key_file=", "private_key=", "either")),
     ("both key_file and private_key", lambda w: w.api_key(private_key="x"), ConfigError, ("key_file=", "private_key=", "not both")),
-    ("key text that is none", lambda w: w.api_key(key_file=None, private_key="oops"), InvalidKeyError, ("private_key", "PEM")),
+    ("a text that is not a key", lambda w: w.api_key(key_file=None, private_key="oops"), InvalidKeyError, ("private_key", "PEM")),
     ("path given as key text", lambda w: w.api_key(key_file=None, private_key=str(w.key_file)), InvalidKeyError, ("private_key", "does not hold a private key")),
     ("key text given as user", lambda w: w.api_key(user=w.key.pem()), ConfigError, ("user", "not an OCID", "(a key or token?)")),
     ("empty environment", lambda w: APIKey.from_env(), ConfigError, ("OCI_CLI_USER, OCI_CLI_TENANCY, OCI_CLI_FINGERPRINT", "OCI_CLI_KEY_FILE", "Set what is missing")),
@@ -241,7 +241,7 @@ CASES: list[Case] = [
     ("a string instead of a provider", lambda w: OCISigner("DEFAULT"), ConfigError, ("fetch()", "str")),  # type: ignore[arg-type]
     ("plain http to the internet", lambda w: w.send("http://api.example.com/"), SigningError, ("api.example.com", "https only", "allow_insecure_http")),
     ("a URL without a scheme", lambda w: OCISigner(w.api_key()).signed_headers("GET", "inference.example.com/x"), SigningError, ("https",)),
-    ("a URL that is none", lambda w: OCISigner(w.api_key()).signed_headers("GET", "https://[::1/"), SigningError, ("cannot be signed",)),
+    ("an invalid URL", lambda w: OCISigner(w.api_key()).signed_headers("GET", "https://[::1/"), SigningError, ("cannot be signed",)),
     ("a key id with a line break", lambda w: Credential(key_id="a\r\nx: y", private_key=w.key.private), SigningError, ("key id", "check the OCIDs")),
     ("a key id with a quote", lambda w: Credential(key_id='a"b', private_key=w.key.private), SigningError, ("key id", "quotes")),
     ("a credential that ends at no time", lambda w: Credential(key_id="k", private_key=w.key.private, expires_at=float("nan")), SigningError, ("expires_at", "not a point in time")),
@@ -280,13 +280,13 @@ def test_bad_input_is_answered(
 
 
 def test_there_are_more_than_forty_distinct_cases() -> None:
-    """No two cases share a name, and no two messages are tested for the same words of the same error."""
+    """No two cases share a name, and no two check for the same words of the same error."""
     assert len({case[0] for case in CASES}) == len(CASES) > 40
 
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="this system has no users to become")
 def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, key: Key, other_key: Key) -> None:
-    """An unreadable key file is an error of its own, not a bad key."""
+    """An unreadable key file has its own error; it isn't called a bad key."""
     world = World(tmp_path, key, other_key)
     world.key_file.chmod(0)
     user = os.geteuid()
@@ -302,14 +302,14 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, key: Key, other_ke
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_pipe_is_not_waited_for(tmp_path: Path, key: Key, other_key: Key) -> None:
-    """A key file that is a pipe without a writer would be read for ever."""
+    """Reading a key file that is a pipe without a writer would never end."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigError, match=r"key_file is a pipe or a device: .*ordinary file"):
         World(tmp_path, key, other_key).api_key(key_file=tmp_path / "pipe")
 
 
 def test_an_impossible_home_directory_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The default config file is looked for without an error, whatever HOME holds."""
+    """Whatever HOME holds, looking for the default config file doesn't fail."""
     monkeypatch.setenv("HOME", "/" + "x" * 5000)
     with pytest.raises(CredentialsUnavailableError, match="does not exist"):
         default_credentials().fetch()
@@ -318,7 +318,7 @@ def test_an_impossible_home_directory_is_ignored(monkeypatch: pytest.MonkeyPatch
 def test_a_session_that_ends_in_the_year_9999_sets_no_impossible_timer(
     tmp_path: Path, key: Key, other_key: Key
 ) -> None:
-    """Its renewal ahead of time lies beyond what a timer can wait for."""
+    """Its early renewal is further away than a timer can wait."""
     world = World(tmp_path, key, other_key)
     signer = world.session(world.token(exp=253402300799))
     assert "authorization" in signer.signed_headers("GET", "https://x.example/")
@@ -330,7 +330,7 @@ def test_a_session_that_ends_in_the_year_9999_sets_no_impossible_timer(
 def test_a_security_context_that_no_header_carries_is_refused(
     tmp_path: Path, key: Key, other_key: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the name of its variable, when the provider is made, and without quoting it."""
+    """The error names its variable without quoting it, and comes when the provider is made."""
     prefix = "OCI_RESOURCE_PRINCIPAL_"
     values = {"VERSION": "2.1.2", "RPT_ENDPOINT": "http://127.0.0.1:9", "RPST_ENDPOINT": "http://127.0.0.1:9"}
     values |= {"RESOURCE_ID": "x", "TENANCY_ID": "y", "PRIVATE_PEM": key.pem(), "SECURITY_CONTEXT": "a\r\nb: c"}
@@ -347,7 +347,7 @@ def test_a_date_of_another_millennium_is_ignored(date: str) -> None:
 
 
 def test_a_certificate_of_an_unknown_version_is_reported_as_unreadable(key: Key) -> None:
-    """cryptography raises an error of its own kind for it."""
+    """cryptography raises its own kind of error for one."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "x")])
     start = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.private.public_key())
@@ -360,12 +360,12 @@ def test_a_certificate_of_an_unknown_version_is_reported_as_unreadable(key: Key)
 
 
 def test_every_error_is_public() -> None:
-    """Whatever is raised can be caught by a name that the package exports."""
+    """Everything that is raised can be caught by a name that the package exports."""
     assert {kind.__name__ for _, _, kind, _ in CASES} <= set(oci_httpx_auth.__all__)
 
 
 def test_a_dsa_key_is_not_an_rsa_key(tmp_path: Path, key: Key, other_key: Key) -> None:
-    """Old DSA keys load as PEM, and are refused by what they are."""
+    """Old DSA keys load as PEM, and the refusal says what they are."""
     world = World(tmp_path, key, other_key)
     with pytest.raises(InvalidKeyError, match="not an RSA key"):
         world.keyed(private_pem(dsa.generate_private_key(2048)))

@@ -1,4 +1,4 @@
-"""Which credentials are found in the places where programs run, beyond the plain cases."""
+"""Which credentials are found where programs run, beyond the simple cases."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def become(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str,
 def test_a_pod_that_was_set_up_for_the_go_sdk_signs_as_its_workload(
     oci: FakeOCI, become: Callable[[dict[str, str]], None], tmp_path: Path, version: str
 ) -> None:
-    """That SDK wants a version and a region in the pod's specification, and nothing else of a resource principal."""
+    """That SDK needs only a version and a region in the pod's specification, nothing else of a resource principal."""
     become(oci.environment("oke_workload_identity", directory=tmp_path))
     become({f"{PREFIX}VERSION": version, f"{PREFIX}REGION": "ORD"})
     found = default_credentials()
@@ -53,7 +53,7 @@ def test_a_pod_that_was_set_up_for_the_go_sdk_signs_as_its_workload(
 def test_a_pod_that_is_given_a_resource_principal_signs_as_that(
     oci: FakeOCI, become: Callable[[dict[str, str]], None], tmp_path: Path, version: str
 ) -> None:
-    """The variables of the resource say more than the pod's service account."""
+    """The resource's variables win over the pod's service account."""
     become(oci.environment("oke_workload_identity", directory=tmp_path))
     become(oci.environment("resource_principal", version=version))
     assert isinstance(default_credentials(), ResourcePrincipal)
@@ -62,7 +62,7 @@ def test_a_pod_that_is_given_a_resource_principal_signs_as_that(
 def test_a_resource_principal_that_lacks_its_token_is_an_error_outside_of_pods(
     become: Callable[[dict[str, str]], None],
 ) -> None:
-    """A source that is there but broken is not passed over."""
+    """A source that is there but broken is not skipped."""
     become({f"{PREFIX}VERSION": "2.2", f"{PREFIX}REGION": "ORD"})
     with pytest.raises(ConfigError, match="RPST and OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM are not set"):
         default_credentials()
@@ -71,7 +71,7 @@ def test_a_resource_principal_that_lacks_its_token_is_an_error_outside_of_pods(
 def test_a_pod_without_a_service_account_goes_on_to_the_instance(
     oci: FakeOCI, become: Callable[[dict[str, str]], None], tmp_path: Path
 ) -> None:
-    """On a node of a basic cluster, where no service account is mounted, the instance's identity is what there is."""
+    """On a node of a basic cluster, without a mounted service account, only the instance's identity is left."""
     become(oci.environment("oke_workload_identity", directory=tmp_path))
     become({"OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH": str(tmp_path / "nothing")})
     become(oci.environment("instance_principal"))
@@ -87,7 +87,7 @@ def test_a_pod_without_a_service_account_goes_on_to_the_instance(
 
 
 def test_the_reasons_of_everything_that_was_tried_are_listed(become: Callable[[dict[str, str]], None]) -> None:
-    """Each by its variable or file, so that the one that was meant to serve is found at a glance."""
+    """Each with its variable or file, so that the intended one is found at a glance."""
     become({"KUBERNETES_SERVICE_HOST": "127.0.0.1", f"{PREFIX}VERSION": "2.2"})
     provider = default_credentials()
     assert isinstance(provider, InstancePrincipal)
@@ -108,7 +108,7 @@ def test_the_reasons_of_everything_that_was_tried_are_listed(become: Callable[[d
 def test_an_unknown_way_to_authenticate_is_named_with_the_known_ones(
     become: Callable[[dict[str, str]], None], source: str
 ) -> None:
-    """By the argument or the variable, whichever it came from."""
+    """The error names the argument or the variable it came from."""
     if source == "OCI_CLI_AUTH":
         become({"OCI_CLI_AUTH": "pkcs11"})
     with pytest.raises(ConfigError, match=f"^{source} is 'pkcs11'.*api_key.*instance_obo_user"):
@@ -118,7 +118,7 @@ def test_an_unknown_way_to_authenticate_is_named_with_the_known_ones(
 def test_token_and_key_may_be_given_in_different_ways(
     oci: FakeOCI, become: Callable[[dict[str, str]], None], tmp_path: Path
 ) -> None:
-    """A token in a file, which is renewed, and its key as a text, which is not: the token is read again."""
+    """The token in a file, which is read again, and its key as text."""
     become(oci.environment("resource_principal", version="2.2"))
     token_file = tmp_path / "rpst"
     provider = ResourcePrincipal()
@@ -136,7 +136,7 @@ def test_token_and_key_may_be_given_in_different_ways(
 def test_an_invalid_address_is_a_configuration_error(
     oci: FakeOCI, become: Callable[[dict[str, str]], None], address: str
 ) -> None:
-    """It is said at once, and not tried again as if a service were down."""
+    """It is reported at once, and not retried as if a service were down."""
     become(oci.environment("resource_principal", version="2.1"))
     become({f"{PREFIX}RPT_ENDPOINT": address})
     with pytest.raises(ConfigError, match="is not the URL of a service"):
@@ -148,7 +148,7 @@ def test_an_invalid_address_is_a_configuration_error(
 
 
 def test_a_clusters_authority_is_verified_as_before_python_3_13(tmp_path: Path) -> None:
-    """Which asks authorities for extensions that those of Kubernetes lack. Chain, dates and name are verified as ever."""
+    """3.13 requires extensions that Kubernetes' authorities lack. Chain, dates and name are still verified."""
     with FakeOCI() as oci:
         (tmp_path / "ca.crt").write_bytes(oci.ca_pem)
     with Client(ca_file=str(tmp_path / "ca.crt")) as client:
@@ -178,7 +178,7 @@ def test_an_api_key_in_the_environment_serves_where_there_is_no_file(
 def test_a_config_file_without_the_default_profile_is_skipped_by_name(
     become: Callable[[dict[str, str]], None], clean_environment: Path
 ) -> None:
-    """Nobody asked for it; that it was looked at is told at the end."""
+    """Nobody asked for it; the final error says that it was looked at."""
     (clean_environment / ".oci").mkdir()
     (clean_environment / ".oci" / "config").write_text("[WORK]\nuser=ocid1.user.oc1..aaaa\n")
     with pytest.raises(CredentialsUnavailableError, match=r"config file .*There is no profile DEFAULT.*It has WORK"):

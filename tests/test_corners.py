@@ -1,4 +1,4 @@
-"""What is rarely met: a proper answer all the same."""
+"""Rare cases are handled properly too."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ def token_of(claims: dict[str, Any]) -> str:
     "jwk", ["not JSON", "[]", {"n": "ä", "e": "AQAB"}, {"n": "AQAB"}, {"n": "a+b", "e": "AQAB"}, 7]
 )
 def test_a_token_whose_key_cannot_be_read_is_taken_as_it_is(jwk: Any) -> None:
-    """Whether a token names its key, and how, is for its issuer to say; the server will check it."""
+    """Its issuer decides whether and how a token names its key; the server checks it."""
     assert parse_security_token(token_of({"exp": 2e9, "jwk": jwk}), "the token").public_numbers is None
 
 
 def test_a_token_that_does_not_say_when_it_was_issued_ends_by_our_clock(key: Key) -> None:
-    """Nor did its issuer's answer have a date: there is nothing to tell the clocks apart by."""
+    """The issuer's response had no date either, so nothing shows how the clocks differ."""
     credential = token_credential(token_of({"exp": 2e9}), key.private, "the token", received_at=1.9e9)
     assert (credential.expires_at, credential.clock_offset, credential.expiry(60.0)) == (2e9, None, 2e9 - 60)
 
 
 @pytest.mark.parametrize("token", ["aaaa.eyJ+.bbbb", "aaaa.W10.bbbb"])
 def test_claims_that_cannot_be_read_are_an_error(token: str) -> None:
-    """Letters that are not base64url, and claims that are no object."""
+    """Letters that aren't base64url, and claims that aren't an object."""
     with pytest.raises(InvalidTokenError, match="its claims cannot be read"):
         parse_security_token(token, "the token")
 
 
 def test_an_empty_key_is_distinguished_from_a_damaged_one(key: Key) -> None:
-    """And a key whose numbers do not belong together from one that cannot be read."""
+    """So is a key whose numbers don't match from one that cannot be read."""
     with pytest.raises(InvalidKeyError, match="is empty"):
         load_private_key(" \n", None, "The key")
     lines = key.pem(pkcs1=True).splitlines()
@@ -78,7 +78,7 @@ def test_a_host_that_is_met_for_the_thousandth_time_does_not_cost_memory(oci: Fa
 
 
 def test_a_session_without_region_cannot_be_renewed_and_says_so(oci: FakeOCI, tmp_path: Path) -> None:
-    """It signs as long as its token lives."""
+    """It signs until its token expires."""
     config = oci.write_config(tmp_path, session=True)
     config.write_text(re.sub(r"(?m)^region.*", "", config.read_text()))
     clock = Clock()
@@ -91,7 +91,7 @@ def test_a_session_without_region_cannot_be_renewed_and_says_so(oci: FakeOCI, tm
 
 
 def test_an_invalid_url_is_not_signed(oci: FakeOCI, tmp_path: Path) -> None:
-    """It is an error of this library's, not of httpx's."""
+    """The error is this library's, not httpx's."""
     signer = OCISigner(config_file=oci.write_config(tmp_path))
     for url in ("https://h.example:port/", "https://[::1/"):
         with pytest.raises(SigningError, match="cannot be signed"):
@@ -99,7 +99,7 @@ def test_an_invalid_url_is_not_signed(oci: FakeOCI, tmp_path: Path) -> None:
 
 
 def test_what_has_to_be_installed_is_named_with_the_command() -> None:
-    """The factories without the openai package."""
+    """Importing the factories without the openai package."""
     program = "import sys; sys.modules['openai'] = None; import oci_httpx_auth.openai"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""Whatever files, tokens, answers and settings hold: an `OCIAuthError` or a credential, in bounded time and memory."""
+"""Whatever files, tokens, responses and settings contain: an `OCIAuthError` or a credential, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ TOKENS = st.one_of(
 @bounded(150)
 @given(token=TOKENS)
 def test_a_token_is_read_or_refused(token: str) -> None:
-    """Claims of any JSON, any nesting, any numbers: an expiry that is a point in time, or an error."""
+    """Claims of any JSON, nesting and numbers give an expiry that is a point in time, or an error."""
     claims = answered(lambda: parse_security_token(token, "the token"))
     assert len(claims) < 500 if isinstance(claims, str) else 0 <= claims.expires_at < 253402300800
 
@@ -117,7 +117,7 @@ CONFIGS = st.one_of(
 @bounded(150)
 @given(content=CONFIGS, name=st.sampled_from([None, "A"]) | st.text(max_size=20))
 def test_a_config_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes, name: str) -> None:
-    """Any bytes and any name of a profile, and the error is short, whatever the file holds."""
+    """Any bytes and any profile name; the error is short, whatever the file contains."""
     path = tmp_path_factory.getbasetemp() / "fuzzed-config"
     path.write_bytes(content)
     loaded = answered(lambda: load_profile(name, path))
@@ -129,7 +129,7 @@ def test_a_config_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFacto
 def test_a_key_is_loaded_or_refused(
     key: Key, data: st.DataObject, encrypted: bool, pkcs1: bool, passphrase: str | bytes | None
 ) -> None:
-    """A key with bytes changed, cut or repeated, in its text or in what the text encodes; and any other bytes."""
+    """A key with bytes changed, cut or repeated, in its text or in the encoded data; and arbitrary bytes."""
     pem = bytearray(key.pem("right" if encrypted else None, pkcs1=pkcs1).encode())
     inside = not encrypted and data.draw(st.booleans())
     lines = bytes(pem).splitlines()
@@ -150,7 +150,7 @@ def test_a_key_is_loaded_or_refused(
     | st.from_regex(r"\A[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{1,4} \d\d:\d\d:\d\d( [-+]?\w{1,5})?\Z")
 )
 def test_a_date_is_read_or_ignored(value: str) -> None:
-    """Any text for a `Date`: seconds that a signature's date can be made of, or nothing."""
+    """Any text as a `Date` gives seconds that a signature can be dated with, or nothing."""
     seconds = parse_http_date(value)
     assert seconds is None or 0 <= seconds < 4102444800
 
@@ -212,7 +212,7 @@ def provider(way: str, oci: FakeOCI, directory: Path, patch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_answer_is_used_or_refused(way: str, oci: FakeOCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any bytes, JSON, tokens and headers from metadata and auth services: a credential, or an error of ours."""
+    """Any bytes, JSON, tokens and headers from metadata and auth services give a credential, or our error."""
     made = provider(way, oci, tmp_path, monkeypatch)
 
     @bounded(12)
@@ -227,7 +227,7 @@ def test_an_answer_is_used_or_refused(way: str, oci: FakeOCI, tmp_path: Path, mo
 
 
 class RawServer:
-    """Answers each connection with these chunks, as long as anybody takes them, and keeps what it was sent."""
+    """Answers each connection with these chunks while the client reads them, and keeps what it received."""
 
     def __init__(self, chunks: Callable[[], Iterable[bytes]]) -> None:
         self.chunks, self.received, self.sent = chunks, b"", 0
@@ -270,7 +270,7 @@ class RawServer:
 
 
 def dripping(head: bytes, drop: bytes) -> Iterator[bytes]:
-    """A drop now and then, for longer than anybody should listen."""
+    """A byte now and then, for longer than any client should wait."""
     yield head
     pause = threading.Event()
     for _ in range(200):
@@ -280,7 +280,7 @@ def dripping(head: bytes, drop: bytes) -> Iterator[bytes]:
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BOMB = gzip.compress(b"\0" * (1 << 26))
-MILLIONS = 500  # chunks of a million bytes at most: no test lasts for ever where the library fails
+MILLIONS = 500  # chunks of a million bytes at most: so that tests end even if the library fails
 HOSTILE: dict[str, Callable[[], Iterable[bytes]]] = {
     "a body without an end": lambda: [OK + b"\r\n", *repeat(b"x" * 1_000_000, MILLIONS)],
     "a body of a terabyte": lambda: [OK + b"content-length: 1000000000000\r\n\r\n", *repeat(b"x" * 1_000_000, MILLIONS)],
@@ -308,7 +308,7 @@ def send(url: str) -> Answer:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_answer_is_broken_off(name: str) -> None:
-    """Neither endless nor unfolding nor dripping answers are taken beyond the limit, in bytes and in memory."""
+    """Endless, expanding and dripping responses are read up to the limit only, in bytes and in memory."""
     with RawServer(HOSTILE[name]) as server:
         tracemalloc.start()
         try:
@@ -341,7 +341,7 @@ def test_a_hostile_answer_is_broken_off(name: str) -> None:
 def test_unusable_proxy_and_certificate_settings_are_named(
     name: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They come from the environment, and their error is one of configuration, without the proxy's password."""
+    """They come from the environment; the error is a `ConfigError` without the proxy's password."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=words) as caught:
         send("https://auth.example/")
@@ -352,7 +352,7 @@ def test_unusable_proxy_and_certificate_settings_are_named(
 def test_a_host_that_no_name_service_can_be_asked_for_is_unreachable(
     host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python refuses such labels with an error of another kind than any network's."""
+    """Python refuses such labels with an error that isn't a network error."""
     monkeypatch.undo()  # what keeps tests on this machine would refuse the name first; Python refuses it before asking
     with pytest.raises(ServiceUnreachableError):
         send(f"http://{host}:9/")
@@ -370,7 +370,7 @@ ANSWER = OK + b"content-length: 2\r\nconnection: close\r\n\r\n{}"
 
 
 def test_no_value_injects_a_header(key: Key) -> None:
-    """Whatever is configured: a server sees no line of its making, or the signer says what is wrong."""
+    """A configured value never becomes a header line of its own; otherwise the signer says what is wrong."""
 
     @bounded(150)
     @given(field=st.sampled_from(["tenancy", "user", "fingerprint", "region", "key_id", "name", "value"]), evil=EVIL)
@@ -400,7 +400,7 @@ def test_no_value_injects_a_header(key: Key) -> None:
 @pytest.mark.parametrize("argument", ["compartment_id", "project_id", "conversation_store_id"])
 @pytest.mark.parametrize("evil", ["x\r\ninjected: yes", "x\ninjected: yes", "é", "\udc80"])
 def test_a_value_that_no_header_carries_is_refused_by_the_factory(key: Key, argument: str, evil: str) -> None:
-    """At once, by name, rather than as a connection error that the client tries again."""
+    """At once and by name, not as a connection error that the client retries."""
     factory = pytest.importorskip("oci_httpx_auth.openai")
     credentials = APIKey(tenancy=TENANCY, user=USER, fingerprint=key.fingerprint, private_key=key.private)
     with pytest.raises(ConfigError, match=f"{argument} has characters"):

@@ -1,4 +1,4 @@
-"""Concurrency hazards: what threads, tasks, loops, processes and signals of the time can do to a signer between two steps."""
+"""Concurrency hazards: what threads, tasks, loops, processes and signals can do to a signer between two steps."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Sessions:
 
 
 def test_all_requests_under_way_are_healed_when_the_clock_is_off(oci: FakeOCI, tmp_path: Path) -> None:
-    """One of them learns the offset; the others, refused for the same reason, are dated anew and not given up."""
+    """One of them learns the offset; the others, refused for the same reason, are signed again with it."""
     signer = OCISigner(config_file=oci.write_config(tmp_path))
     oci.clock_offset = 600.0
     with httpx.Client() as client:
@@ -64,7 +64,7 @@ def test_all_requests_under_way_are_healed_when_the_clock_is_off(oci: FakeOCI, t
 
 
 def test_a_replacement_that_is_refused_as_well_is_replaced_after_a_pause(oci: FakeOCI) -> None:
-    """Until then it may just as well be the server that is at odds with every credential: its 401 is handed back."""
+    """Until then the server might reject every credential, so its 401 is returned."""
     provider, oci.clock = Sessions(oci), Clock()
     with httpx.Client(auth=OCISigner(provider, clock=oci.clock)) as client:
         assert client.get(f"{oci.url}/x").status_code == 200
@@ -94,7 +94,7 @@ def test_a_server_that_refuses_every_credential_is_not_asked_indefinitely(oci: F
 
 
 class Laptop:
-    """A session profile whose token is due for its renewal, and a person who authenticates again while it is renewed."""
+    """A session profile whose token is due for renewal, and a person who authenticates again meanwhile."""
 
     def __init__(self, oci: FakeOCI, directory: Path) -> None:
         self.oci, self.directory = oci, directory
@@ -126,7 +126,7 @@ def test_a_new_session_is_not_overwritten_by_the_renewal_of_the_old_one(oci: Fak
 
 
 def test_a_new_session_is_found_when_the_old_one_is_refused(oci: FakeOCI, tmp_path: Path) -> None:
-    """The old session ends while it is renewed, and nobody is told so, since the new one is there."""
+    """The old session ends while it is renewed; nobody notices, because the new one is used."""
     laptop = Laptop(oci, tmp_path)
 
     def ended(service: str, record: Record) -> Fault | None:
@@ -143,7 +143,7 @@ def test_a_new_session_is_found_when_the_old_one_is_refused(oci: FakeOCI, tmp_pa
 
 
 class CancelledAt:
-    """Awaits something, and has the scope cancelled when it suspends for the k-th time."""
+    """Awaits something, and cancels the scope when it suspends for the k-th time."""
 
     def __init__(self, awaited: Awaitable[Any], suspension: int, scope: anyio.CancelScope) -> None:
         self.awaited, self.suspension, self.scope = awaited, suspension, scope
@@ -171,7 +171,7 @@ class CancelledAt:
 @pytest.mark.filterwarnings("ignore:Async generator 'httpx:ResourceWarning")  # theirs; one of ours would be an error
 @pytest.mark.parametrize("size", [10, 1_500_000])
 def test_a_request_can_be_cancelled_at_every_await(oci: FakeOCI, run: Any, size: int) -> None:
-    """While a large body is hashed, while the credential is fetched or replaced, while the answer comes: the next works."""
+    """While a body is hashed, the credential fetched or replaced, or the response arrives: the next request works."""
     provider = Sessions(oci)
     signer = OCISigner(provider)
 
@@ -203,7 +203,7 @@ def test_a_request_can_be_cancelled_at_every_await(oci: FakeOCI, run: Any, size:
 
 
 def test_a_loop_that_is_closed_with_a_request_waiting_harms_no_other(oci: FakeOCI) -> None:
-    """Nobody cancels the task: its loop just stops and is closed. The fetch goes on, and others get its credential."""
+    """Nobody cancels the task: its loop just stops and is closed. The fetch continues, and others get its credential."""
     provider = Sessions(oci)
     signer = OCISigner(provider)
     provider.gate.clear()
@@ -226,7 +226,7 @@ def test_a_loop_that_is_closed_with_a_request_waiting_harms_no_other(oci: FakeOC
 
 
 def test_a_thousand_short_lived_loops_share_a_signer(oci: FakeOCI) -> None:
-    """Each signs once and is gone; every hundred find the credential expired, and nothing is left of any of them."""
+    """Each signs once and ends; every hundredth finds the credential expired, and none leaves anything behind."""
     clock = Clock()
     oci.clock = clock
     provider = Sessions(oci)
@@ -254,7 +254,7 @@ def open_loops() -> int:
 
 
 def test_a_task_waits_while_another_thread_is_importing_trio(tmp_path: Path) -> None:
-    """httpcore imports trio where it is installed, and half of a module has not got the names of the whole."""
+    """httpcore imports trio if it is installed, and a half-imported module lacks names."""
     (tmp_path / "trio.py").write_text("import gates\ngates.importing.set()\nassert gates.finish.wait(30)\n")
     (tmp_path / "gates.py").write_text("import threading\nimporting, finish = threading.Event(), threading.Event()\n")
     program = """
@@ -299,7 +299,7 @@ asyncio.run(main())
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("refreshing", [False, True])
 def test_workers_that_are_forked_sign_at_once(oci: FakeOCI, refreshing: bool) -> None:
-    """As gunicorn does with an application that was loaded, and used, before: also in the middle of a refresh."""
+    """As gunicorn does with a preloaded application, even in the middle of a refresh."""
     provider = Sessions(oci)
     signer = OCISigner(provider)
     with httpx.Client(auth=signer) as client:
@@ -338,7 +338,7 @@ def test_workers_that_are_forked_sign_at_once(oci: FakeOCI, refreshing: bool) ->
 
 @pytest.mark.parametrize("waiter", ["thread", "loop", "nobody"])
 def test_the_interpreter_exits_while_a_real_refresh_hangs(oci: FakeOCI, waiter: str) -> None:
-    """The federation does not answer; the program ends all the same, at once and without a word."""
+    """The federation endpoint doesn't answer; the program still exits at once and silently."""
     program = """
 import asyncio, sys, threading
 from oci_httpx_auth import InstancePrincipal, OCISigner

@@ -1,4 +1,4 @@
-"""To whom credentials are sent: over TLS to servers that prove who they are, and to nobody who happens to ask."""
+"""Credentials are sent over TLS to servers that prove who they are, and to nobody else."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LIBRARIES = [library for library in (httpx, httpx2) if library is not None]
 
 
 class Platform:
-    """One stand-in, and how each mode is told to find its services at some other address."""
+    """One stand-in, and how each mode is pointed at other addresses."""
 
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clock = Clock()
@@ -85,7 +85,7 @@ def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platfo
 
 @contextlib.contextmanager
 def serving(handler: type[socketserver.BaseRequestHandler]) -> Iterator[int]:
-    """A server of one's own on loopback; gives its port."""
+    """A custom server on loopback; yields its port."""
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -100,7 +100,7 @@ def serving(handler: type[socketserver.BaseRequestHandler]) -> Iterator[int]:
 
 @dataclass
 class Proxy:
-    """What a proxy was asked for: the first lines of the requests."""
+    """Records what a proxy was asked for: the first lines of the requests."""
 
     url: str
     asked: list[str]
@@ -169,7 +169,7 @@ def test_no_token_is_exchanged_over_plain_http(platform: Platform, mode: str, ho
 def test_plain_http_is_signed_for_loopback_and_link_local_hosts_only(
     platform: Platform, tmp_path: Path, host: str, signed: bool
 ) -> None:
-    """By its literal name; other ways to write an address are another host's."""
+    """Only in their usual spelling; other ways to write an address may mean another host."""
     signer = OCISigner(config_file=platform.oci.write_config(tmp_path), clock=platform.clock)
     with httpx.Client(auth=signer, transport=platform.oci.httpx_transport()) as client:
         if signed:
@@ -246,7 +246,7 @@ def test_a_trusted_certificate_of_another_host_is_refused(
 def test_an_authority_of_ssl_cert_file_is_trusted(
     platform: Platform, mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """For networks that inspect TLS. The stranger is heard, and does not know this identity."""
+    """For networks that inspect TLS. The stranger is contacted, and doesn't know this identity."""
     with FakeOCI(clock=platform.clock) as stranger:
         (tmp_path / "authority.pem").write_bytes(stranger.ca_pem)
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
@@ -259,7 +259,7 @@ def test_an_authority_of_ssl_cert_file_is_trusted(
 def test_a_workloads_proxy_is_not_trusted_for_being_in_the_systems_list(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """An authority of the machine's, or of `SSL_CERT_FILE`, does not speak for the cluster."""
+    """Neither the machine's authorities nor `SSL_CERT_FILE` vouch for the cluster."""
     with FakeOCI(clock=platform.clock) as stranger:
         (tmp_path / "authority.pem").write_bytes(stranger.ca_pem)
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
@@ -270,7 +270,7 @@ def test_a_workloads_proxy_is_not_trusted_for_being_in_the_systems_list(
 
 
 def test_a_clusters_authority_is_trusted_for_nothing_else(platform: Platform) -> None:
-    """After a token came from the proxy, an auth service with a certificate of that authority is a stranger still."""
+    """Even after a token came from the proxy, an auth service with a certificate of that authority isn't trusted."""
     platform.become("workload", platform.oci.tls_url).fetch()
     assert [record.service for record in platform.oci.records] == ["workload_identity"]
     provider = platform.become("instance", platform.oci.tls_url)
@@ -283,7 +283,7 @@ def test_a_clusters_authority_is_trusted_for_nothing_else(platform: Platform) ->
 
 
 def test_metadata_is_never_asked_through_a_proxy(platform: Platform, proxy: Proxy) -> None:
-    """Wherever it is: the instance's private key comes from there. A name is no loopback address, and goes direct too."""
+    """Wherever it is, because the instance's private key comes from there. A host name is requested directly too."""
     provider = InstancePrincipal(
         metadata_url="http://metadata.invalid/opc/v2", _service=AuthService(sleep=lambda _: None)
     )
@@ -302,7 +302,7 @@ def test_a_pods_proxy_is_never_asked_through_another(platform: Platform, proxy: 
 
 @pytest.mark.parametrize("mode", EXCHANGED)
 def test_an_auth_service_is_asked_through_the_proxy_inside_of_tls(platform: Platform, proxy: Proxy, mode: str) -> None:
-    """As the SDK does: networks that have a way out have it through the proxy, which sees a host's name and no more."""
+    """As in the SDK: some networks have no other way out. The proxy sees the host's name and no more."""
     provider = platform.become(mode, "https://auth.invalid")
     with pytest.raises(OCIAuthError, match="could not be reached"):
         provider.fetch()
@@ -312,7 +312,7 @@ def test_an_auth_service_is_asked_through_the_proxy_inside_of_tls(platform: Plat
 def test_a_session_is_renewed_by_the_auth_service_of_its_region(
     platform: Platform, proxy: Proxy, tmp_path: Path
 ) -> None:
-    """Where no other is named."""
+    """Unless another one is named."""
     config = platform.oci.write_config(tmp_path, session=True)
     provider = SecurityToken.from_config(
         config_file=config, _service=AuthService(clock=platform.clock, sleep=lambda _: None)
@@ -324,7 +324,7 @@ def test_a_session_is_renewed_by_the_auth_service_of_its_region(
 
 
 def test_no_proxy_is_honoured(platform: Platform, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a host that it names, the proxy is not asked."""
+    """The proxy isn't used for a host that it names."""
     monkeypatch.setenv("NO_PROXY", "auth.invalid")
     provider = platform.become("instance", "https://auth.invalid")
     with pytest.raises((OCIAuthError, AssertionError)):
@@ -338,7 +338,7 @@ def test_no_proxy_is_honoured(platform: Platform, proxy: Proxy, monkeypatch: pyt
 @pytest.mark.parametrize("service", ["metadata", "federation", "session_refresh", "rpt", "rpst", "workload_identity"])
 @pytest.mark.parametrize("status", [301, 307, 308])
 def test_no_service_can_send_a_credential_elsewhere(platform: Platform, service: str, status: int) -> None:
-    """Redirects of metadata and auth services are refusals."""
+    """Redirects by metadata and auth services count as refusals."""
     with FakeOCI(clock=platform.clock) as elsewhere:
         target = f"{elsewhere.url}/elsewhere"
         platform.oci.fault_source = lambda name, _: (
@@ -356,7 +356,7 @@ def test_no_service_can_send_a_credential_elsewhere(platform: Platform, service:
 def test_nothing_valid_goes_to_another_origin_after_a_redirect(
     platform: Platform, tmp_path: Path, library: Any, status: int
 ) -> None:
-    """With redirects on, httpx drops the signature where the origin changes; the body is what it sends on."""
+    """With redirects on, httpx drops the signature when the origin changes, but sends the body."""
     signer = OCISigner(config_file=platform.oci.write_config(tmp_path, session=True), clock=platform.clock)
     with FakeOCI(clock=platform.clock) as elsewhere:
         platform.oci.fail("echo", Fault(status=status, headers={"location": f"{elsewhere.url}/x"}))
@@ -372,7 +372,7 @@ def test_nothing_valid_goes_to_another_origin_after_a_redirect(
 def test_a_same_origin_redirect_carries_an_invalid_signature(
     platform: Platform, tmp_path: Path, library: Any, status: int
 ) -> None:
-    """httpx sends the first signature along, which holds for the first target only: the server refuses it."""
+    """httpx sends the first signature again, which is valid for the first target only: the server refuses it."""
     signer = OCISigner(config_file=platform.oci.write_config(tmp_path), clock=platform.clock)
     platform.oci.fail("echo", Fault(status=status, headers={"location": "/elsewhere"}))
     with library.Client(auth=signer, follow_redirects=True) as client:
@@ -382,7 +382,7 @@ def test_a_same_origin_redirect_carries_an_invalid_signature(
 
 
 def test_headers_of_a_credential_go_to_another_origin_after_a_redirect(platform: Platform) -> None:
-    """httpx removes `authorization` and nothing else, and asks no auth hook: with delegation tokens, redirects stay off."""
+    """httpx removes only `authorization` and calls no auth hook: keep redirects off with delegation tokens."""
     known = platform.oci.add_api_key()
 
     class Delegated:
@@ -408,7 +408,7 @@ def test_a_client_that_follows_no_redirects_sends_nothing_on(platform: Platform,
 
 
 def test_a_server_without_tls_hears_nothing_of_a_request(platform: Platform) -> None:
-    """It answers the handshake in plain words, and that is the end."""
+    """It answers the handshake in plain text, which ends the attempt."""
     heard: list[bytes] = []
 
     class Handler(socketserver.BaseRequestHandler):

@@ -1,4 +1,4 @@
-"""RSA keys: those that are generated for a session."""
+"""RSA keys generated for a session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .standin import FakeOCI
 
 @pytest.mark.generates_keys
 def test_a_session_key_is_new_and_of_2048_bits() -> None:
-    """With the public exponent that everybody uses; no two are alike."""
+    """With the usual public exponent; no two are alike."""
     first, second = generate_private_key(), generate_private_key()
     assert first.key_size == second.key_size == 2048
     assert first.public_key().public_numbers().e == 65537
@@ -28,7 +28,7 @@ def test_every_profile_of_the_stand_in_has_a_key_of_its_own(oci: FakeOCI) -> Non
 
 
 def test_the_pool_hands_out_no_key_twice_within_a_test() -> None:
-    """Between two tests it reuses them, the longest unused one first."""
+    """Between tests it reuses them, the longest unused one first."""
     pool = KeyPool()
     first = [pool.generate(public_exponent=65537, key_size=2048) for _ in range(40)]
     assert len({id(key) for key in first}) == 40
@@ -39,6 +39,6 @@ def test_the_pool_hands_out_no_key_twice_within_a_test() -> None:
 
 
 def test_the_pool_leaves_other_keys_alone() -> None:
-    """A key of another size is generated as it was asked for."""
+    """A key of another size is really generated."""
     assert KeyPool().generate(public_exponent=65537, key_size=1024).key_size == 1024
     assert rsa.generate_private_key(public_exponent=3, key_size=1024).public_key().public_numbers().e == 3

@@ -1,4 +1,4 @@
-"""The package's shape: imports point down, the door is short, and nothing heavy comes along."""
+"""The package's shape: imports point down, `__init__` is short, and importing it loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def imported(path: Path) -> tuple[set[str], set[str]]:
 
 
 def test_every_module_has_its_floor() -> None:
-    """A new module or package is put into the table on purpose."""
+    """A new module or package must be added to the table on purpose."""
     assert {name.split(".")[0] for name in modules()} == set(LEVEL)
 
 
@@ -70,14 +70,14 @@ def test_imports_point_down(name: str) -> None:
 
 
 def test_no_imports_in_a_circle() -> None:
-    """Within a floor too, imports have an order."""
+    """Imports have an order within a floor too."""
     graph = {name: imported(path)[0] for name, path in modules().items()}
     list(graphlib.TopologicalSorter(graph).static_order())
 
 
 @pytest.mark.parametrize("name", sorted(modules()))
 def test_heavy_packages_are_imported_where_they_belong(name: str) -> None:
-    """openai and agents in the modules named after them, the oci SDK at most in the bridge to it."""
+    """openai and agents in the modules named after them, the oci SDK only in the bridge to it."""
     _, foreign = imported(modules()[name])
     assert "openai" not in foreign or name in ("openai", "agents")
     assert "agents" not in foreign or name == "agents"
@@ -85,7 +85,7 @@ def test_heavy_packages_are_imported_where_they_belong(name: str) -> None:
 
 
 def test_the_stand_in_shares_nothing_with_the_signer() -> None:
-    """A mistake that both sides share would agree with itself."""
+    """A mistake shared by both sides would go unnoticed."""
     for path in (ROOT / "testing").rglob("*.py"):
         own, foreign = imported(path)
         assert all(other.split(".")[0] == "testing" for other in own), path
@@ -93,7 +93,7 @@ def test_the_stand_in_shares_nothing_with_the_signer() -> None:
 
 
 def test_public_names_are_listed_sorted_and_there() -> None:
-    """`__all__` is the sorted list of what the package offers."""
+    """`__all__` is the sorted list of the package's public names."""
     assert oci_httpx_auth.__all__ == sorted(oci_httpx_auth.__all__)
     public = {
         name
@@ -104,14 +104,14 @@ def test_public_names_are_listed_sorted_and_there() -> None:
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
-    """Neither the SDK nor openai nor agents."""
+    """Neither the SDK, nor openai, nor agents."""
     program = "import sys, oci_httpx_auth; print(sorted({'oci', 'openai', 'agents', 'requests'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 def test_it_works_without_httpx2_and_with_the_alias() -> None:
-    """httpx2 is used where it is installed, never required; and where it stands in for httpx, once."""
+    """httpx2 is used if installed and never required; after `alias_httpx()` there is one base class."""
     without = "import sys; sys.modules['httpx2'] = None\nimport httpx, oci_httpx_auth as o; print(issubclass(o.OCISigner, httpx.Auth))"
     done = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"

@@ -11,7 +11,7 @@ from oci_httpx_auth._auth_service import regions
 
 
 def test_the_tables_are_the_sdks() -> None:
-    """Every region, short code and domain that the SDK knows, and none other."""
+    """Exactly the regions, short codes and domains that the SDK knows."""
     definitions = pytest.importorskip("oci.regions_definitions")
     expected = {region: definitions.REALMS[realm] for region, realm in definitions.REGION_REALMS.items()}
     ours = {region: regions.region_domain(region) for region in regions._DOMAINS}
@@ -37,7 +37,7 @@ def test_what_cannot_be_a_host_name_is_no_region(name: str) -> None:
 
 
 def test_endpoints_follow_the_realm() -> None:
-    """The auth service has no `oci` label; a region with a dot is a domain already."""
+    """The auth service's host has no `oci` label; a region with a dot is already a domain."""
     assert regions.auth_endpoint("FRA") == "https://auth.eu-frankfurt-1.oraclecloud.com"
     assert regions.auth_endpoint("us-langley-1") == "https://auth.us-langley-1.oraclegovcloud.com"
     assert regions.inference_endpoint("str") == "https://inference.generativeai.eu-frankfurt-2.oci.oraclecloud.eu"
@@ -47,7 +47,7 @@ def test_endpoints_follow_the_realm() -> None:
 
 
 def test_a_new_region_can_be_declared(clean_environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By file, by variable, or by its realm's domain alone; the file first."""
+    """In a file, in a variable, or by its realm's domain; the file wins."""
 
     def declared(code: str, domain: str) -> dict[str, str]:
         return {
@@ -85,7 +85,7 @@ def test_a_new_region_can_be_declared(clean_environment: Path, monkeypatch: pyte
     ],
 )
 def test_an_unknown_region_is_in_the_realm_of_its_ocids(ocid: str, domain: str) -> None:
-    """A known region is not moved by them."""
+    """OCIDs don't move a known region."""
     newest = regions.inference_endpoint("xx-newest-1", None, ocid)
     assert newest == f"https://inference.generativeai.xx-newest-1.oci.{domain}"
     assert regions.inference_endpoint("ord", ocid).endswith("us-chicago-1.oci.oraclecloud.com")

@@ -1,4 +1,4 @@
-"""The bridge: signers of the real `oci` SDK, and one with a hardware key, behind an httpx client."""
+"""Signers of the real `oci` SDK, and one with a hardware key, behind an httpx client."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def instance(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> FakeOCI:
 
 
 def test_an_api_key_of_the_sdk_signs(oci: FakeOCI, tmp_path: Path) -> None:
-    """Also a target that the SDK itself would sign otherwise than httpx sends it."""
+    """Even a target that the SDK would encode differently from httpx."""
     signer = sdk.signer.Signer.from_config(sdk.config.from_file(str(oci.write_config(tmp_path))))
     assert call(oci, signer).mode == "api_key"
     assert SDKSigner(signer).fetch().expires_at is None
@@ -68,7 +68,7 @@ def test_a_session_token_of_the_sdk_signs(oci: FakeOCI) -> None:
 
 
 def test_an_instance_principal_of_the_sdk_is_refreshed(instance: FakeOCI) -> None:
-    """A token that was handed out before is replaced with the next fetch, not used again."""
+    """A token that was already used is replaced by the next fetch."""
     signer = signers.InstancePrincipalsSecurityTokenSigner(federation_endpoint=instance.federation_endpoint)
     bridge = SDKSigner(signer)
     assert bridge.fetch().key_id != bridge.fetch().key_id
@@ -79,7 +79,7 @@ def test_an_instance_principal_of_the_sdk_is_refreshed(instance: FakeOCI) -> Non
 
 
 def test_a_delegation_token_is_sent_and_signed(instance: FakeOCI) -> None:
-    """The header that this signer adds is under the signature; it is the same principal as by our own provider."""
+    """The header that this signer adds is covered by the signature; the principal is the same as with our own provider."""
     token = instance.delegation_token()
     signer = signers.InstancePrincipalsDelegationTokenSigner(
         delegation_token=token, federation_endpoint=instance.federation_endpoint
@@ -97,7 +97,7 @@ def test_a_delegation_token_is_sent_and_signed(instance: FakeOCI) -> None:
 
 
 def test_a_resource_principal_of_the_sdk_signs(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its region is told as well."""
+    """Its region is known as well."""
     for name, value in oci.environment("resource_principal", version="2.2").items():
         monkeypatch.setenv(name, value)
     signer = signers.get_resource_principals_signer()
@@ -106,7 +106,7 @@ def test_a_resource_principal_of_the_sdk_signs(oci: FakeOCI, monkeypatch: pytest
 
 
 class Device:
-    """What the SDK's PKCS#11 signer has of its hardware: a key that signs and does not show itself."""
+    """A hardware key as the SDK's PKCS#11 signer sees it: it signs, and can't be read."""
 
     def __init__(self, key: Any) -> None:
         self._key = key
@@ -121,7 +121,7 @@ class Device:
 
 
 class HardwareSigner:
-    """The SDK's PKCS11RequestSigner, as far as the bridge looks at it; the real one needs a device and its driver."""
+    """The parts of the SDK's PKCS11RequestSigner that the bridge uses; the real one needs a device and its driver."""
 
     def __init__(self, oci: FakeOCI) -> None:
         key = oci.add_api_key()
@@ -132,7 +132,7 @@ class HardwareSigner:
 
 
 def test_a_hardware_key_signs_on_a_thread_of_its_own(oci: FakeOCI) -> None:
-    """A device takes its time and may wait for a touch; the event loop's thread is not the one that waits."""
+    """A device is slow and may wait for a touch; the event loop's thread doesn't wait for it."""
     hardware = HardwareSigner(oci)
     signer = OCISigner(SDKSigner(hardware))
 
@@ -146,7 +146,7 @@ def test_a_hardware_key_signs_on_a_thread_of_its_own(oci: FakeOCI) -> None:
 
 
 def test_a_device_that_fails_is_named_and_not_quoted(oci: FakeOCI) -> None:
-    """What it says may hold a PIN."""
+    """Its message may contain a PIN."""
     hardware = HardwareSigner(oci)
     hardware.pkcs11_signer.broken = True
     with (
@@ -158,7 +158,7 @@ def test_a_device_that_fails_is_named_and_not_quoted(oci: FakeOCI) -> None:
 
 
 def test_the_sdk_works_on_the_refresh_thread_alone(oci: FakeOCI) -> None:
-    """Whatever it does, and however long it takes, it does not do it on the event loop."""
+    """However long it takes, it doesn't run on the event loop."""
     threads: set[str] = set()
     session = oci.add_session()
 
@@ -179,13 +179,13 @@ def test_the_sdk_works_on_the_refresh_thread_alone(oci: FakeOCI) -> None:
 
 
 def test_a_token_that_says_nothing_is_used_until_it_is_rejected(key: Any) -> None:
-    """The SDK has tokens of kinds that cannot be read."""
+    """Some of the SDK's tokens cannot be parsed."""
     signer = signers.SecurityTokenSigner("opaque", key.private)
     assert SDKSigner(signer).fetch() == Credential("ST$opaque", key.private)
 
 
 def test_what_the_sdk_raises_is_named_and_chained(key: Any) -> None:
-    """Its words may quote tokens, so they stay in the chain."""
+    """Its message may quote tokens, so it stays in the chain."""
 
     class Broken(signers.SecurityTokenSigner):  # type: ignore[misc]
         def __call__(self, request: Any, enforce_content_headers: bool = True) -> Any:
@@ -198,7 +198,7 @@ def test_what_the_sdk_raises_is_named_and_chained(key: Any) -> None:
 
 
 def test_what_the_sdk_raises_while_it_refreshes_is_named_too(key: Any) -> None:
-    """Its token was handed out before, so a new one is asked for, in vain."""
+    """Its token was used before, so a new one is requested, in vain."""
 
     class Broken(signers.SecurityTokenSigner):  # type: ignore[misc]
         def refresh_security_token(self) -> None:
@@ -212,7 +212,7 @@ def test_what_the_sdk_raises_while_it_refreshes_is_named_too(key: Any) -> None:
 
 
 def test_a_signer_that_signs_nothing_is_named(key: Any) -> None:
-    """What it left on the request is no signature that OCI would know."""
+    """It leaves nothing on the request that OCI would accept as a signature."""
 
     class Idle(signers.SecurityTokenSigner):  # type: ignore[misc]
         def __call__(self, request: Any, enforce_content_headers: bool = True) -> Any:
@@ -224,7 +224,7 @@ def test_a_signer_that_signs_nothing_is_named(key: Any) -> None:
 
 @pytest.mark.parametrize("wrong", [None, "DEFAULT", object(), sdk.signer.Signer])
 def test_something_that_is_not_a_signer_is_refused(wrong: Any) -> None:
-    """An object of another kind, or the class in place of its instance."""
+    """An object of another kind, or a class instead of an instance."""
     with pytest.raises(ConfigError, match="needs a signer object of the oci package"):
         SDKSigner(wrong)
 

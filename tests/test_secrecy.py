@@ -1,4 +1,4 @@
-"""Keys and tokens are recognised wherever they were pasted, and what people have to read is not taken for one."""
+"""Keys and tokens are recognised wherever they are pasted, and text that people need to read is left alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PLACES = ("{}", "ST$ {}", "/home/x/{}", "https://h.example/{}", "key_file = {}",
 
 @pytest.mark.parametrize("text", READABLE)
 def test_what_people_have_to_read_stays(text: str) -> None:
-    """Paths, OCIDs, fingerprints, URLs and policies are quoted as they are."""
+    """Paths, OCIDs, fingerprints, URLs and policies are quoted unchanged."""
     assert hide_secrets(text) == text
     assert quote_path(text) == text
 
@@ -49,7 +49,7 @@ def test_what_people_have_to_read_stays(text: str) -> None:
     "place", ["(opc-request-id {})", "'opc-request-id': '{}'", "Opc-Request-Id={}", "opc request-id: {}."]
 )
 def test_a_request_id_is_never_hidden(request_id: str, place: str) -> None:
-    """It is what Oracle's support asks for, and some look like base64."""
+    """Oracle's support asks for it, and some look like base64."""
     text = place.format(request_id)
     assert hide_secrets(f"refused: {text}") == f"refused: {text}"
 
@@ -83,7 +83,7 @@ def forms_of(pem: str) -> list[str]:
 @pytest.mark.parametrize("pkcs1", [False, True])
 @pytest.mark.parametrize("passphrase", [None, "secret"])
 def test_a_key_is_recognised_in_every_form(key: Key, place: str, pkcs1: bool, passphrase: str | None) -> None:
-    """Wherever it stands, no 24 letters of its private half are left, but for the rest of a last line."""
+    """Wherever it appears, no 24 letters of its private half remain, except the end of the last line."""
     pem = key.pem(passphrase, pkcs1=pkcs1)
     lines = [line for line in pem.splitlines()[1:-2] if len(line) == 64]
     for form in forms_of(pem):
@@ -123,7 +123,7 @@ def test_no_random_key_has_a_line_that_is_not_recognised(place: str) -> None:
     st.booleans(),
 )
 def test_a_token_is_recognised(random: bytes, before: str, is_jwt: bool) -> None:
-    """Whatever it holds: a JSON web token by its first letters, anything else by its mixture of letters."""
+    """A JSON web token by its first letters, any other by its mixture of letters."""
     if is_jwt:
         parts = (b'{"alg":"RS256"}', b'{"sub":"' + random.hex().encode() + b'"}', random)
         token = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
@@ -145,13 +145,13 @@ def test_a_piece_of_base64_is_recognised(seed: int, length: int) -> None:
 
 
 def test_a_generative_ai_key_and_a_proxys_password_are_recognised() -> None:
-    """`sk-…`, and what stands before the @ of a URL."""
+    """`sk-…`, and the part before the @ of a URL."""
     assert hide_secrets("key sk-abcdefghij0123456789") == "key (a key or token?)"
     assert hide_secrets("http://user:hunter2@proxy:80/") == "http://…@proxy:80/"
 
 
 def test_no_error_of_this_library_holds_a_key(key: Key) -> None:
-    """Whatever its message was made of; other arguments stay as they are."""
+    """Whatever its message was built from; other arguments are unchanged."""
     for kind in (OCIAuthError, ConfigError):
         error = kind(f"There is no {key.pem()}.", 7)
         assert "PRIVATE KEY" not in repr(error)

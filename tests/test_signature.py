@@ -1,4 +1,4 @@
-"""The signature is the OCI SDK's, byte for byte, and is over what goes over the wire."""
+"""The signature matches the OCI SDK's byte for byte, and covers what is sent."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_the_authorization_is_the_sdks_byte_for_byte(
     body=BODIES,
 )
 def test_what_is_signed_can_be_read_from_the_headers(key: Key, method: str, target: bytes, body: bytes) -> None:
-    """The signature verifies over a string made of nothing but the request line, the host and the headers returned."""
+    """The signature verifies over a string built only from the request line, the host and the returned headers."""
     credential = Credential(key_id="some/key/id", private_key=key.private)
     signed = sign(
         method, target, {b"host": b"h.example"}, credential, now=NOW, length=len(body), digest=content_digest(body)
@@ -126,13 +126,13 @@ def test_what_is_signed_can_be_read_from_the_headers(key: Key, method: str, targ
 
 @pytest.mark.parametrize("size", [0, 1, 2046, 2047, 2048, 4094, 4095, 65535, 65536, 65537, 200_000])
 def test_a_body_of_any_size_has_the_digest_of_all_its_bytes(size: int) -> None:
-    """Small bodies are hashed in pieces, and whatever the last of them holds counts."""
+    """Small bodies are hashed in pieces, the last one included."""
     body = bytes(number % 251 for number in range(size))
     assert content_digest(body) == base64.b64encode(hashlib.sha256(body).digest())
 
 
 def test_extra_headers_are_signed_after_the_generic_ones(key: Key) -> None:
-    """A delegation token stands where the SDK signs it: behind `host`, before the body's headers."""
+    """A delegation token is signed where the SDK signs it: after `host`, before the body's headers."""
     credential = Credential(key_id="k", private_key=key.private, headers={"OPC-OBO-Token": "delegated"})
     signed = sign("POST", b"/", {b"host": b"h"}, credential, now=NOW, digest=content_digest(b""))
     assert b'headers="date (request-target) host opc-obo-token content-length' in signed[b"authorization"]

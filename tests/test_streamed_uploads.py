@@ -1,4 +1,4 @@
-"""Uploads to Object Storage that go out as they come, instead of through memory."""
+"""Uploads to Object Storage are streamed, not read into memory."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_stream_of_known_length_is_signed_without_its_body(oci: FakeOCI, signe
 
 
 def test_bytes_and_streams_of_unknown_length_are_signed_with_their_digest(oci: FakeOCI, signer: OCISigner) -> None:
-    """They are in memory already, or have to be read for their length."""
+    """They are in memory already, or must be read to learn their length."""
     with httpx.Client(auth=signer) as client:
         for body in (b"some bytes", pieces()):
             assert client.put(f"{oci.url}{OBJECT}", content=body).status_code == 200
@@ -79,13 +79,13 @@ def test_bytes_and_streams_of_unknown_length_are_signed_with_their_digest(oci: F
     ],
 )
 def test_only_these_two_operations_may_leave_the_body_out(method: str, url: str, streamed: bool) -> None:
-    """Every other one is refused by OCI without the digest."""
+    """OCI refuses every other operation without the digest."""
     request = httpx.Request(method, url, content=pieces(), headers={"content-length": "10"})
     assert is_streamed_upload(request) is streamed
 
 
 def test_a_refused_upload_is_not_sent_again(oci: FakeOCI, tmp_path: Path, signer: OCISigner) -> None:
-    """Its body has gone. The next request is signed with another credential."""
+    """Its body is gone. The next request is signed with another credential."""
     config = oci.write_config(tmp_path, profile="S", session=True)
     session = OCISigner(profile="S", config_file=config, auth="security_token")
     with httpx.Client(auth=session) as client:
@@ -129,7 +129,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 def test_300_megabytes_take_no_memory(oci: FakeOCI, tmp_path: Path, signer: OCISigner) -> None:
-    """Less than 20 MB more than before, in a process that does nothing else."""
+    """Memory grows by less than 20 MB in a process that does nothing else."""
     arguments: list[Any] = [sys.executable, "-c", PROGRAM, str(tmp_path / "config")]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
