@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from endpoints import identity, object_storage
 
+from oci_httpx_auth import SecurityToken, SessionExpiredError
+
 from .byhand import Answer, Draft, answers, connect, exchange
 from .standin import FakeCredential, FakeOCI, Fault
 
@@ -668,3 +670,23 @@ def test_a_session_of_the_stand_in_says_what_it_is(oci: FakeOCI) -> None:
     claims = claims_of(session.token)
     assert (session.tenancy, session.user, session.region) == (claims["tenant"], claims["sub"], oci.region)
     assert session.expires_at == claims["exp"]
+
+
+def test_a_session_of_a_profile_is_renewed_where_it_is_from(oci: FakeOCI, tmp_path: Path) -> None:
+    """Neither a renewal nor a revocation leads to the real host of the profile's region."""
+    session = SecurityToken.from_config(config_file=oci.write_config(tmp_path, session=True))
+    first = session.fetch()
+    renewed = session.fetch()
+    oci.revoke_tokens()
+    with pytest.raises(SessionExpiredError):
+        session.fetch()
+        session.fetch()
+    assert renewed.key_id != first.key_id
+    assert [(record.service, record.status) for record in oci.records][0] == ("session_refresh", 200)
+    assert {(record.service, record.status) for record in oci.records[1:]} == {("session_refresh", 401)}
+
+
+def test_a_session_without_a_server_leads_to_nobody(tmp_path: Path) -> None:
+    """A profile that is written before the stand-in serves still names no real host for its renewal."""
+    path = FakeOCI().write_config(tmp_path, session=True)
+    assert "auth_endpoint = http://127.0.0.1:9\n" in path.read_text()

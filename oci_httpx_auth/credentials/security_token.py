@@ -111,7 +111,11 @@ class SecurityToken:
         auth_endpoint: str | None = None,
         _service: AuthService | None = None,
     ) -> SecurityToken:
-        """The session that these settings describe. Raises as the constructor does."""
+        """The session that these settings describe. Raises as the constructor does.
+
+        A profile may name its `auth_endpoint`, as those of `oci_httpx_auth.testing` do: their sessions are renewed where they
+        are from, and not by the region's auth service.
+        """
         token_file, key_file = settings.require("security_token_file", "key_file").values()
         self = cls.__new__(cls)
         self.source = settings.source
@@ -124,7 +128,7 @@ class SecurityToken:
             passphrase=settings.get("pass_phrase"),
             region=settings.get("region"),
             tenancy=settings.get("tenancy"),
-            auth_endpoint=auth_endpoint,
+            auth_endpoint=auth_endpoint or settings.get("auth_endpoint"),
             service=_service,
         )
         return self

@@ -134,11 +134,14 @@ class FakeOCI:
         """Write `directory`/config with a profile of a new API key or session, and the files it names.
 
         Other profiles in the file stay as they are. A passphrase encrypts the key and is written into the profile.
-        A session's token lives `lifetime` seconds. Returns the path of the config file.
+        A session's token lives `lifetime` seconds, and is renewed here if the stand-in was running when it was written.
+        Returns the path of the config file.
         """
         with self._lock:
             identity = self._identities.add_session(lifetime) if session else self._identities.add_api_key()
-        return write_profile(Path(directory).resolve(), profile, identity, passphrase)
+        # Without a server, a renewal ends at the discard port, where nobody listens.
+        auth_endpoint = self.url if self._server is not None else "http://127.0.0.1:9"
+        return write_profile(Path(directory).resolve(), profile, identity, passphrase, auth_endpoint)
 
     def environment(
         self,

@@ -21,12 +21,17 @@ def write_private(path: Path, content: bytes) -> None:
     path.chmod(0o600)
 
 
-def write_profile(directory: Path, profile: str, credential: FakeCredential, passphrase: str | None) -> Path:
-    """Add a profile and its files to `directory`, laid out as the OCI CLI lays them out."""
+def write_profile(
+    directory: Path, profile: str, credential: FakeCredential, passphrase: str | None, auth_endpoint: str
+) -> Path:
+    """Add a profile and its files to `directory`, laid out as the OCI CLI lays them out.
+
+    A session's profile names the stand-in as its auth endpoint: by its region alone, the session would be renewed at OCI.
+    """
     entries = {"fingerprint": credential.fingerprint, "tenancy": credential.tenancy, "region": credential.region}
     if credential.token:
         folder, prefix = directory / "sessions" / profile, ""
-        entries["security_token_file"] = str(folder / "token")
+        entries |= {"security_token_file": str(folder / "token"), "auth_endpoint": auth_endpoint}
         write_private(folder / "token", credential.token.encode())
     else:
         folder, prefix = directory, "" if profile == "DEFAULT" else f"{profile}_"
