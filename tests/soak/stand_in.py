@@ -61,6 +61,7 @@ class StandIn:
         self._auth.start()
         self._auth_ports = self._auth.port, self._auth.tls_port
         self._trouble = 0.0
+        self._staying: Fault | None = None
         self._in_a_row: Counter[str] = Counter()
         self._counts: Counter[tuple[str, str]] = Counter()
         keys = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(8)]
@@ -108,6 +109,16 @@ class StandIn:
     def trouble(self, share: float) -> None:
         """Have this share of all calls to auth services go wrong."""
         self._trouble = share
+
+    def stay(self, fault: str, retry_after: int) -> None:
+        """Have every call to an auth service fail in this way, until another or none is named."""
+        self._staying = {
+            "down": Fault(reset=True),
+            "forbidden": Fault(status=403, code="NotAuthorized", message="not today"),
+            "throttled": Fault(status=429, headers={"retry-after": str(retry_after)}),
+        }.get(fault)
+        if not fault and self._mode == "security_token":
+            self._authenticate(None)  # a session that could not be renewed is over, and its person begins another
 
     def jump(self, seconds: float) -> None:
         """Set the server's clock to this many seconds off the machine's."""
@@ -163,15 +174,29 @@ class StandIn:
         self._auth.stop()
         time.sleep(seconds)
         port, tls_port = self._auth_ports
-        self._auth = Server(
-            self._oci._handle, self._oci._refuse_malformed, certificate=self._certificate, port=port, tls_port=tls_port
-        )
-        self._auth.start()
+        for attempts_left in reversed(range(50)):
+            self._auth = Server(
+                self._oci._handle,
+                self._oci._refuse_malformed,
+                certificate=self._certificate,
+                port=port,
+                tls_port=tls_port,
+            )
+            try:
+                return self._auth.start()
+            except OSError:  # a connection of some process has got the port meanwhile
+                if not attempts_left:
+                    raise
+                time.sleep(0.1)
 
     def counts(self) -> dict[tuple[str, str], int]:
         return dict(self._counts)
 
     def _fault(self, service: str, record: Record) -> Fault | None:
+        if record.target == "/refused":
+            return Fault(status=401)
+        if service in AUTH_SERVICES and self._staying is not None:
+            return self._staying
         if service not in AUTH_SERVICES or self._in_a_row[service] >= MOST_IN_A_ROW:
             self._in_a_row[service] = 0
             return None
@@ -185,12 +210,15 @@ class StandIn:
         return faults[name]
 
     def _count(self, record: Record) -> None:
+        self._oci.records.clear()
+        if record.target == "/refused":
+            self._counts["refusing host", str(record.status)] += 1
+            return
         self._counts[record.service, str(record.status)] += 1
-        if record.service not in AUTH_SERVICES and record.status == 401:
-            self._counts["401 because", re.sub("-?[0-9]+", "n", record.reason)] += 1
+        if record.status == 401:
+            self._counts["401 because", f"{record.service}: {re.sub('-?[0-9]+', 'n', record.reason)}"] += 1
         elif record.status >= 400 and record.service not in (*AUTH_SERVICES, "malformed"):  # cancelled in the middle
             self._counts["unexpected", record.reason] += 1
-        self._oci.records.clear()
 
     def _session_file(self, name: str) -> Path:
         return self._folder / "sessions" / "DEFAULT" / name
