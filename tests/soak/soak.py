@@ -233,10 +233,7 @@ class Result:
 
     @property
     def refused(self) -> int:
-        return (
-            sum(n for (service, status), n in self.counts.items() if status == "401" and service == "echo")
-           
-        )
+        return sum(n for (service, status), n in self.counts.items() if status == "401" and service == "echo")
 
     def median(self, column: int) -> float:
         return statistics.median(sample[column] for sample in self.samples)

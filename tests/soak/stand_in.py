@@ -183,7 +183,8 @@ class StandIn:
                 tls_port=tls_port,
             )
             try:
-                return self._auth.start()
+                self._auth.start()
+                break
             except OSError:  # a connection of some process has got the port meanwhile
                 if not attempts_left:
                     raise
