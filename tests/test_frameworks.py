@@ -43,8 +43,8 @@ TRIP = "city='city' days=1"
 
 
 def need(framework: str, *others: str) -> None:
-    """Skip the test where something is not installed; in a tox environment that should have the framework, fail."""
-    required = canonicalize_name(Requirement(framework).name) in REQUIRED
+    """Skip the test where something is not installed; in a tox environment that should have it all, fail."""
+    required = {canonicalize_name(Requirement(name).name) for name in (framework, *others)} <= REQUIRED
     if ENVIRONMENT and not required:
         pytest.skip(f"{framework} belongs to another environment")
     for requirement in map(Requirement, (framework, *others)):

@@ -678,11 +678,10 @@ def test_a_session_of_a_profile_is_renewed_where_it_is_from(oci: FakeOCI, tmp_pa
     first = session.fetch()
     renewed = session.fetch()
     oci.revoke_tokens()
-    with pytest.raises(SessionExpiredError):
-        session.fetch()
+    with pytest.raises(SessionExpiredError):  # it has been revoked, so it cannot be renewed
         session.fetch()
     assert renewed.key_id != first.key_id
-    assert [(record.service, record.status) for record in oci.records][0] == ("session_refresh", 200)
+    assert next((record.service, record.status) for record in oci.records) == ("session_refresh", 200)
     assert {(record.service, record.status) for record in oci.records[1:]} == {("session_refresh", 401)}
 
 
