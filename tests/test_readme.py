@@ -109,12 +109,11 @@ def test_the_quickstarts_run_against_the_command_line_stand_in(tmp_path: Path) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("snippet", QUICKSTARTS[1:], ids=title)
-def test_a_placeholder_that_was_left_in_is_named(snippet: str, oci: FakeOCI, clean_environment: Path) -> None:
+def test_a_placeholder_that_was_left_in_is_named(oci: FakeOCI, clean_environment: Path) -> None:
     """The last line of the traceback says which argument to fill in; nothing was sent."""
-    skip_without_packages(snippet)
+    skip_without_packages(QUICKSTARTS[1])
     oci.write_config(clean_environment / ".oci").replace(clean_environment / ".oci" / "config")
-    done = run([sys.executable, "-W", "ignore", "-c", snippet])
+    done = run([sys.executable, "-W", "ignore", "-c", QUICKSTARTS[1]])
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(
         "ConfigError: compartment_id is still a placeholder: replace it with the OCID of your own."
@@ -125,8 +124,10 @@ def test_a_placeholder_that_was_left_in_is_named(snippet: str, oci: FakeOCI, cle
 def test_the_output_of_check_is_what_the_readme_shows(oci: FakeOCI, tmp_path: Path, clean_environment: Path) -> None:
     """A session that has ended: the same lines, but for OCIDs and the home directory."""
     oci.clock_offset = -3900.0
-    oci.write_config(clean_environment / ".oci", session=True)
+    config = oci.write_config(clean_environment / ".oci", session=True)
     oci.clock_offset = 0.0
+    lines = [line for line in config.read_text().splitlines(keepends=True) if not line.startswith("auth_endpoint")]
+    config.write_text("".join(lines))  # the CLI writes no such line
     (block,) = (text for text in blocks(README, "console") if "$ oci-httpx-signer check" in text)
     with Interceptor(oci, tmp_path) as interceptor:
         done = run([sys.executable, "-m", "oci_httpx_auth", "check"], interceptor.environment)
