@@ -302,7 +302,7 @@ class Load:
                     self._result.unavailable += 1
                 elif failure is not None:
                     self._result.failures[re.sub("[0-9A-F]{32}", "…", failure)] += 1
-                    self._result.first_failures.append(f"{started - self._began:.1f} s, {name}")
+                    self._result.first_failures.append(f"{started - self._began:.1f} s for {seconds:.2f} s, {name}")
 
     def _refused_caller(self) -> None:
         url = self._url.replace("127.0.0.1", "localhost") + "/refused"
@@ -463,7 +463,7 @@ def run(mode: Mode, turn: int, remote: Remote, seconds: float, requests: float, 
         if now >= next_line and resource.getrlimit(resource.RLIMIT_FSIZE) == _FILE_SIZE:
             next_line = now + 60
             print(
-                f"{mode.name}, round {turn}: {now - started:.0f} s, {result.requests} requests, {result.failures.total()} failures",
+                f"{mode.name}, round {turn}: {now - started:.0f} s, {result.requests} requests, {dict(result.failures) or 'no'} failures",
                 flush=True,
             )
     remote("trouble", 0.0)
