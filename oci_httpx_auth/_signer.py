@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from ._auth_service.service import DEADLINE, AuthService
-from ._causes import change_after_signing, describe_source, error_text, refusal_cause, unavailable_cause, url_as_sent
+from ._causes import (
+    change_after_signing,
+    denial_cause,
+    describe_source,
+    error_text,
+    refusal_cause,
+    unavailable_cause,
+    url_as_sent,
+)
 from ._credential import Credential, CredentialProvider
 from ._errors import ConfigError, CredentialsUnavailableError, OCIAuthError, SessionExpiredError, SigningError
 from ._hosts import is_link_local, is_loopback
@@ -26,6 +34,7 @@ from ._signing.cache import CredentialCache, Flight, Refresh
 from ._signing.clock import ClockOffsets
 from ._signing.signature import BODY_METHODS, content_digest, sign
 from ._signing.waiting import in_thread, wait, wait_async
+from ._verdicts import Cause
 from .credentials._default import default_credentials
 
 log = logging.getLogger("oci_httpx_auth")
@@ -130,6 +139,7 @@ class OCISigner(_Auth):
         self._provider = credentials
         self._cache = CredentialCache(credentials, clock=clock, report=partial(_log_refresh, credentials))
         self._clocks = ClockOffsets(clock)
+        self._denials: set[Cause] = set()  # those of which the log has a line
 
     @property
     def mode(self) -> str:
@@ -250,6 +260,7 @@ class OCISigner(_Auth):
             response = yield request
             if response.status_code != 401:
                 self._cache.accept(credential, host)
+                self._log_denial(response)
                 return
             if _was_redirected(response):
                 break
@@ -346,6 +357,18 @@ class OCISigner(_Auth):
             "never" if expiry is None else f"in {expiry - now:.0f} s",
             self._clocks.offset(host),
             response.headers.get("opc-request-id", "none"),
+        )
+
+    def _log_denial(self, response: Any) -> None:
+        """One line about a 403 or 404 of Generative AI, the first time that there is this cause. The body is left unread."""
+        request, status = response.request, response.status_code
+        cause = denial_cause(self.mode, request.method, request.url, status)
+        if cause is None or cause in self._denials:
+            return
+        self._denials.add(cause)
+        request_id = response.headers.get("opc-request-id", "none")
+        log.warning(
+            "%s answered %d to a signed request. %s (opc-request-id %s)", request.url.host, status, cause, request_id
         )
 
     def __reduce__(self) -> Any:

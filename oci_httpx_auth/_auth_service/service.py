@@ -193,6 +193,8 @@ def service_message(content: bytes) -> str:
         fields = fields.get("error", fields)  # the form of OpenAI
         if isinstance(fields, str):  # the form of OAuth: RFC 6749, section 5.2
             fields = {"code": fields, "message": json.loads(content).get("error_description", "")}
+        if str(fields["message"]).startswith('{"error"'):  # Generative AI passes OpenAI's answer on as a text
+            fields = {"code": fields["code"], "message": json.loads(fields["message"])["error"]["message"]}
         code, message = (hide_secrets(_line(str(fields[name])[:4000])) for name in ("code", "message"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ""
