@@ -129,16 +129,21 @@ def network_cause(error: BaseException) -> Cause:
     links = list(error_chain(error))
     target = next((url for link in links if (url := _url_of(link)) is not None), None)
     host = f"host {target.host}" if target is not None and target.host else "host"
-    proxy = "" if target is None or _goes_directly(links, target) else proxy_for(target)
+    direct = target is not None and _goes_directly(links, target)
+    proxy = "" if target is None or direct else proxy_for(target)
     for link in links:
         if isinstance(link, socket.gaierror):
             if proxy:
                 return cause("proxy/name", proxy=proxy)
             return cause("name-not-found/dns" if link.errno == socket.EAI_AGAIN else "name-not-found", host=host)
         if isinstance(link, ssl.SSLCertVerificationError):  # by the numbers of OpenSSL's X509_V_ERR_*
-            state = {9: "not valid yet", 10: "expired"}.get(link.verify_code)
-            code = "certificate-of-another" if link.verify_code in (62, 64) else "certificate-not-trusted"
-            return cause("certificate-dated" if state else code, host=host, state=state)
+            if state := {9: "not valid yet", 10: "expired"}.get(link.verify_code):
+                return cause("certificate-dated", host=host, state=state)
+            if link.verify_code in (62, 64):
+                return cause("certificate-of-another", host=host)
+            named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
+            hint = f"{named[0]} says which authorities are trusted: check what it names. " if named else ""
+            return cause(f"certificate-not-trusted{'/cluster' if direct else ''}", host=host, hint=hint)
         if isinstance(link, ssl.SSLError):
             return cause("no-tls", host=host, reason=link.reason or "the handshake broke off")
         if isinstance(link, httpx.ProxyError):

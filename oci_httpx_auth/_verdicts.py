@@ -58,7 +58,9 @@ certificate-dated: The certificate of the {host} is {state} by this machine's cl
 certificate-of-another: The {host} shows a certificate for another name, so something else answers there.
   Check the endpoint's spelling, DNS and /etc/hosts, and whether a proxy or login page is in the way.
 certificate-not-trusted: The {host} shows a certificate that is not trusted: probably a proxy inspects TLS here.
-  Put the proxy's authority into the file that SSL_CERT_FILE names, or OCI's hosts into NO_PROXY.
+  {hint}Put the proxy's authority into the file that SSL_CERT_FILE names, or OCI's hosts into NO_PROXY.
+certificate-not-trusted/cluster: The {host} shows a certificate that the cluster's CA file does not vouch for.
+  Use the CA file that Kubernetes projects into this pod; check OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH.
 proxy: The {proxy} cannot be reached.
   Correct the variable, or put OCI's hosts into NO_PROXY.
 proxy/down: The request was to go through the {proxy}, which does not answer.

@@ -7,6 +7,9 @@ stand-in. `check` has to name the true cause first; `ASIDE` are the few where an
 from __future__ import annotations
 
 import base64
+import json
+import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -324,14 +327,10 @@ def direct(m: Machine, resolves: Callable[..., Any] | None = None) -> None:
 
 
 def no_such_name(*arguments: Any, **options: Any) -> Any:
-    import socket
-
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
 def no_dns(*arguments: Any, **options: Any) -> Any:
-    import socket
-
     raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
 
@@ -403,3 +402,97 @@ BEARER = "sk-abcdefghijklmnop0123456789"
 add("a Generative AI API key that is refused", lambda m: (m.env(OCI_GENAI_API_KEY=BEARER, OCI_GENAI_REGION="us-chicago-1"), m.call()), "OCI_GENAI_API_KEY", "another region", "policy", "generativeaiapikey", process=True)
 add("a Generative AI API key without a region", lambda m: (m.env(OCI_GENAI_API_KEY=BEARER), m.call()), "No region is known")
 add("a Generative AI API key without a compartment's policy", lambda m: (m.env(OCI_GENAI_API_KEY=BEARER, OCI_GENAI_REGION="us-chicago-1"), m.call(compartment=NOWHERE), m.answer("inference", NOT_FOUND)), "generativeaiapikey")
+
+# More, drawn from public threads after the mechanisms stood: they show what had been missed.
+
+INDENTED = "\n    ".join
+NESTED = json.dumps({"code": "400", "message": json.dumps({"error": {"message": "Unsupported value: 'temperature' has to be 1."}})}).encode()
+
+
+def speak_plainly() -> int:
+    """The port of a server that answers in plain HTTP whatever is sent to it, twice."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with listener:
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    threading.Thread(target=serve, daemon=True).start()
+    return int(listener.getsockname()[1])
+
+
+def other_authority(m: Machine) -> None:
+    """The CA file of a pod, with the authority of another cluster."""
+    from .interceptor import certify_hosts
+
+    certify_hosts(m.home / "ca.crt")
+
+
+add("an indented key in OCI_CLI_KEY_FILE", lambda m: m.full_env(KEY_FILE=INDENTED(m.key.pem().splitlines()[1:-1]), KEY_CONTENT=""), "OCI_CLI_KEY_FILE", "holds")
+add("a key on one line with blanks in key_file", lambda m: m.edit(key_file=" ".join(m.key.pem().splitlines()[1:-1])), "key_file", "holds the key itself")
+add("a token in OCI_CLI_TENANCY", lambda m: m.full_env(TENANCY=m.token()), "OCI_CLI_TENANCY", "not an OCID")
+add("a key in OCI_CLI_REGION", lambda m: m.full_env(REGION=m.key.pem()), "not a region")
+add("a token as OCI_COMPARTMENT_ID", lambda m: (m.config(), m.env(OCI_COMPARTMENT_ID=m.token())), "not the OCID of a compartment")
+add("a key in OCI_CONFIG_FILE", lambda m: m.env(OCI_CONFIG_FILE=m.key.pem()), "config file")
+add("a Generative AI key as profile", lambda m: (m.config(), m.env(OCI_CLI_PROFILE="sk-" + "abcdefgh12345678" * 3)), "no profile", "OCI_CLI_PROFILE")
+add("a password in the endpoint", lambda m: (m.config(), m.arguments.extend(["--endpoint", "https://user:hunter2@127.0.0.1:9"]), m.env(NO_PROXY="127.0.0.1")), "refuses connections")
+add("a public key in OCI_CLI_KEY_CONTENT", lambda m: m.full_env(KEY_CONTENT=m.key.public_pem()), "OCI_CLI_KEY_CONTENT", "is a public key")
+add("a PuTTY key", lambda m: m.key_file("PuTTY-User-Key-File-2: ssh-rsa\nEncryption: none\nComment: x\nPublic-Lines: 6\nAAAA\n"), "PuTTY", "puttygen")
+add("a key in binary form", lambda m: m.key_file(base64.b64decode(body(m.key.pem()))), "DER", "openssl pkey -inform DER")
+add("a passphrase in quotes", lambda m: (m.config(passphrase="right"), m.edit(pass_phrase='"right"')), "pass_phrase", "quotes")
+add("quotes of a word processor", lambda m: m.edit(user=f"“{m.oci.user}”"), "user", "quotes")
+add("quotes of an env file", lambda m: m.full_env(USER=f'"{m.oci.user}"'), "OCI_CLI_USER", "quotes")
+add("quotes around OCI_CLI_REGION", lambda m: m.full_env(REGION="'us-chicago-1'"), "OCI_CLI_REGION", "quotes")
+add("a zero-width letter in a user", lambda m: m.edit(user=f"{m.oci.user[:30]}\u200b{m.oci.user[30:]}"), "user", "U+200B")
+add("a hard blank in a region", lambda m: m.edit(region="us-chicago-1\u00a0"), "accepted", status=0)
+add("a file of Windows", lambda m: (m.config(), m.write(m.text.replace("\n", "\r\n"))), "accepted", status=0)
+add("a file with a byte order mark", lambda m: (m.config(), m.write(m.text, "utf-8-sig")), "accepted", status=0)
+add("a file in UTF-16 without a byte order mark", lambda m: (m.config(), m.write(m.text, "utf-16-le")), "UTF-16", "Save it as UTF-8", process=True)
+add("a file in Latin-1", lambda m: (m.config(), m.write(m.text + "# é\n", "latin-1")), "Latin-1", "Save it as UTF-8")
+add("an indented field", lambda m: (m.config(), m.write(m.text.replace("\ntenancy", "\n  tenancy"))), "user", "indent")
+add("a config file that is a directory", lambda m: m.env(OCI_CLI_CONFIG_FILE=str(m.home)), "is a directory", "OCI_CLI_CONFIG_FILE")
+add("a profile whose case is another", lambda m: (m.config(profile="PROD"), m.arguments.extend(["--profile", "prod"])), "There is no profile prod", "PROD")
+add("a home directory of somebody else in a path", lambda m: m.edit(key_file="~nosuchperson/.oci/key.pem"), "key_file", "~nosuchperson")
+add("a region's name in capitals", lambda m: m.edit(region="US-CHICAGO-1"), "accepted", status=0)
+add("an availability domain as region", lambda m: (direct(m, no_such_name), m.edit(region="us-chicago-1-ad-1")), "us-chicago-1-ad-1", "spelling")
+add("a region without its number", lambda m: (direct(m, no_such_name), m.edit(region="us-chicago")), "us-chicago", "spelling")
+add("an instance as user", lambda m: m.edit(user=f"ocid1.instance.oc1.iad.{'a' * 60}"), "user is the OCID of an instance")
+add("a user of another realm", lambda m: m.edit(user=NOBODY.replace(".oc1.", ".oc2.")), "user is of realm oc2")
+add("a session whose key file is gone", lambda m: (m.config(session=True), Path(m.value("key_file")).unlink()), "key_file", "does not exist")
+add("a session with an empty token", lambda m: (m.config(session=True), Path(m.value("security_token_file")).write_text("")), "security_token_file", "not a security token", "oci session authenticate")
+add("another cloud's metadata service", lambda m: (m.instance(), m.answer("metadata", Fault(status=404, body=b"<html>"))), "no OCI instance", process=True)
+add("a metadata service that forbids", lambda m: (m.instance(), m.answer("metadata", Fault(status=403))), "metadata", "403")
+add("a metadata service that never answers", lambda m: (m.instance(), m.answer("metadata", Fault(hang=True))), "no OCI instance", waits=True)
+add("a federation that never answers", lambda m: (m.instance(), m.answer("federation", Fault(hang=True))), "in time", status=3, waits=True)
+add("an instance whose federation throttles", lambda m: (m.instance(), m.answer("federation", Fault(status=429))), "throttling", status=3)
+add("an instance whose federation knows no such thing", lambda m: (m.instance(), m.answer("federation", Fault(status=404, code="NotAuthorizedOrNotFound"))), "404")
+add("an encrypted resource key without passphrase", lambda m: (m.principal("resource_principal", passphrase="right"), m.variables.pop(f"{RP}PRIVATE_PEM_PASSPHRASE")), f"{RP}PRIVATE_PEM", "encrypted", "passphrase")
+add("a resource principal without its region", lambda m: (m.principal("resource_principal"), m.variables.pop(f"{RP}REGION")), f"{RP}REGION")
+add("a pod without its authority", lambda m: (m.principal("oke_workload_identity", directory=m.home), (m.home / "ca.crt").write_text("nothing")), "CA file holds no certificate", "service account")
+add("a pod with another cluster's authority", lambda m: (pod(m), other_authority(m)), "cluster's CA file")
+add("a pod whose token is none", lambda m: (m.principal("oke_workload_identity", directory=m.home), m.env(OCI_CLI_AUTH="oke_workload_identity"), (m.home / "token").write_text("not a token")), "service account token")
+add("a pod behind a proxy that is down", lambda m: (pod(m), m.env(HTTPS_PROXY="http://127.0.0.1:9")), "HTTPS_PROXY")
+add("a pod's proxy that refuses, and another proxy", lambda m: (m.principal("oke_workload_identity", directory=m.home), m.env(OCI_CLI_AUTH="oke_workload_identity", HTTPS_PROXY="http://127.0.0.1:9", KUBERNETES_SERVICE_HOST="127.0.0.1")), "host 127.0.0.1 refuses connections")
+add("an error of OpenAI in a text", lambda m: (m.call(), m.answer("inference", Fault(status=400, body=NESTED))), "not the request 400: Unsupported value: 'temperature' has to be 1")
+add("a request without a compartment", lambda m: (m.config(), m.arguments.extend(["--project", PROJECT]), m.model_answer(400, "Missing required parameter: compartmentId")), "compartment")
+add("a retired model", lambda m: (m.call("--model", "cohere.command"), m.model_answer(400, "cohere.command is retired")), "does not serve the model cohere.command")
+add("a model that is not on demand", lambda m: (m.call("--model", "x.y"), m.model_answer(404, "x.y is only available on dedicated AI clusters")), "does not serve the model x.y")
+add("a service limit", lambda m: (m.call(), m.model_answer(400, "The following service limits were exceeded", "LimitExceeded")), "limit or quota", "LimitExceeded")
+add("Generative AI says 403", lambda m: (m.call(), m.model_answer(403, "Authorization failed or requested resource not found.")), "may not use Generative AI", "allow group")
+add("Generative AI says 401 in its own form", lambda m: (m.call(), m.model_answer(401, "The required information to complete authentication was not provided or was incorrect.")), "not subscribed")
+add("the whole path as base URL", lambda m: (m.call("--base-url", f"{INFERENCE}/openai/v1/chat/completions"), m.answer("echo", Fault(status=404))), "base URL", "Use https://inference.generativeai.us-chicago-1.oci.oraclecloud.com/openai/v1")
+add("a base URL without https", lambda m: m.call("--base-url", INFERENCE.removeprefix("https://") + "/openai/v1"), "https://")
+add("a compartment of another realm", lambda m: (m.call(compartment=NOWHERE.replace(".oc1.", ".oc2.")), m.answer("inference", NOT_FOUND)), "compartment is of realm oc2")
+add("a missing SSL_CERT_DIR", lambda m: (m.config(), m.env(SSL_CERT_FILE="", SSL_CERT_DIR="/nowhere/certs")), "SSL_CERT_DIR")
+add("an SSL_CERT_FILE that is a directory", lambda m: (m.config(), m.env(SSL_CERT_FILE=str(m.home))), "SSL_CERT_FILE")
+add("a proxy without a scheme", lambda m: (m.config(), m.env(HTTPS_PROXY="127.0.0.1:9")), "proxy 127.0.0.1:9 (HTTPS_PROXY)")
+add("a proxy in small letters", lambda m: (m.config(), setattr(m, "intercepted", False), m.env(https_proxy="http://127.0.0.1:9")), "proxy 127.0.0.1:9 (https_proxy)")
+add("a proxy that does not speak TLS", lambda m: (m.config(), setattr(m, "intercepted", False), m.env(HTTPS_PROXY=f"https://127.0.0.1:{speak_plainly()}")), "does not speak TLS", "HTTPS_PROXY")
+add("an endpoint that does not speak TLS", lambda m: (m.config(), setattr(m, "intercepted", False), m.arguments.extend(["--endpoint", f"https://127.0.0.1:{speak_plainly()}"])), "does not speak TLS", "port")
+add("a proxy that sends to a login page", lambda m: (m.config(), m.routes.update({"": 302})), "proxy", "302")
+add("a proxy for one host too many", lambda m: (m.config(), m.routes.update({"identity.": 403})), "proxy", "403", "host identity.us-chicago-1")
+add("Identity redirects", lambda m: (m.config(), m.answer("identity", Fault(status=302, headers={"location": "https://login.example/", "opc-request-id": ""}, body=b"<html>"))), "did not come from OCI")
+add("a Generative AI API key that works", lambda m: (m.variables.update(OCI_GENAI_API_KEY=m.oci.add_bearer_key(), OCI_GENAI_REGION="us-chicago-1"), m.call()), "accepted", status=0)

@@ -432,7 +432,7 @@ def endpoint_is_no_url(b: Broken) -> None:
     b.options["endpoint"] = "https://127.0.0.1:port"
 
 
-@broken("not-signed", "Use https")
+@broken("not-a-url", "Use https")
 def endpoint_without_a_scheme(b: Broken) -> None:
     b.config()
     b.options["endpoint"] = "identity.us-chicago-1.oci.oraclecloud.com"

@@ -168,6 +168,7 @@ def test_a_broken_set_up(
 
 def test_the_true_cause_comes_first(request: pytest.FixtureRequest) -> None:
     """In 95 of 100 at least; those that are missed are listed."""
+    print(json.dumps(missed, indent=1))  # `pytest -rP` shows those within the five
     ran = sum("test_a_broken_set_up" in item.name for item in request.session.items)
     assert len(missed) <= 0.05 * ran, json.dumps(missed, indent=1)
 

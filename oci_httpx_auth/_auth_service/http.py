@@ -95,7 +95,10 @@ class Client:
         if not wait(exchange, seconds):
             for connection in list(mine):
                 _break_off(connection)
-            raise ServiceUnreachableError(f"{show_url(target)} did not finish its answer within {seconds:.0f} s.")
+            late = httpx.ReadTimeout("no complete answer", request=httpx.Request(method, target))
+            raise ServiceUnreachableError(
+                f"{show_url(target)} did not finish its answer within {seconds:.0f} s."
+            ) from late
         error = exchange.exception()
         if error is None:
             return exchange.result()

@@ -143,4 +143,10 @@ def _diagnosis(data: bytes, secret: bytes | None, source: str) -> str:
             f"{source} is a public key. Requests are signed with the private key; the public key is what is uploaded to OCI. "
             "The CLI names them oci_api_key.pem and oci_api_key_public.pem."
         )
+    if data.startswith(b"PuTTY-User-Key-File"):
+        return f"{source} is a PuTTY key. Convert it with `puttygen <file> -O private-openssh -o <new file>`."
+    if data.startswith(b"\x30\x82"):
+        return (
+            f"{source} is in binary form (DER). Convert it with `openssl pkey -inform DER -in <file> -out <new file>`."
+        )
     return f"{source} does not hold a private key in PEM form (its first line should be -----BEGIN PRIVATE KEY-----)."

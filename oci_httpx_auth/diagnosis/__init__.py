@@ -110,7 +110,8 @@ def _find_region(walk: Walk) -> bool:
     walk.region = None
     if name is None:
         if walk.endpoint is None:
-            walk.notes.find(cause("region-unknown"))
+            resource = walk.signer.mode == "resource_principal"
+            walk.notes.find(cause("region-unknown/resource" if resource else "region-unknown"))
         return False
     try:
         walk.region = name = region_id(name)

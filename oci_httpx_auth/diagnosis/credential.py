@@ -97,7 +97,8 @@ def _describe_service_account(walk: Walk) -> None:
 def _fetch_cause(walk: Walk, reason: BaseException) -> Cause:
     if isinstance(reason, NoCredentialsFoundError):
         unreadable = unreadable_file_cause(config_path(walk.config_file))
-        return unreadable or cause("no-source", reason=reason.likely, remedy=reason.remedy)
+        code = "no-source/pod" if walk.fallen_through else "no-source"
+        return unreadable or cause(code, reason=reason.likely, remedy=reason.remedy)
     if isinstance(reason, SessionExpiredError):
         return first_sentence_cause("session-expired", reason)
     provider = walk.provider

@@ -102,7 +102,7 @@ def _model_cause(walk: Walk, message: str) -> Cause | None:
     if endpoint is not None and (elsewhere := elsewhere_cause(walk.model, "endpoint", walk.region)):
         return elsewhere
     if endpoint is not None and endpoint.kind != "generativeaiendpoint":
-        return cause("model-unknown/kind", kind=endpoint.kind)
+        return cause("model-unknown/kind", kind=endpoint.kind_with_article)
     if walk.model.lower() in message.lower() or re.search(r"\bmodels?\b", message, re.IGNORECASE):
         return cause("model-unknown", region=walk.region or "this region", model=walk.model, message=message)
     return None

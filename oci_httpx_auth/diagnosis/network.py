@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -92,8 +93,8 @@ def answer_of(
 
 
 def from_oci(answer: httpx.Response) -> bool:
-    """Whether OCI itself answered, and not something on the way."""
-    return bool(answer.headers.get("opc-request-id"))
+    """Whether OCI itself answered, and not something on the way. OCI's APIs do not redirect."""
+    return bool(answer.headers.get("opc-request-id")) and not answer.is_redirect
 
 
 def message_of(answer: httpx.Response) -> str:
@@ -103,16 +104,16 @@ def message_of(answer: httpx.Response) -> str:
 
 def first_sentence_cause(code: str, error: BaseException) -> Cause:
     """Our errors say in their first sentence what is wrong, and then what to do."""
-    text, stop, remedy = str(error).partition(". ")
-    return Cause(code, text + stop.strip(), remedy or _REMEDIES.get(code, "Correct it and run `check` again."))
+    text, remedy = re.match(r"(.*?(?:\.(?: \(opc-request-id [^)]*\))?(?= )|\Z))(.*)", str(error), re.DOTALL).groups()  # type: ignore[union-attr]
+    return Cause(code, text, remedy.strip() or _REMEDIES.get(code, "Correct it and run `check` again."))
 
 
 def failure_cause(error: Exception, url: str) -> Cause:
     """Why a request got no answer, or could not be sent at all."""
+    if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)) or "://" not in url:
+        return cause("not-a-url", value=quote_value(url))
     if isinstance(error, OCIAuthError):
         return first_sentence_cause("not-signed", error)
-    if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
-        return cause("not-a-url", value=quote_value(url))
     if isinstance(error, ImportError):
         return cause("proxy/socks")
     if isinstance(error, OSError) and (error.errno is not None or error.filename):

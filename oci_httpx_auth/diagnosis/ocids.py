@@ -24,6 +24,10 @@ class OCID:
     region: str
     unique: str
 
+    @property
+    def kind_with_article(self) -> str:
+        return f"{'an' if self.kind[0] in 'aeio' else 'a'} {self.kind}"
+
 
 def parse_ocid(value: str | None) -> OCID | None:
     match = _OCID.fullmatch(value or "")
@@ -39,7 +43,7 @@ def identity_cause(user: str, tenancy: str, region: str | None) -> Cause | None:
     for name, ocid in known:
         if ocid.kind != name:
             menu = "Tenancy" if name == "tenancy" else "My profile"
-            return cause("ocid-of-another-kind", name=name, kind=ocid.kind, menu=menu)
+            return cause("ocid-of-another-kind", name=name, kind=ocid.kind_with_article, menu=menu)
     found = (elsewhere_cause(value, name, region) for name, value in (("tenancy", tenancy), ("user", user)))
     return next((wrong for wrong in found if wrong is not None), None)
 
@@ -60,7 +64,7 @@ def place_cause(value: str, name: str, kinds: tuple[str, ...]) -> Cause | None:
     ocid = parse_ocid(value)
     if ocid is not None and ocid.kind in kinds:
         return None
-    problem = "is not an OCID" if ocid is None else f"is the OCID of a {ocid.kind}"
+    problem = "is not an OCID" if ocid is None else f"is the OCID of {ocid.kind_with_article}"
     wrong = cause("not-a-place", value=quote_value(value), problem=problem, name=name, kind=kinds[0])
     return Cause(f"not-a-{name}", wrong.text, wrong.remedy)
 

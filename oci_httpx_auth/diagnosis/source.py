@@ -117,4 +117,9 @@ def _setup_cause(walk: Walk, settings: Settings | None, error: OCIAuthError) -> 
 
 def _about(written: Cause, message: str) -> bool:
     """Whether a value that is written wrong can be what the error is about: their field is the same."""
-    return written.text.partition(" ")[0] in message or written.code in ("placeholder", "quoted", "inline-comment")
+    return written.text.partition(" ")[0] in message or written.code in (
+        "placeholder",
+        "quoted",
+        "inline-comment",
+        "continued-line",
+    )

@@ -19,6 +19,7 @@ _IDENTITY = ("user", "tenancy", "fingerprint", "key_file")
 
 # Values that cannot be meant as they are written, by the code of their cause.
 _PATTERNS = {
+    "continued-line": re.compile(r".*\n"),
     "placeholder": re.compile(r"\s*<.*>|.*…|.*<path to"),
     "quoted": re.compile(r"([\"'“”]).*\1|“.*”"),
     "inline-comment": re.compile(r".*\s[#;]"),
@@ -41,8 +42,10 @@ def _value_cause(name: str, setting: Setting) -> Cause | None:
     value, where = setting.value, place(setting)
     if name == "key_content" and looks_secret(value) and r"\n" in value:
         return cause("key-escaped", where=where)
-    if name in ("pass_phrase", "passphrase") or looks_secret(value):
-        return None  # a secret's own error says what to do
+    if name in ("pass_phrase", "passphrase"):
+        return cause("quoted", where=where, value="…") if _PATTERNS["quoted"].fullmatch(value) else None
+    if looks_secret(value):
+        return None  # its own error says what to do
     for code, pattern in _PATTERNS.items():
         if pattern.match(value) and (code != "inline-comment" or setting.line):
             return cause(code, where=where, value=quote_value(value))
@@ -106,8 +109,9 @@ def unreadable_file_cause(path: Path) -> Cause | None:
     except UnicodeDecodeError as error:
         cut = error.reason == "unexpected end of data"
         utf16 = head.startswith((b"\xff\xfe", b"\xfe\xff"))
-        encoding = "UTF-16" if utf16 else "Latin-1 or another encoding of one byte per letter"
-        return None if cut else cause("other-encoding", path=quote_path(path), encoding=encoding)
+        name, encoding = "UTF-16" if utf16 else "LATIN1", "UTF-16" if utf16 else "Latin-1 or the like"
+        return None if cut else cause("other-encoding", path=quote_path(path), name=name, encoding=encoding)
     if b"\0" in head:
-        return cause("other-encoding", path=quote_path(path), encoding="UTF-16 without a byte order mark")
+        encoding = "UTF-16 without a byte order mark"
+        return cause("other-encoding", path=quote_path(path), name="UTF-16LE", encoding=encoding)
     return None

@@ -8,6 +8,8 @@ from .._verdicts import Table
 _TABLE = """
 no-source: {reason}
   {remedy}
+no-source/pod: {reason}
+  Mend the pod's service account, whose token and CA file are projected into the pod, or give credentials explicitly.
 not-an-instance: This is no OCI instance, or its metadata is blocked. {reason}
   {hints}Use another way to authenticate, or let this machine reach 169.254.169.254.
 account-token-expired: The pod's service account token expired {ago}. {reason}
@@ -23,6 +25,8 @@ no-answer-in-time/credential: No credential came from {source} within {seconds:.
 
 region-unknown: No region is known, so there is no endpoint to call.
   Set OCI_REGION, or add region to the profile.
+region-unknown/resource: No region is known, so there is no endpoint to call: OCI_RESOURCE_PRINCIPAL_REGION is not set, as the platform does it.
+  Set OCI_RESOURCE_PRINCIPAL_REGION, or OCI_REGION.
 region-unknown/guess: The region {region} is in no table, so its realm is a guess ({domain}).
   Check its spelling; for a new region, describe it in OCI_REGION_METADATA.
 region-unknown/host: signed call: The region {region} is in no table, and the host made from it is not there.
@@ -36,6 +40,8 @@ inline-comment: {where} has a comment behind its value, {value}, which belongs t
   Move the comment to a line of its own.
 not-expanded: {where} has a variable in it, {value}, which nobody replaces by its value.
   Write the value out; only ~ at the beginning of a path is replaced.
+continued-line: {where} goes on in the next line, since that line is indented.
+  Remove the blanks at the beginning of the lines.
 strange-letters: {where} has characters that no such value has ({letters}).
   Type the value anew, or copy it as plain text.
 path-of-windows: {where} is a path of Windows, {value}.
@@ -45,7 +51,7 @@ relative-path: {where} is the relative path {value}, looked for in {directory}.
 key-escaped: {where} holds a key with \\n written out in place of line breaks.
   Put real line breaks there.
 other-encoding: {path} is written in {encoding}, and has to be UTF-8.
-  Save it as UTF-8 without a byte order mark; in PowerShell: Get-Content {path} | Set-Content -Encoding ascii config.new, then move config.new to its place.
+  Save it as UTF-8: in an editor by "Save as", or with `iconv -f {name} -t UTF-8 {path} > config.new`.
 directory-closed: The directory {directory} may not be entered by this user, so {path} cannot be read.
   Correct its owner and mode, e.g. `chmod 700 {directory}`.
 file-open-to-others: Other users of this machine can read or write {path} (mode {mode:04o}), which {name} names.
@@ -57,7 +63,7 @@ stale-inheritance/session: {mixed} {reason}
 
 ocids-swapped: user and tenancy are swapped: user names a tenancy, and tenancy names a user.
   Exchange the two values.
-ocid-of-another-kind: {name} is the OCID of a {kind}, and not of a {name}.
+ocid-of-another-kind: {name} is the OCID of {kind}, and not of a {name}.
   Copy the {name}'s OCID from the console (Profile menu, {menu}); it begins with 'ocid1.{name}.'.
 ocid-cut-off: The {name}'s OCID is probably not copied whole: after its last dot it has {length} characters, {many}; OCIDs have {usual} there.
   Copy the {name}'s OCID again.
@@ -96,7 +102,7 @@ wrong-path/deployment: The base URL ends with {path}, where a model deployment i
   Use https://modeldeployment.REGION.oci.customer-oci.com/DEPLOYMENT_OCID/predict/v1 as the base URL.
 model-unknown: Generative AI in {region} does not serve the model {model}{message}.
   Choose a model that the region has (OCI's list of models by region), or another region; check the name's spelling, e.g. openai.gpt-oss-120b.
-model-unknown/kind: The model is the OCID of a {kind}; a model on a dedicated AI cluster is called by the OCID of its endpoint.
+model-unknown/kind: The model is the OCID of {kind}; a model on a dedicated AI cluster is called by the OCID of its endpoint.
   Take the endpoint's OCID ('ocid1.generativeaiendpoint.…'), or a model's name such as openai.gpt-oss-120b.
 deployment-not-found: The model deployment is not there, is not active, or may not be called by this identity.
   Check the deployment's OCID and state, and write a policy:\\n{policy}
@@ -114,7 +120,7 @@ limit-reached: A limit or quota of the tenancy is used up{message}.
   Ask for a higher limit in the console (Governance, Limits), or use another region or model.
 
 not-a-url: {value} is not a URL that can be called.
-  Correct the endpoint.
+  Use https:// and a host's name; check the port.
 no-certificates: No certificates can be read from what SSL_CERT_FILE or SSL_CERT_DIR names: {reason}.
   Correct the variable, or unset it.
 proxy/answers: An answer of {status} without opc-request-id did not come from OCI: a proxy, a login page or a wrong endpoint is in the way.
