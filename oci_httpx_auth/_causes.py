@@ -143,7 +143,9 @@ def network_cause(error: BaseException) -> Cause:
                 return cause("certificate-of-another", host=host)
             named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
             hint = f"{named[0]} says which authorities are trusted: check what it names. " if named else ""
-            return cause(f"certificate-not-trusted{'/cluster' if direct else ''}", host=host, hint=hint)
+            return cause(
+                "certificate-not-trusted/cluster" if direct else "certificate-not-trusted", host=host, hint=hint
+            )
         if isinstance(link, ssl.SSLError):
             return cause("no-tls", host=host, reason=link.reason or "the handshake broke off")
         if isinstance(link, httpx.ProxyError):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -36,7 +37,7 @@ HOSTS = (
 class Interceptor:
     """`CONNECT` to whatever host is answered by the stand-in, over TLS. `hosts` lists who was asked for.
 
-    route: given a host, another stand-in that answers for it, or the status by which the proxy itself refuses.
+    route: given a host, another server, by its `url`, that answers for it, or the status by which the proxy itself refuses.
     days: when the certificate begins and ends, counted from today.
     """
 
@@ -45,7 +46,7 @@ class Interceptor:
         oci: FakeOCI,
         directory: Path,
         *,
-        route: Callable[[str], FakeOCI | int | None] = lambda _: None,
+        route: Callable[[str], Any] = lambda _: None,
         days: tuple[int, int] = (-1, 1),
         names: tuple[str, ...] = HOSTS,
     ) -> None:

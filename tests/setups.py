@@ -27,6 +27,25 @@ PROJECT = f"ocid1.generativeaiproject.oc1.us-chicago-1.amaaaaaa{'project' * 7}"
 NOT_FOUND = Fault(status=404, body=b'{"code":"404","message":"Authorization failed or requested resource not found."}')
 
 
+class Plain:
+    """A server that answers the first two connections in plain HTTP by this status, as something on the way would."""
+
+    def __init__(self, status: int = 400, more: str = "") -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        page = f"HTTP/1.1 {status} Answer\r\ncontent-type: text/html\r\n{more}content-length: 6\r\n\r\n<html>"
+
+        def serve() -> None:
+            with listener:
+                for _ in range(2):
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.recv(65536)
+                        connection.sendall(page.encode())
+
+        threading.Thread(target=serve, daemon=True).start()
+
+
 @dataclass
 class Machine:
     """What a set-up is built on."""
@@ -37,7 +56,7 @@ class Machine:
     key: Key
     arguments: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
-    routes: dict[str, FakeOCI | int] = field(default_factory=dict)
+    routes: dict[str, FakeOCI | Plain | int] = field(default_factory=dict)
     intercepted: bool = True
     days: tuple[int, int] = (-1, 1)
     names: tuple[str, ...] = ()
@@ -304,9 +323,10 @@ add("a pod's mode outside a pod", lambda m: m.env(OCI_CLI_AUTH="oke_workload_ide
 def pod(m: Machine, *, lifetime: float = 3600.0) -> None:
     """A pod's variables, with the port of the stand-in's proxy, which only an argument can say."""
     from oci_httpx_auth import OKEWorkloadIdentity
+    from oci_httpx_auth._auth_service.service import AuthService
 
     m.principal("oke_workload_identity", directory=m.home, lifetime=lifetime)
-    m.credentials = lambda: OKEWorkloadIdentity(port=m.oci.tls_port)
+    m.credentials = lambda: OKEWorkloadIdentity(port=m.oci.tls_port, _service=AuthService(patient=False))
 
 
 add("a basic cluster", lambda m: (pod(m), setattr(m.oci, "enhanced_cluster", False)), "enhanced")
@@ -361,7 +381,7 @@ add("an SSL_CERT_FILE that is missing", lambda m: (m.config(), m.env(SSL_CERT_FI
 add("an SSL_CERT_FILE that is none", lambda m: (m.config(), m.write(m.text), m.env(SSL_CERT_FILE=str(m.path))), "SSL_CERT_FILE")
 add("a host that never answers", lambda m: (m.config(), m.answer("identity", Fault(hang=True))), "in time", status=3, waits=True)
 add("a connection that breaks off", lambda m: (m.config(), m.answer("identity", Fault(reset=True))), "broke the connection off")
-add("a login page", lambda m: (m.config(), m.answer("identity", Fault(status=200, body=b"<html>Sign in</html>", headers={"opc-request-id": ""}))), "did not come from OCI")
+add("a login page", lambda m: (m.config(), m.routes.update({"identity.": Plain(200)})), "did not come from OCI")
 add("plain http", lambda m: (m.config(), m.arguments.extend(["--endpoint", "http://identity.us-chicago-1.oci.oraclecloud.com"])), "https only")
 add("an endpoint that is no URL", lambda m: (m.config(), m.arguments.extend(["--endpoint", "https://127.0.0.1:port"])), "not a URL")
 add("Identity is down", lambda m: (m.config(), m.answer("identity", Fault(status=503))), "answered 503", status=3)
@@ -409,21 +429,6 @@ INDENTED = "\n    ".join
 NESTED = json.dumps({"code": "400", "message": json.dumps({"error": {"message": "Unsupported value: 'temperature' has to be 1."}})}).encode()
 
 
-def speak_plainly() -> int:
-    """The port of a server that answers in plain HTTP whatever is sent to it, twice."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        with listener:
-            for _ in range(2):
-                connection, _ = listener.accept()
-                with connection:
-                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-    threading.Thread(target=serve, daemon=True).start()
-    return int(listener.getsockname()[1])
-
-
 def other_authority(m: Machine) -> None:
     """The CA file of a pod, with the authority of another cluster."""
     from .interceptor import certify_hosts
@@ -452,7 +457,7 @@ add("a file of Windows", lambda m: (m.config(), m.write(m.text.replace("\n", "\r
 add("a file with a byte order mark", lambda m: (m.config(), m.write(m.text, "utf-8-sig")), "accepted", status=0)
 add("a file in UTF-16 without a byte order mark", lambda m: (m.config(), m.write(m.text, "utf-16-le")), "UTF-16", "Save it as UTF-8", process=True)
 add("a file in Latin-1", lambda m: (m.config(), m.write(m.text + "# é\n", "latin-1")), "Latin-1", "Save it as UTF-8")
-add("an indented field", lambda m: (m.config(), m.write(m.text.replace("\ntenancy", "\n  tenancy"))), "user", "indent")
+add("an indented field", lambda m: (m.config(), m.write(m.text.replace("\ntenancy", "\n  tenancy"))), "next line", "indented")
 add("a config file that is a directory", lambda m: m.env(OCI_CLI_CONFIG_FILE=str(m.home)), "is a directory", "OCI_CLI_CONFIG_FILE")
 add("a profile whose case is another", lambda m: (m.config(profile="PROD"), m.arguments.extend(["--profile", "prod"])), "There is no profile prod", "PROD")
 add("a home directory of somebody else in a path", lambda m: m.edit(key_file="~nosuchperson/.oci/key.pem"), "key_file", "~nosuchperson")
@@ -466,7 +471,7 @@ add("a session with an empty token", lambda m: (m.config(session=True), Path(m.v
 add("another cloud's metadata service", lambda m: (m.instance(), m.answer("metadata", Fault(status=404, body=b"<html>"))), "no OCI instance", process=True)
 add("a metadata service that forbids", lambda m: (m.instance(), m.answer("metadata", Fault(status=403))), "metadata", "403")
 add("a metadata service that never answers", lambda m: (m.instance(), m.answer("metadata", Fault(hang=True))), "no OCI instance", waits=True)
-add("a federation that never answers", lambda m: (m.instance(), m.answer("federation", Fault(hang=True))), "in time", status=3, waits=True)
+add("a federation that never answers", lambda m: (m.instance(), m.answer("federation", Fault(hang=True))), "firewall, route tables", status=3, waits=True)
 add("an instance whose federation throttles", lambda m: (m.instance(), m.answer("federation", Fault(status=429))), "throttling", status=3)
 add("an instance whose federation knows no such thing", lambda m: (m.instance(), m.answer("federation", Fault(status=404, code="NotAuthorizedOrNotFound"))), "404")
 add("an encrypted resource key without passphrase", lambda m: (m.principal("resource_principal", passphrase="right"), m.variables.pop(f"{RP}PRIVATE_PEM_PASSPHRASE")), f"{RP}PRIVATE_PEM", "encrypted", "passphrase")
@@ -490,9 +495,9 @@ add("a missing SSL_CERT_DIR", lambda m: (m.config(), m.env(SSL_CERT_FILE="", SSL
 add("an SSL_CERT_FILE that is a directory", lambda m: (m.config(), m.env(SSL_CERT_FILE=str(m.home))), "SSL_CERT_FILE")
 add("a proxy without a scheme", lambda m: (m.config(), m.env(HTTPS_PROXY="127.0.0.1:9")), "proxy 127.0.0.1:9 (HTTPS_PROXY)")
 add("a proxy in small letters", lambda m: (m.config(), setattr(m, "intercepted", False), m.env(https_proxy="http://127.0.0.1:9")), "proxy 127.0.0.1:9 (https_proxy)")
-add("a proxy that does not speak TLS", lambda m: (m.config(), setattr(m, "intercepted", False), m.env(HTTPS_PROXY=f"https://127.0.0.1:{speak_plainly()}")), "does not speak TLS", "HTTPS_PROXY")
-add("an endpoint that does not speak TLS", lambda m: (m.config(), setattr(m, "intercepted", False), m.arguments.extend(["--endpoint", f"https://127.0.0.1:{speak_plainly()}"])), "does not speak TLS", "port")
+add("a proxy that does not speak TLS", lambda m: (m.config(), setattr(m, "intercepted", False), m.env(HTTPS_PROXY=Plain().url.replace("http:", "https:"))), "does not speak TLS", "HTTPS_PROXY")
+add("an endpoint that does not speak TLS", lambda m: (m.config(), setattr(m, "intercepted", False), m.arguments.extend(["--endpoint", Plain().url.replace("http:", "https:")])), "does not speak TLS", "port")
 add("a proxy that sends to a login page", lambda m: (m.config(), m.routes.update({"": 302})), "proxy", "302")
 add("a proxy for one host too many", lambda m: (m.config(), m.routes.update({"identity.": 403})), "proxy", "403", "host identity.us-chicago-1")
-add("Identity redirects", lambda m: (m.config(), m.answer("identity", Fault(status=302, headers={"location": "https://login.example/", "opc-request-id": ""}, body=b"<html>"))), "did not come from OCI")
+add("Identity redirects", lambda m: (m.config(), m.routes.update({"identity.": Plain(302, "location: https://login.example/\r\n")})), "did not come from OCI")
 add("a Generative AI API key that works", lambda m: (m.variables.update(OCI_GENAI_API_KEY=m.oci.add_bearer_key(), OCI_GENAI_REGION="us-chicago-1"), m.call()), "accepted", status=0)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+import oci_httpx_auth
 from oci_httpx_auth import OCISigner
-from oci_httpx_auth._causes import change_after_signing, error_chain, refusal_cause
+from oci_httpx_auth._causes import change_after_signing, error_chain, network_cause, refusal_cause
+from oci_httpx_auth._errors import ServiceUnreachableError
+from oci_httpx_auth._verdicts import cause as verdicts
+from oci_httpx_auth.diagnosis.verdicts import cause as checks
 
 from .standin import FakeOCI, Fault
 
@@ -177,3 +182,28 @@ def test_a_url_that_aiohttp_rewrites_is_signed_as_it_is_sent(oci: FakeOCI, tmp_p
 
     assert asyncio.run(main()) == 200
     assert len(oci.records) == (1 if target.startswith("/plain") else 2)
+
+
+def test_a_proxy_is_not_blamed_for_a_call_within_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workload identity goes to the cluster's own address directly, whatever `HTTPS_PROXY` says; other auth services do not."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    for path, host in (
+        ("/resourcePrincipalSessionTokens", "10.96.0.1"),
+        ("/v1/x509", "auth.us-chicago-1.oraclecloud.com"),
+    ):
+        late = httpx.ConnectTimeout("timed out", request=httpx.Request("POST", f"https://{host}{path}"))
+        error = ServiceUnreachableError("not reached")
+        error.__cause__ = late
+        cause = network_cause(error)
+        assert ("proxy.example" in cause.text) is (path == "/v1/x509")
+        assert (f"host {host} did not answer" in cause.text) is (path != "/v1/x509")
+
+
+def test_every_row_of_the_tables_is_used() -> None:
+    """A verdict that nothing names would be dead, and one that is missing a crash in the middle of a report."""
+    package = Path(oci_httpx_auth.__file__).parent
+    code = "\n".join(path.read_text() for path in package.rglob("*.py"))
+    assert not [key for key in (*verdicts, *checks) if f'"{key}"' not in code]
+    named = re.findall(r'cause\(\s*"([\w/-]+)"', code)
+    assert len(named) > 60
+    assert not [key for key in named if key not in verdicts and key not in checks]

@@ -24,7 +24,7 @@ from oci_httpx_auth.diagnosis import check
 
 from .conftest import Key
 from .interceptor import HOSTS, Interceptor
-from .setups import SET_UPS, Machine, SetUp
+from .setups import SET_UPS, Machine, Plain, SetUp
 from .standin import FakeOCI
 
 LONGEST = 12.0  # seconds
@@ -63,7 +63,7 @@ def run(setup: SetUp, directory: Path, key: Key, start: Start) -> Outcome:
         machine = Machine(oci, stranger, home, key)
         setup.build(machine)
 
-        def route(host: str) -> FakeOCI | int | None:
+        def route(host: str) -> FakeOCI | Plain | int | None:
             return next((chosen for start, chosen in machine.routes.items() if host.startswith(start)), None)
 
         names = machine.names or HOSTS

@@ -19,7 +19,7 @@ from .values import inherited_session, mixed_identity, place, unreadable_file_ca
 from .verdicts import cause
 from .walk import Walk
 
-_DEADLINE = 4.5  # seconds for all calls of a fetch, each tried once: a service that needs more is worth a finding
+_DEADLINE = 4.0  # seconds for all calls of a fetch, each tried once: a service that needs more is worth a finding
 _OF_FILES = ("config file", "environment", "api_key", "security_token", "instance_obo_user")
 
 

@@ -40,8 +40,8 @@ def value_cause(settings: Settings) -> Cause | None:
 
 def _value_cause(name: str, setting: Setting) -> Cause | None:
     value, where = setting.value, place(setting)
-    if name == "key_content" and looks_secret(value) and r"\n" in value:
-        return cause("key-escaped", where=where)
+    if name == "key_content":
+        return cause("key-escaped", where=where) if looks_secret(value) and r"\n" in value else None
     if name in ("pass_phrase", "passphrase"):
         return cause("quoted", where=where, value="…") if _PATTERNS["quoted"].fullmatch(value) else None
     if looks_secret(value):
