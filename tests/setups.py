@@ -479,6 +479,7 @@ add("a resource principal without its region", lambda m: (m.principal("resource_
 add("a pod without its authority", lambda m: (m.principal("oke_workload_identity", directory=m.home), (m.home / "ca.crt").write_text("nothing")), "CA file holds no certificate", "service account")
 add("a pod with another cluster's authority", lambda m: (pod(m), other_authority(m)), "cluster's CA file")
 add("a pod whose token is none", lambda m: (m.principal("oke_workload_identity", directory=m.home), m.env(OCI_CLI_AUTH="oke_workload_identity"), (m.home / "token").write_text("not a token")), "service account token")
+add("a pod whose token is no web token", lambda m: (m.principal("oke_workload_identity", directory=m.home), m.env(OCI_CLI_AUTH="oke_workload_identity"), (m.home / "token").write_text("nonsense")), "service account token", "not a security token")
 add("a pod behind a proxy that is down", lambda m: (pod(m), m.env(HTTPS_PROXY="http://127.0.0.1:9")), "HTTPS_PROXY")
 add("a pod's proxy that refuses, and another proxy", lambda m: (m.principal("oke_workload_identity", directory=m.home), m.env(OCI_CLI_AUTH="oke_workload_identity", HTTPS_PROXY="http://127.0.0.1:9", KUBERNETES_SERVICE_HOST="127.0.0.1")), "host 127.0.0.1 refuses connections")
 add("an error of OpenAI in a text", lambda m: (m.call(), m.answer("inference", Fault(status=400, body=NESTED))), "not the request 400: Unsupported value: 'temperature' has to be 1")

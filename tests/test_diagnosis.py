@@ -30,6 +30,7 @@ from oci_httpx_auth import (
 from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth._causes import network_cause, refusal_cause
 from oci_httpx_auth.diagnosis import Report, check
+from oci_httpx_auth.diagnosis.network import failure_cause
 
 from .conftest import Key
 from .standin import FakeOCI, Fault
@@ -748,3 +749,18 @@ def test_a_directory_that_may_not_be_entered_is_named(monkeypatch: pytest.Monkey
             (home / ".oci").chmod(0o700)
     assert report.findings[0].code == "directory-closed", report
     assert f"{home / '.oci'} may not be entered" in report.verdict
+
+
+def test_a_failure_that_nobody_thought_of_is_named_by_its_kind() -> None:
+    """As is one of an HTTP library that kept no request: there is no host to be named."""
+    assert failure_cause(KeyError("x"), "https://h.example").text == "The request broke off by KeyError."
+    assert network_cause(httpx.ConnectTimeout("")).text == "The host did not answer in time."
+
+
+def test_the_warning_of_open_files_can_be_switched_off_as_in_the_cli(setting: Broken) -> None:
+    """By the CLI's own variable."""
+    path = setting.config()
+    setting.key_file(path).chmod(0o644)
+    assert [finding.code for finding in check(**setting.options).findings] == ["file-open-to-others"]
+    setting.environment.setenv("OCI_CLI_SUPPRESS_FILE_PERMISSIONS_WARNING", "True")
+    assert check(**setting.options).findings == ()
