@@ -89,21 +89,27 @@ def in_a_process(machine: Machine, variables: dict[str, str]) -> tuple[int, str,
     return done.returncode, done.stdout.partition("Verdict: ")[2], done.stdout + done.stderr
 
 
+def process_of(surroundings: dict[str, str]) -> Start:
+    """`in_a_process` with these variables besides the machine's own, but for those that `check` would read."""
+    prefixes = ("OCI_", "OPENAI_", "KUBERNETES_")
+    base = {n: v for n, v in surroundings.items() if not n.startswith(prefixes) and not n.lower().endswith("_proxy")}
+    base["OCI_METADATA_BASE_URL"] = "http://127.0.0.1:9/opc/v2"  # nobody is asked but this machine
+    return lambda machine, variables: in_a_process(machine, base | variables)
+
+
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory: pytest.TempPathFactory, key: Key, request: pytest.FixtureRequest) -> Iterator[Any]:
     """Starts the set-ups that are processes: those that wait all at once, the others one after the other.
 
     Not with pytest-xdist, where each worker would run all of them.
     """
-    prefixes = ("OCI_", "OPENAI_", "KUBERNETES_")
-    base = {n: v for n, v in os.environ.items() if not n.startswith(prefixes) and not n.lower().endswith("_proxy")}
+    start = process_of(dict(os.environ))
     names = {item.name for item in request.session.items}
     waiting = ThreadPoolExecutor(max(sum(setup.waits for setup in PROCESSES), 1), "set-ups-that-wait")
     others = ThreadPoolExecutor(1, "set-ups")
 
     def outcome(setup: SetUp) -> Outcome:
-        directory = tmp_path_factory.mktemp("set-up")
-        return run(setup, directory, key, lambda machine, variables: in_a_process(machine, base | variables))
+        return run(setup, tmp_path_factory.mktemp("set-up"), key, start)
 
     started: dict[str, Future[Outcome]] = {}
     if "PYTEST_XDIST_WORKER" not in os.environ:
@@ -155,6 +161,9 @@ def test_a_broken_set_up(
 ) -> None:
     """Shows no secret and no traceback, takes no longer than a person waits, and ends with the status of its kind."""
     outcome = processes(setup) if setup in PROCESSES else run(setup, tmp_path, key, in_this_process)
+    if outcome.seconds >= LONGEST:  # with others beside it: again, alone
+        start = process_of(dict(os.environ)) if setup in PROCESSES else in_this_process
+        outcome = run(setup, tmp_path / "again", key, start)
     shown = outcome.shown
     assert not SECRET.search(shown), shown
     lines = [line for line in key.pem().splitlines()[1:-2] if line[:24] in shown]
