@@ -1,4 +1,4 @@
-"""An `OCISigner` where other libraries want a signer: `requests`, LiteLLM, and whatever takes a signer of the OCI SDK."""
+"""An `OCISigner` for `requests`, LiteLLM, and everything that accepts a signer of the OCI SDK."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class RequestSigner:
 
     `requests.get(url, auth=RequestSigner(OCISigner()))`, and `litellm.completion(…, oci_signer=RequestSigner(OCISigner()))`.
 
-    The credential is renewed before it ends. A 401 is left to the caller, since neither library asks its signer again.
-    Raises `SigningError` for a body that is a stream, which neither needs, and what a request of the signer raises.
+    The credential is renewed before it expires. A 401 is left to the caller, because neither library asks its signer
+    again. Raises `SigningError` for a streamed body, and whatever `OCISigner` raises for a request.
     """
 
     def __init__(self, signer: OCISigner | CredentialProvider | None = None) -> None:

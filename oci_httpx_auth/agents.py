@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
 DEFAULT_MODEL = "openai.gpt-oss-120b"
-"""The model of an agent that names none."""
+"""The model of agents that name no model."""
 
 _RESPONSES = "responses:"
 
@@ -45,12 +45,12 @@ _RESPONSES = "responses:"
 class OCIProvider(ModelProvider):
     """Models on OCI Generative AI for `RunConfig(model_provider=…)`, or for `MultiProviderMap` under a prefix.
 
-    A model's name means chat completions, with `responses:` before it the Responses API. default_model, which may have
-    that prefix too, is for agents that name none. client: an `AsyncOpenAI` that signs, which whoever made it closes; or
-    else the options of `create_async_openai`.
+    A model's name means chat completions; with the prefix `responses:`, the Responses API. default_model, which may have
+    the prefix too, is for agents that name no model. client: an `AsyncOpenAI` that signs and that you close yourself; or
+    pass the options of `create_async_openai`.
 
-    One client serves all models, from any event loop. It is made when first asked for, which raises `ConfigError` if
-    credentials, region or compartment are missing; options that contradict each other raise it at once. `async with`
+    One client serves all models, from any event loop. It is created when first needed, which raises `ConfigError` if
+    credentials, region or compartment are missing; contradictory options raise it at once. `async with`
     closes its connections at the end.
     """
 
@@ -130,7 +130,7 @@ class OCIResponsesModel(_OCIModel, OpenAIResponsesModel):
 
 
 def _check(caller: str, client: Any, options: ClientOptions) -> None:
-    """Find what is wrong with the options alone, before anything is made of them."""
+    """Raise for options that are wrong in themselves, before anything is created from them."""
     check_options(caller, options)
     if client is not None and not isinstance(client, AsyncOpenAI):
         raise ConfigError(
@@ -143,8 +143,8 @@ def _check(caller: str, client: Any, options: ClientOptions) -> None:
 def _without_openai_defaults(settings: ModelSettings) -> ModelSettings:
     """The settings of an agent without those that the SDK gave it for OpenAI's default model.
 
-    An agent that names no model gets them, e.g. a `verbosity` that few other models know. They are told from a user's
-    own by being there all together.
+    An agent that names no model gets them, e.g. a `verbosity` that few other models support. They are recognised by
+    being present all together.
     """
     implied = {name: value for name, value in vars(get_default_model_settings()).items() if value is not None}
     if any(getattr(settings, name) is None for name in implied):

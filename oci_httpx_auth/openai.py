@@ -1,6 +1,6 @@
 """Factories for, and injection into, the clients of the `openai` package, version 1, 2 or 3.
 
-An error of this library, e.g. a `ConfigError`, reaches the caller of a client made or signed here as it is, and at once.
+The caller of a client made or signed here gets this library's errors, e.g. a `ConfigError`, unchanged and at once.
 A client of openai 1 or 2 that was given a signer by hand retries it and raises "Connection error."; the reason is that
 error's `__cause__`.
 """
@@ -52,8 +52,8 @@ class ClientOptions(TypedDict, total=False):
     """The options of `create_openai`, `create_async_openai`, `OCIProvider` and the models for openai-agents.
 
     signer: an `OCISigner` or a credential provider. Without it one is made from auth, profile and config_file.
-    api_key: a Generative AI API key, sent as it is in place of a signature; no credentials are looked for. It belongs to
-        one region, and needs no compartment. Without signer, auth, profile, config_file and `OCI_CLI_AUTH`, else
+    api_key: a Generative AI API key, sent instead of a signature; no credentials are looked for. It belongs to one
+        region and needs no compartment. Without signer, auth, profile, config_file and `OCI_CLI_AUTH`, else
         `OCI_GENAI_API_KEY`.
     region: id or short code; else `OCI_GENAI_REGION`, `OCI_CLI_REGION` or `OCI_REGION`, else what the credentials' source
         says; on an instance, the metadata service is asked now, for a second at most, since a client needs its URL.
@@ -90,7 +90,7 @@ class ClientOptions(TypedDict, total=False):
     websocket_base_url: str | None
 
 
-# Passed on as they are, where they are given: openai tells `None` from nothing.
+# Passed on only if given: to openai, `None` is different from nothing.
 _OPENAI_OPTIONS = ("default_query", "timeout", "max_retries", "webhook_secret", "websocket_base_url")
 
 
@@ -236,7 +236,7 @@ def as_signer(signer: OCISigner | CredentialProvider) -> OCISigner:
 
 
 def check_options(caller: str, options: Mapping[str, Any]) -> None:
-    """Raises `TypeError` for options that there are not, and `ConfigError` for those that contradict each other."""
+    """Raises `TypeError` for unknown options, and `ConfigError` for contradictory ones."""
     if unknown := sorted(options.keys() - ClientOptions.__annotations__.keys()):
         what = "unexpected keyword arguments" if len(unknown) > 1 else "an unexpected keyword argument"
         raise TypeError(f"{caller}() got {what} {', '.join(map(repr, unknown))}")
@@ -286,14 +286,14 @@ def _create(caller: str, client_class: Callable[..., Any], http_class: type[Any]
 
 
 def _api_key_of_environment(options: Mapping[str, Any]) -> str | None:
-    """`OCI_GENAI_API_KEY`, where nothing says that requests are to be signed."""
+    """`OCI_GENAI_API_KEY`, unless an option or variable asks for signatures."""
     if any(options.get(name) is not None for name in ("signer", "auth", "profile", "config_file")):
         return None
     return None if env_value(("OCI_CLI_AUTH",)) else env_value(("OCI_GENAI_API_KEY",))
 
 
 def _check_api_key(api_key: object, url: str) -> None:
-    """Raises `ConfigError`, without a word of the key, for one that cannot be one or that would travel over plain http."""
+    """Raises `ConfigError`, without quoting the key, if it is malformed or would travel over plain http."""
     if not isinstance(api_key, str) or not re.fullmatch(r"[!-~]+", api_key):
         raise ConfigError(
             "api_key is not a Generative AI API key: it is empty, not a text, or has blanks or other characters that no header "
@@ -349,7 +349,7 @@ def _discover(signer: OCISigner) -> str | None:
 
 
 def _headers(signer: OCISigner | None, url: str, options: Mapping[str, Any]) -> tuple[dict[str, str], str | None]:
-    """The headers that say where requests belong, and the project, whose header openai sends."""
+    """The headers that name compartment and conversation store, and the project, whose header openai sends."""
     store = options.get("conversation_store_id")
     own = (None, None) if signer is None else (signer.compartment, signer.project)
     compartment = options.get("compartment_id") or env_value(("OCI_COMPARTMENT_ID",)) or own[0]
@@ -371,7 +371,7 @@ def _headers(signer: OCISigner | None, url: str, options: Mapping[str, Any]) -> 
 
 
 def _attach(http_client: Any, signer: OCISigner) -> None:
-    """Have the HTTP client of an OpenAI client sign what it sends, and hand this library's errors out as they are."""
+    """Make the HTTP client of an OpenAI client sign its requests, and raise this library's errors unchanged."""
     http_client.auth = signer
     http_client.follow_redirects = False
     if int(openai.__version__.split(".")[0]) >= 3:
@@ -395,7 +395,7 @@ def _attach(http_client: Any, signer: OCISigner) -> None:
 
 
 class _NotSent:
-    """Takes the place of the response to a request that could not be signed, and raises why when it is looked at."""
+    """Replaces the response to a request that could not be signed, and raises the reason."""
 
     status_code, reason_phrase, headers = 0, "not sent", httpx.Headers()
 
@@ -407,7 +407,7 @@ class _NotSent:
 
 
 def _copy(http_client: Any) -> Any:
-    """An HTTP client for one OpenAI client alone, which others may go on to share with the original."""
+    """A copy of the HTTP client for one OpenAI client alone."""
     kind = type(http_client)
     if kind.__module__.startswith("openai.") and hasattr(kind, "__del__"):
         # openai's default, which nobody configured. A copy would close the original's connections when it is collected.

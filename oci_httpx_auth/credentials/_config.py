@@ -161,7 +161,7 @@ def check_ocid(value: str, what: str) -> str:
 
 
 def check_fingerprint(value: str, what: str) -> str:
-    """The fingerprint in lower case. Raises `ConfigError` if it is none."""
+    """The fingerprint in lower case. Raises `ConfigError` for anything else."""
     lowered = value.strip().lower()
     if not re.fullmatch(_FINGERPRINT, lowered):
         raise ConfigError(
@@ -216,10 +216,10 @@ def _parse_problem(error: Exception) -> str:
     import configparser
 
     if isinstance(error, configparser.MissingSectionHeaderError):
-        return f"line {error.lineno} stands before the first [PROFILE] line"
+        return f"line {error.lineno} comes before the first [PROFILE] line"
     if isinstance(error, configparser.DuplicateSectionError):
         return f"profile {quote_name(error.section)} is defined twice (line {error.lineno})"
     if isinstance(error, configparser.DuplicateOptionError):
-        return f"{quote_name(error.option)} stands twice in profile {quote_name(error.section)} (line {error.lineno})"
+        return f"{quote_name(error.option)} appears twice in profile {quote_name(error.section)} (line {error.lineno})"
     first = "".join(f"line {number}" for number, _ in getattr(error, "errors", [])[:1]) or "a line"
     return f"{first} is neither a [PROFILE] line, a comment, nor key=value"

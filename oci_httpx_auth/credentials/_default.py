@@ -28,7 +28,7 @@ MODES = (
     "instance_obo_user",
 )
 
-_PROBE = 1.0  # seconds that the metadata service has to answer when it is only a guess that there is one
+_PROBE = 1.0  # seconds to wait for a metadata service that may not exist
 
 
 @hides_locals
@@ -39,21 +39,21 @@ def default_credentials(
     *,
     _service: AuthService | None = None,
 ) -> CredentialProvider:
-    """The credentials that the OCI CLI would use, field by field; and where it has none, what the platform offers.
+    """The credentials that the OCI CLI would use, field by field; if it finds none, those of the platform.
 
     1. `auth`, else `OCI_CLI_AUTH`, else `auth` in the CLI's rc file, names the mode.
     2. Each field is the CLI's variable (`OCI_CLI_USER`, …), else the profile's; complete variables need no file. Without a
-    named mode, a session token, a delegation token or an API key is used, whichever was given nearest to the program.
-    3. What the CLI does not look at: an API key by other tools' variables, a resource principal if
+    named mode, a session token, a delegation token or an API key is used, whichever was set closest to the program.
+    3. Sources that the CLI ignores: an API key in other tools' variables, a resource principal if
     `OCI_RESOURCE_PRINCIPAL_VERSION` is set, OKE workload identity in a pod with a service account, and the instance metadata
-    service, asked with the first `fetch` and for a second only.
+    service, which the first `fetch` waits for, for one second at most.
 
     auth: one of `api_key`, `security_token`, `instance_principal`, `resource_principal`, `oke_workload_identity` and
     `instance_obo_user`. profile, config_file: as the CLI's options of these names.
 
-    A source that is there but broken is an error, never passed over: another identity is not what was meant.
+    A source that is there but broken is an error and never skipped, because another identity was not intended.
 
-    Raises `ConfigError`. When no source serves, the provider that is returned says so with its first `fetch`: a
+    Raises `ConfigError`. If there is no source, the first `fetch` of the returned provider raises a
     `CredentialsUnavailableError` with a list of what was tried.
     """
     tried: list[str] = []
@@ -69,9 +69,9 @@ Look = Callable[[], "CredentialProvider | str"]
 
 
 def sources(settings: Settings, service: AuthService | None) -> list[tuple[str, Look]]:
-    """What `default_credentials` looks at before the instance metadata, in order: a name, and how to look.
+    """The sources that `default_credentials` tries before the instance metadata, in order: a name and a function.
 
-    To look brings a provider, or the reason why the source is passed over; it raises for one that is broken.
+    The function returns a provider, or the reason why the source is skipped, and raises for a broken one.
     """
     if (mode := settings.auth) is not None:
         return [(f"{mode.value}, named by {mode.origin}", partial(_by_mode, mode.value, settings, service))]

@@ -39,15 +39,14 @@ def read_small_file(path: str | os.PathLike[str], what: str, *, limit: int = 1 <
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(f"{what} cannot be read: {resolved} ({reason}).") from None
     if len(data) > limit:
-        raise ConfigError(f"{what} is larger than {limit} bytes: {resolved}. It is surely another file.")
+        raise ConfigError(f"{what} is larger than {limit} bytes: {resolved}. Check that the path is right.")
     return data
 
 
 def replace_secret_file(path: str, text: str, *, instead_of: bytes) -> bool:
     """Write a secret file so that a reader sees the old or the new one, whole, and nobody else sees either.
 
-    instead_of: what the file is expected to hold. If somebody has written something else meanwhile, theirs stays, and
-    the answer is False. A file keeps its owner, and its mode without access for others; a missing one is created.
+    instead_of: the expected content. If the file holds anything else by now, it stays, and this returns False. A file keeps its owner, and its mode without access for others; a missing one is created.
 
     Raises `OSError`.
     """
@@ -78,7 +77,7 @@ def replace_secret_file(path: str, text: str, *, instead_of: bytes) -> bool:
 
 
 def _remove_leftovers(directory: str, name: str) -> None:
-    """Remove what processes that were killed while they wrote have left behind."""
+    """Remove temporary files of processes that were killed while writing."""
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
             ours = entry.name == f"{name}.renewed" or (
@@ -95,11 +94,11 @@ class FileWatch:
         self._seen: dict[str, object] = {}
 
     def note(self, *paths: str | os.PathLike[str]) -> None:
-        """Take the files as they are now. Call it before they are read: a change meanwhile is noticed then."""
+        """Remember the files' state. Call it before reading them, so that no change in between is missed."""
         self._seen = {os.path.expanduser(path): _stamp(path) for path in paths}
 
     def changed(self) -> bool:
-        """Whether any of them is another one now, or has come or gone."""
+        """Whether any of them was replaced, changed, created or deleted."""
         return any(_stamp(path) != seen for path, seen in self._seen.items())
 
 

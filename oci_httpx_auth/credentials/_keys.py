@@ -31,7 +31,7 @@ def load_private_key(pem: bytes | str, passphrase: bytes | str | None, source: s
     A passphrase for a key that has none is ignored: it may be inherited from the DEFAULT profile.
     `source` says where the key is from, for the errors.
 
-    Raises `InvalidKeyError` that says what was found instead.
+    Raises `InvalidKeyError`, which says what was found instead.
     """
     data = (_bytes(pem) or b"").strip().removeprefix(b"\xef\xbb\xbf")
     secret = _bytes(passphrase)
@@ -39,12 +39,12 @@ def load_private_key(pem: bytes | str, passphrase: bytes | str | None, source: s
         raise InvalidKeyError(f"{source} is empty. It should hold a private key in PEM form.")
     if len(data) > _MAX_PEM:
         raise InvalidKeyError(
-            f"{source} is larger than {_MAX_PEM} bytes, as no private key is. It is surely something else."
+            f"{source} is larger than {_MAX_PEM} bytes, too large for a private key. Check that the path is right."
         )
     try:
         key = _load(data, secret)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        # The library's own words are not passed on, nor chained: what they quote is beyond our control.
+        # The library's message is neither passed on nor chained: we don't control what it quotes.
         raise InvalidKeyError(_diagnosis(data, secret, source)) from None
     if not isinstance(key, RSAPrivateKey):
         raise InvalidKeyError(

@@ -37,7 +37,7 @@ PROJECT = ("project_id", "project-id", "project")
 
 SECRETS = frozenset({"pass_phrase", "passphrase", "key_content"})
 
-# What Terraform and other OCI tools call them. They describe an API key where there is no profile.
+# Their names in Terraform and other OCI tools. They describe an API key if there is no profile.
 _OTHER_TOOLS = {
     "user": ("OCI_USER_OCID", "OCI_USER"),
     "tenancy": ("OCI_TENANCY_OCID", "OCI_TENANCY"),
@@ -50,7 +50,7 @@ _OTHER_TOOLS = {
 
 
 class Rank(IntEnum):
-    """How near to the program a value was given. The nearest wins."""
+    """How close to the program a value was set. The closest wins."""
 
     OTHER = 1  # another tool's variable
     INHERITED = 2  # the profile has it from DEFAULT
@@ -71,11 +71,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that is known of an identity before any network I/O.
+    """Everything known about an identity without network I/O.
 
-    fields: by the names that a profile has for them. profile: the profile that was read, if one was needed.
-    auth: the mode, if one was named. problem: why the profile cannot be read although somebody named it or it is there.
-    absent: why no profile was read, where that is no problem. again: resolves the same anew, for fetches and workers.
+    fields: by their names in a profile. profile: the profile that was read, if one was needed.
+    auth: the mode, if one was named. problem: why a profile that exists or was named cannot be read.
+    absent: why no profile was read, if that is fine. again: resolves the same again, for fetches and workers.
     """
 
     fields: Mapping[str, Setting]
@@ -98,7 +98,7 @@ class Settings:
         return next((self.fields[name].value for name in names if name in self.fields), None)
 
     def rank(self, name: str) -> int:
-        """How near the field was given; 0 if it was not."""
+        """How close to the program the field was set; 0 if it was not."""
         return self.fields[name].rank if name in self.fields else 0
 
     def label(self, name: str) -> str:

@@ -24,7 +24,7 @@ class APIKey:
     Give the key as `key_file` (a path; `~` is expanded) or as `private_key` (PEM text, or a loaded RSA key).
 
     Raises `ConfigError` for values that are missing or malformed, `InvalidKeyError` for a key that cannot be read or
-    whose fingerprint is not the given one.
+    whose fingerprint is different.
 
     A key file is read again when a server has rejected the key, so a rotated key is picked up.
     """
@@ -49,7 +49,7 @@ class APIKey:
         region: str | None = None,
     ) -> None:
         if (key_file is None) == (private_key is None):
-            raise ConfigError("An API key needs either key_file= or private_key=, and not both.")
+            raise ConfigError("Pass either key_file or private_key, not both.")
         self._set(
             tenancy=tenancy,
             user=user,
@@ -69,7 +69,7 @@ class APIKey:
     @classmethod
     @hides_locals
     def from_config(cls, profile: str | None = None, config_file: str | os.PathLike[str] | None = None) -> APIKey:
-        """The API key of a config profile. Without arguments: the profile and file that the CLI and the SDK would take.
+        """The API key of a config profile. Without arguments: the profile and file that the CLI and the SDK would use.
 
         Raises `ConfigError` (naming all missing fields at once) and `InvalidKeyError`.
         """
@@ -78,7 +78,7 @@ class APIKey:
     @classmethod
     @hides_locals
     def from_env(cls) -> APIKey:
-        """The API key that the environment describes, by the CLI's variables (`OCI_CLI_USER`, …) or Terraform's.
+        """The API key that the CLI's variables (`OCI_CLI_USER`, …) or Terraform's describe.
 
         Raises `ConfigError` (naming all missing variables at once) and `InvalidKeyError`.
         """
@@ -92,7 +92,7 @@ class APIKey:
         return self
 
     def _load(self, settings: Settings) -> None:
-        content = settings.get("key_content")  # which, as in the CLI, wins over the file
+        content = settings.get("key_content")  # wins over the file, as in the CLI
         values = settings.require("user", "tenancy", "fingerprint", *([] if content else ["key_file"]))
         names = {"private_key": "key_content", "passphrase": "pass_phrase"}
         fields = ("tenancy", "user", "fingerprint", "key_file", "private_key", "passphrase", "region")

@@ -24,12 +24,12 @@ from .instance_principal import InstancePrincipal
 class DelegationToken:
     """Signs as an instance or a resource that a user has authorized: each request carries and signs `opc-obo-token`.
 
-    token_file: the delegation token's file, which is read again with each refresh; or token, its text.
-    base: who presents the token, e.g. `ResourcePrincipal()`; an instance principal if not given.
-    region: else the base's.
+    token_file: the delegation token's file, read again at each refresh; or token, its text.
+    base: who presents the token, e.g. `ResourcePrincipal()`; by default an instance principal.
+    region: by default the base's.
 
     Raises `ConfigError` for a file that cannot be read and `InvalidTokenError` for a token that no header can carry. `fetch`
-    raises `SessionExpiredError` once the token has ended, and what the base raises.
+    raises `SessionExpiredError` once the token has expired, and whatever the base raises.
     """
 
     mode = "instance_obo_user"
@@ -48,7 +48,7 @@ class DelegationToken:
         _service: AuthService | None = None,
     ) -> None:
         if (token_file is None) == (token is None):
-            raise ConfigError("A delegation token is given either as token_file= or as token=, and not both.")
+            raise ConfigError("Pass either token_file or token, not both.")
         self.source = (
             "the given delegation token" if token_file is None else f"the delegation token in {quote_path(token_file)}"
         )
@@ -105,7 +105,7 @@ class DelegationToken:
 
     @hides_locals
     def fetch(self) -> Credential:
-        """A new credential of the base, with the token as it is now. Raises as the base does, and `SessionExpiredError`."""
+        """A new credential of the base, with the current token. Raises as the base does, and `SessionExpiredError`."""
         token = self._token()
         try:
             ends_at: float | None = parse_security_token(token, self._label).expires_at
@@ -114,8 +114,8 @@ class DelegationToken:
         credential = self._base.fetch()
         if ends_at is not None and ends_at <= self._clock() + (credential.clock_offset or 0.0):
             raise SessionExpiredError(
-                f"The delegation token of {self.source} has ended. In Cloud Shell, open a new session; elsewhere, have a new "
-                "token put in its place."
+                f"The delegation token of {self.source} has ended. In Cloud Shell, open a new session; elsewhere, replace "
+                "the token."
             )
         expiries = [moment for moment in (ends_at, credential.expires_at) if moment is not None]
         headers = {**credential.headers, "opc-obo-token": token}

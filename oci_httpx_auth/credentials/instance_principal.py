@@ -70,7 +70,7 @@ class Metadata:
                 failure = error
                 break
         raise CredentialsUnavailableError(
-            f"The instance metadata service did not serve: {failure} Instance principals work on OCI compute instances only."
+            f"The instance metadata service failed: {failure} Instance principals work on OCI compute instances only."
         ) from failure
 
     @property
@@ -92,13 +92,13 @@ class Metadata:
 class InstancePrincipal:
     """Signs as the compute instance that this program runs on.
 
-    metadata_url: base URL of the metadata service, e.g. `http://169.254.169.254/opc/v2`; found out if not given.
+    metadata_url: base URL of the metadata service, e.g. `http://169.254.169.254/opc/v2`; found by itself if not given.
     federation_endpoint: where a certificate is exchanged for a token, with its path `/v1/x509`; else
         `OCI_CLI_FEDERATION_ENDPOINT`, else the auth service of the instance's region.
 
-    Each `fetch` reads the certificates anew, for they are rotated, makes a new session key, and raises
-    `CredentialsUnavailableError` when metadata or federation do not serve. `region` and `tenancy` are known after the
-    first.
+    Each `fetch` reads the certificates again, because they rotate, generates a new session key, and raises
+    `CredentialsUnavailableError` if the metadata or auth service fails. `region` and `tenancy` are known after the first
+    one.
     """
 
     mode = "instance_principal"
@@ -111,7 +111,7 @@ class InstancePrincipal:
         federation_endpoint: str | None = None,
         _service: AuthService | None = None,
     ) -> None:
-        # Imported by those who need it, for it takes as long as the rest of this package, and now rather than in the
+        # Imported only if needed, because it takes as long as the rest of this package, and now rather than in the
         # middle of a request.
         import cryptography.x509  # noqa: F401
 
@@ -277,7 +277,7 @@ def _tenancy(certificate: x509.Certificate) -> str:
             if value.startswith(prefix) and re.fullmatch(_OCID, value[len(prefix) :]):
                 return value[len(prefix) :]
     raise CredentialsUnavailableError(
-        "The instance's certificate names no tenancy, so it is none that OCI has issued to an instance."
+        "The instance's certificate names no tenancy, so OCI did not issue it to an instance."
     )
 
 
@@ -295,7 +295,7 @@ def _subject(certificate: x509.Certificate) -> list[str]:
 
 
 def _elements(der: bytes) -> list[tuple[int, bytes]]:
-    """The tag and the content of each element in a row. Raises `IndexError` if there is none to be read."""
+    """The tag and content of each consecutive element. Raises `IndexError` for data that is not DER."""
     elements, start = [], 0
     while start < len(der):
         tag, length = der[start], der[start + 1]

@@ -89,8 +89,8 @@ class ResourcePrincipal:
         version = env_value((f"{_PREFIX}VERSION",))
         if version is None:
             raise ConfigError(
-                f"{_PREFIX}VERSION is not set, as it is where resource principals work: in functions, container instances, "
-                "data science notebooks and the like."
+                f"{_PREFIX}VERSION is not set. It is where resource principals work: in functions, container instances, data "
+                "science notebooks and the like."
             )
         self.source = f"resource principal {version}"
         if version == "3.0":
@@ -116,7 +116,7 @@ class ResourcePrincipal:
             except ServiceRefusedError as error:
                 if error.status != 401:
                     raise
-                # Of several calls, each is signed with what the one before brought. That may have ended meanwhile.
+                # Each call is signed with the token of the one before, which may have expired meanwhile.
                 credential = self._source.fetch(calls)
         self._remember(credential)
         return credential
@@ -126,7 +126,7 @@ class ResourcePrincipal:
         return self._source.watch.changed()
 
     def claim(self, name: str) -> Any:
-        """A claim of the present token, `None` if there is none of this name, or no token yet."""
+        """A claim of the current token; `None` without that claim or without a token."""
         return self._claims.get(name)
 
     def _remember(self, credential: Credential) -> None:
@@ -176,7 +176,7 @@ class _Injected:
         return self.read()
 
     def read(self) -> Credential:
-        """Token and key from the same rotation: whoever replaces both files does so in two steps."""
+        """Token and key from the same rotation; they are replaced in two steps, so this may take several attempts."""
         attempts_left = 5
         while True:
             self.watch.note(*(value for value in (self._token, self._pem) if os.path.isabs(value)))
@@ -246,7 +246,7 @@ class _FromKeyPair:
         _private_key(self._pem, self._passphrase, self._names)
 
     def fetch(self, calls: Calls) -> Credential:
-        key = _private_key(self._pem, self._passphrase, self._names)  # anew: it may have been rotated
+        key = _private_key(self._pem, self._passphrase, self._names)  # again: it may have been rotated
         signer = Credential(key_id=self._key_id, private_key=key)
         return _request_token(calls, signer, self._url, self._rpst_endpoint, key, self._headers)[0]
 

@@ -10,7 +10,7 @@ from .._credential import Credential, pickled_as
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError
 from .._secrecy import hidden, hides_locals
 
-# What the SDK signs in any case, which the signature of each request brings itself.
+# The SDK always signs these; each request's signature sets them itself.
 _GENERIC = frozenset({"date", "(request-target)", "host", "content-length", "content-type", "x-content-sha256"})
 
 
@@ -104,7 +104,7 @@ class _Probe:
 
 
 class _Headers(dict[str, Any]):
-    """A dictionary whose names are lower-case, whoever asks."""
+    """A dictionary with case-insensitive names."""
 
     def __setitem__(self, name: str, value: Any) -> None:
         super().__setitem__(name.lower(), value)

@@ -1,4 +1,4 @@
-"""Session tokens: what `oci session authenticate` leaves in a profile, kept alive from there on."""
+"""Session tokens: `oci session authenticate` writes them into a profile, and this keeps them alive."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ except ImportError:  # Windows: two processes may then refresh at once, which co
 log = logging.getLogger("oci_httpx_auth")
 
 _JUST_ISSUED = 5.0  # seconds
-_FRESH = 0.25  # with more than this part of its life left, a token found in the file is used as it is
-_RENEWAL = 12.0  # seconds for asking the auth service, with all attempts
-_LOCK_WAIT = 15.0  # seconds; longer than what is done under the lock, and with it shorter than a fetch may take
+_FRESH = 0.25  # a token found in the file is used if more than this part of its life is left
+_RENEWAL = 12.0  # seconds for asking the auth service, including retries
+_LOCK_WAIT = 15.0  # seconds; longer than the work under the lock, and together with it shorter than a fetch may take
 
 
 class SecurityToken:
-    """Signs with a session token and its key, read from files, and renews the token before it ends.
+    """Signs with a session token and its key, read from files, and renews the token before it expires.
 
     token_file, key_file: as `oci session authenticate` wrote them; `~` is expanded.
-    region: whose auth service renews the token; or auth_endpoint, its base URL.
+    region: its auth service renews the token; or auth_endpoint, that service's base URL.
 
     A token that the CLI or another process has renewed is picked up from the file; otherwise the auth service is
     asked for a new one, as `oci session refresh` does, and the file is replaced: atomically, mode 0600.
@@ -164,15 +164,15 @@ class SecurityToken:
 
     @hides_locals
     def fetch(self) -> Credential:
-        """A token from the file if there is one with time left that was not handed out yet; else a renewed one.
+        """A token from the file if it is new and has time left; otherwise a renewed one.
 
-        Raises `SessionExpiredError` when only a person can go on, `ConfigError` for files that cannot be used, and
-        `CredentialsUnavailableError` when the auth service cannot be asked.
+        Raises `SessionExpiredError` when a person has to authenticate again, `ConfigError` for unusable files, and
+        `CredentialsUnavailableError` when the auth service cannot be reached.
         """
         token, credential = self._newest()
         if not self._is_new(token, credential):
             with _directory_lock(self._token_file):
-                # Whoever held the lock may have renewed it, or a person may have authenticated again.
+                # The lock's last holder may have renewed it, or a person may have authenticated again.
                 token, credential = self._newest()
                 if not self._is_new(token, credential):
                     token, credential = self._renew(token, credential)
@@ -184,7 +184,7 @@ class SecurityToken:
         return self._watch.changed()
 
     def _newest(self) -> tuple[str, Credential]:
-        """What the files hold, unless they could not be written and nobody has renewed them since."""
+        """The files' content, or the renewed token that could not be written to them, if that is newer."""
         token, credential = self._read()
         if self._unwritten is not None:
             unwritten = self._unwritten[1]
@@ -240,7 +240,7 @@ class SecurityToken:
             )
             return renewed, fetched
         if not written:
-            # Another session's files, which are not to be mixed with this one's token.
+            # These files belong to another session and must not be mixed with this one's token.
             if (newer := self._written_meanwhile(before)) is not None:
                 return newer
             self._unwritten = hidden(renewed), fetched
@@ -255,7 +255,7 @@ class SecurityToken:
         end, issued_at = before.expires_at, before.issued_at or 0.0
         if end is None or renewed.expires_at is None or renewed.expires_at > end or end == self._final_expiry:
             return
-        if self._clock() - issued_at < _JUST_ISSUED:  # by another process, say: it could not end later
+        if self._clock() - issued_at < _JUST_ISSUED:  # e.g. by another process: it could not expire later
             return
         self._final_expiry = end
         log.warning(
@@ -275,7 +275,7 @@ class SecurityToken:
             return None
 
     def _written_meanwhile(self, before: bytes | None) -> tuple[str, Credential] | None:
-        """What a person or the CLI has put in place of the token that was `before`, if it is of use."""
+        """The token that a person or the CLI has put in place of `before`, if it is usable."""
         if self._on_file() in (None, before):
             return None
         try:
@@ -285,7 +285,7 @@ class SecurityToken:
         return (token, credential) if self._is_new(token, credential) else None
 
     def _read(self) -> tuple[str, Credential]:
-        """Token and key from the same session: whoever replaces both does so in two steps."""
+        """Token and key from the same session; they are replaced in two steps, so this may take several attempts."""
         attempts_left = 3
         while True:
             self._note_files()
@@ -332,7 +332,7 @@ def _directory_lock(path: str) -> Iterator[None]:
     """Let one process at a time renew the token in this directory.
 
     The directory itself is locked, so no lock file is left behind, and the lock ends with its process. If the lock
-    cannot be taken, continue without it: what is written is compared with what was read.
+    cannot be taken, continue without it: the file is replaced only if it still holds the old token.
     """
     with contextlib.ExitStack() as stack:
         if fcntl is not None:
@@ -346,7 +346,7 @@ def _directory_lock(path: str) -> Iterator[None]:
                     except BlockingIOError:
                         time.sleep(0.02)
                     else:
-                        # Explicitly, since a child that was forked meanwhile has the descriptor, too.
+                        # Explicitly, because a child that was forked meanwhile shares the descriptor.
                         stack.callback(fcntl.flock, directory, fcntl.LOCK_UN)
                         break
         yield

@@ -36,8 +36,8 @@ class TokenExchange:
     subject_token: the JWT; or the path of a file that holds it, absolute or as a `Path`, read again with each exchange; or a
         function that returns it, called on a worker thread.
 
-    Raises `ConfigError` for a domain that is none or a file that cannot be read, and `InvalidTokenError` for a JWT that is
-    none. `fetch` raises `CredentialsUnavailableError` when the domain refuses, and says which of the three it refused.
+    Raises `ConfigError` for an invalid domain or an unreadable file, and `InvalidTokenError` for text that is not a JWT.
+    `fetch` raises `CredentialsUnavailableError` when the domain refuses, and says which of the three it refused.
     """
 
     mode = "token_exchange"
@@ -102,7 +102,7 @@ class TokenExchange:
 
     @hides_locals
     def fetch(self) -> Credential:
-        """Exchange the JWT as it is now. Raises `CredentialsUnavailableError`, `ConfigError` and their children."""
+        """Exchange the current JWT. Raises `CredentialsUnavailableError`, `ConfigError` and their children."""
         subject_token = self._subject_token()
         session_key = generate_private_key()
         call = Call(

@@ -28,11 +28,11 @@ _SOURCE = "the workload identity proxy"
 class OKEWorkloadIdentity:
     """Signs as the workload that a Kubernetes service account stands for, on an enhanced OKE cluster.
 
-    host: the API server's host; else `KUBERNETES_SERVICE_HOST`. port: where the cluster's identity proxy listens.
-    ca_file: the cluster's certificate authority, which alone the proxy is verified against; else
+    host: the API server's host; else `KUBERNETES_SERVICE_HOST`. port: the port of the cluster's identity proxy.
+    ca_file: the cluster's certificate authority, the only one that the proxy is verified against; else
         `OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH`, else the mounted one.
     token_file: the service account's token; else `OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH`, else the mounted one. It is
-        read anew for each `fetch`, for Kubernetes rotates it.
+        read again by each `fetch`, because Kubernetes rotates it.
     region: else `OCI_RESOURCE_PRINCIPAL_REGION`.
 
     Raises `ConfigError` if there is no host, or a file is missing. `fetch` raises `CredentialsUnavailableError`.
@@ -57,7 +57,7 @@ class OKEWorkloadIdentity:
         address = host or env_value(("KUBERNETES_SERVICE_HOST",))
         if not address:
             raise ConfigError(
-                "KUBERNETES_SERVICE_HOST is not set, as it is in every pod. Workload identity works in OKE clusters only."
+                "KUBERNETES_SERVICE_HOST is not set. It is set in every pod; workload identity works in OKE clusters only."
             )
         self._url = f"https://{_bracketed(address)}:{port}/resourcePrincipalSessionTokens"
         self._ca_file = os.path.expanduser(
