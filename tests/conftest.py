@@ -197,6 +197,13 @@ def settle() -> None:
         thread.join(20)
 
 
+def as_the_cli_writes(config: Path) -> Path:
+    """A session's config file without the stand-in's `auth_endpoint`: the region's auth service renews the token."""
+    lines = config.read_text().splitlines(keepends=True)
+    config.write_text("".join(line for line in lines if not line.startswith("auth_endpoint")))
+    return config
+
+
 @dataclass(frozen=True)
 class Key:
     """A private key in the forms that files have."""

@@ -212,8 +212,8 @@ CASES: list[Case] = [
     ("encrypted PKCS#1 key with a wrong passphrase", lambda w: w.keyed(w.key.pem("the right one", pkcs1=True), pass_phrase=PASSPHRASE), InvalidKeyError, ("does not open it", "Check pass_phrase")),
     ("key of another fingerprint", lambda w: w.keyed(w.other.pem()), InvalidKeyError, ("has the fingerprint", "is configured", "belongs to the fingerprint")),
     # Arguments of APIKey and its environment
-    ("neither key_file nor private_key", lambda w: w.api_key(key_file=None), ConfigError, ("key_file=", "private_key=", "either")),
-    ("both key_file and private_key", lambda w: w.api_key(private_key="x"), ConfigError, ("key_file=", "private_key=", "not both")),
+    ("neither key_file nor private_key", lambda w: w.api_key(key_file=None), ConfigError, ("key_file", "private_key", "either")),
+    ("both key_file and private_key", lambda w: w.api_key(private_key="x"), ConfigError, ("key_file", "private_key", "not both")),
     ("a text that is not a key", lambda w: w.api_key(key_file=None, private_key="oops"), InvalidKeyError, ("private_key", "PEM")),
     ("path given as key text", lambda w: w.api_key(key_file=None, private_key=str(w.key_file)), InvalidKeyError, ("private_key", "does not hold a private key")),
     ("key text given as user", lambda w: w.api_key(user=w.key.pem()), ConfigError, ("user", "not an OCID", "(a key or token?)")),

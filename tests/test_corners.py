@@ -24,7 +24,7 @@ from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth._auth_service.tokens import parse_security_token, token_credential
 from oci_httpx_auth.credentials._keys import load_private_key
 
-from .conftest import Clock, Key
+from .conftest import Clock, Key, as_the_cli_writes
 from .standin import FakeOCI
 
 
@@ -79,7 +79,7 @@ def test_a_host_that_is_met_for_the_thousandth_time_does_not_cost_memory(oci: Fa
 
 def test_a_session_without_region_cannot_be_renewed_and_says_so(oci: FakeOCI, tmp_path: Path) -> None:
     """It signs until its token expires."""
-    config = oci.write_config(tmp_path, session=True)
+    config = as_the_cli_writes(oci.write_config(tmp_path, session=True))
     config.write_text(re.sub(r"(?m)^region.*", "", config.read_text()))
     clock = Clock()
     provider = SecurityToken.from_config(config_file=config, _service=AuthService(clock=clock, sleep=lambda _: None))

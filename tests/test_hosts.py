@@ -30,7 +30,7 @@ from oci_httpx_auth import (
 )
 from oci_httpx_auth._auth_service.service import AuthService
 
-from .conftest import Clock, Key
+from .conftest import Clock, Key, as_the_cli_writes
 from .standin import FakeOCI, Fault
 
 try:
@@ -313,7 +313,7 @@ def test_a_session_is_renewed_by_the_auth_service_of_its_region(
     platform: Platform, proxy: Proxy, tmp_path: Path
 ) -> None:
     """Unless another one is named."""
-    config = platform.oci.write_config(tmp_path, session=True)
+    config = as_the_cli_writes(platform.oci.write_config(tmp_path, session=True))
     provider = SecurityToken.from_config(
         config_file=config, _service=AuthService(clock=platform.clock, sleep=lambda _: None)
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import as_the_cli_writes
 from .interceptor import Interceptor
 from .standin import FakeOCI
 
@@ -124,10 +125,8 @@ def test_a_placeholder_that_was_left_in_is_named(oci: FakeOCI, clean_environment
 def test_the_output_of_check_is_what_the_readme_shows(oci: FakeOCI, tmp_path: Path, clean_environment: Path) -> None:
     """A session that has ended: the same lines, but for OCIDs and the home directory."""
     oci.clock_offset = -3900.0
-    config = oci.write_config(clean_environment / ".oci", session=True)
+    as_the_cli_writes(oci.write_config(clean_environment / ".oci", session=True))
     oci.clock_offset = 0.0
-    lines = [line for line in config.read_text().splitlines(keepends=True) if not line.startswith("auth_endpoint")]
-    config.write_text("".join(lines))  # the CLI writes no such line
     (block,) = (text for text in blocks(README, "console") if "$ oci-httpx-signer check" in text)
     with Interceptor(oci, tmp_path) as interceptor:
         done = run([sys.executable, "-m", "oci_httpx_auth", "check"], interceptor.environment)
