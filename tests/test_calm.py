@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import logging
 import multiprocessing
 import os
+import socket
+import subprocess
+import sys
 import threading
+import time
+import weakref
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from oci_httpx_auth import Credential, CredentialsUnavailableError, InstancePrincipal, OCISigner, SecurityToken
+from oci_httpx_auth import (
+    Credential,
+    CredentialsUnavailableError,
+    InstancePrincipal,
+    OCIAuthError,
+    OCISigner,
+    OKEWorkloadIdentity,
+    ResourcePrincipal,
+    SecurityToken,
+)
 from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth.testing import Fault
 
@@ -27,8 +44,11 @@ def oci() -> Iterator[FakeOCI]:
         yield oci
 
 
-def instance(oci: FakeOCI) -> OCISigner:
-    return OCISigner(InstancePrincipal(metadata_url=oci.metadata_url, federation_endpoint=oci.federation_endpoint))
+def instance(oci: FakeOCI, clock: Callable[[], float] = time.time) -> OCISigner:
+    provider = InstancePrincipal(
+        metadata_url=oci.metadata_url, federation_endpoint=oci.federation_endpoint, _service=AuthService(clock=clock)
+    )
+    return OCISigner(provider, clock=clock)
 
 
 def refuse_path(path: str):  # type: ignore[no-untyped-def]
@@ -40,15 +60,66 @@ def refuse_path(path: str):  # type: ignore[no-untyped-def]
     return fault
 
 
-def test_a_host_that_always_refuses_costs_a_few_calls(oci: FakeOCI) -> None:
+AUTH_SERVICES = {
+    "instance_principal": "federation",
+    "oke_workload_identity": "workload_identity",
+    "security_token": "session_refresh",
+}
+
+
+@pytest.fixture(params=AUTH_SERVICES)
+def mode(request: pytest.FixtureRequest) -> str:
+    """Each mode whose credential an auth service replaces."""
+    return str(request.param)
+
+
+@pytest.fixture
+def signer(oci: FakeOCI, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OCISigner:
+    """A signer of this mode, with the stand-in for its auth service."""
+    if mode == "instance_principal":
+        return instance(oci)
+    if mode == "security_token":
+        config = oci.write_config(tmp_path, session=True)
+        return OCISigner(SecurityToken.from_config(config_file=config, auth_endpoint=oci.auth_endpoint))
+    for name, value in oci.environment("oke_workload_identity", directory=tmp_path).items():
+        monkeypatch.setenv(name, value)
+    return OCISigner(OKEWorkloadIdentity(port=oci.tls_port))
+
+
+def test_a_host_that_always_refuses_costs_a_few_calls(oci: FakeOCI, signer: OCISigner, mode: str) -> None:
     """Fifty requests in a row: the caller sees each 401, the auth service next to nothing of them."""
     oci.fault_source = refuse_path("/bad")
-    with httpx.Client(auth=instance(oci)) as client:
+    with httpx.Client(auth=signer) as client:
         answers = [client.get(f"{oci.url}/bad").status_code for _ in range(50)]
     asked = Counter(record.service for record in oci.records)
     assert answers == [401] * 50
-    assert asked["federation"] <= 4
+    assert 1 <= asked[AUTH_SERVICES[mode]] <= 4
     assert asked["echo"] <= 65
+
+
+def test_many_threads_and_a_host_that_always_refuses_cost_a_few_calls(oci: FakeOCI) -> None:
+    """Eight threads, for four seconds of the signer's clock: the credential is replaced anew after pauses that double."""
+    clock = oci.clock = Clock()
+    oci.fault_source = refuse_path("/bad")
+    signer = instance(oci, clock)
+    one_step = threading.Lock()
+    answers: Counter[int] = Counter()
+
+    def send() -> None:
+        with httpx.Client(auth=signer) as client:
+            for _ in range(20):
+                answer = client.get(f"{oci.url}/bad").status_code
+                with one_step:
+                    answers[answer] += 1
+                    clock.now += 4 / 160
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert answers == {401: 160}
+    assert 2 < [record.service for record in oci.records].count("federation") <= 6
 
 
 def test_a_good_host_loses_nothing_to_one_that_refuses(oci: FakeOCI) -> None:
@@ -105,16 +176,33 @@ def test_a_service_that_is_down_holds_no_request_beyond_its_timeouts(oci: FakeOC
     assert signer.status().refreshing_since is not None
 
 
-def test_retry_after_is_respected(oci: FakeOCI) -> None:
-    """A service that asks for two minutes is not called again within the fetch, and not by the next requests."""
-    oci.fault_source = lambda service, record: (
-        Fault(status=429, headers={"retry-after": "120"}) if service == "federation" else None
-    )
-    with httpx.Client(auth=instance(oci)) as client:
+@pytest.mark.parametrize("mode", ["oke_workload_identity", "security_token"], indirect=True)
+def test_a_rejected_credential_holds_no_request_beyond_its_timeouts(oci: FakeOCI, signer: OCISigner, mode: str) -> None:
+    """Its auth service hangs, so the caller gets the 401 while the fetch still tries."""
+    with httpx.Client(auth=signer, timeout=5) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+        oci.revoke_tokens()
+        oci.fault_source = lambda service, record: Fault(hang=True) if service == AUTH_SERVICES[mode] else None
+        assert client.get(f"{oci.url}/x", timeout=0.3).status_code == 401
+    assert signer.status().refreshing_since is not None
+
+
+@pytest.mark.parametrize("mode", ["instance_principal", "oke_workload_identity"], indirect=True)
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_service_that_refuses_is_left_alone(oci: FakeOCI, signer: OCISigner, mode: str, status: int) -> None:
+    """It is not called again within the fetch, nor by the next requests, whose error is the last one, at once."""
+    refusal = Fault(status=status, headers={"retry-after": "120"} if status == 429 else {})
+    oci.fault_source = lambda service, record: refusal if service == AUTH_SERVICES[mode] else None
+    errors = []
+    with httpx.Client(auth=signer) as client:
         for _ in range(10):
-            with pytest.raises(CredentialsUnavailableError, match="429"):
+            with pytest.raises(CredentialsUnavailableError, match=f"answered {status}") as raised:
                 client.get(f"{oci.url}/x")
-    assert [record.service for record in oci.records].count("federation") == 1
+            errors.append(raised.value)
+    assert len({id(error) for error in errors}) == 10  # each caller has its own, with its own traceback
+    assert [record.service for record in oci.records].count(AUTH_SERVICES[mode]) == 1
+    if status == 429:
+        assert signer._cache._state.retry_at - signer._cache._state.paused_at >= 120
 
 
 def test_a_refused_response_holds_no_connection_while_another_credential_is_fetched(oci: FakeOCI) -> None:
@@ -236,3 +324,154 @@ def test_a_child_renews_an_idle_session_as_its_parent_does(oci: FakeOCI, tmp_pat
     child.start()
     assert "oci-credential-timer" in threads.get(timeout=20)
     child.join(20)
+
+
+SIGNALS = """
+import json, random, signal, sys, httpx
+from oci_httpx_auth import Credential, OCISigner, SecurityToken
+config, url, count = sys.argv[1:]
+credential = SecurityToken.from_config(config_file=config).fetch()
+
+class Provider:
+    def fetch(self):
+        return credential
+
+answers = []
+client = httpx.Client(timeout=5)
+
+def handle(number, frame):
+    answers.append(client.get(url, auth=signer).status_code)
+
+signal.signal(signal.SIGALRM, handle)
+signer = OCISigner(Provider())
+for _ in range(int(count)):
+    interrupted = OCISigner(Provider())
+    signer = interrupted
+    signal.setitimer(signal.ITIMER_REAL, random.uniform(0.00001, 0.0008))
+    assert interrupted.signed_headers("GET", url)
+    while signal.getitimer(signal.ITIMER_REAL)[0]:
+        signal.pause()
+print(json.dumps([len(answers), sorted(set(answers))]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no such signals")
+def test_a_signal_handler_sends_a_signed_request_at_any_moment(oci: FakeOCI, tmp_path: Path) -> None:
+    """Also while the thread that it interrupts is about to fetch the same signer's credential."""
+    arguments = [os.fspath(oci.write_config(tmp_path, session=True)), f"{oci.url}/x", "300"]
+    done = subprocess.run([sys.executable, "-c", SIGNALS, *arguments], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("[300, [200]]\n", "")
+
+
+FILES = """
+import logging, os, resource, sys
+from oci_httpx_auth import CredentialsUnavailableError, InstancePrincipal, OCISigner
+from oci_httpx_auth._auth_service.service import AuthService
+
+logging.disable()
+
+def new_signer():
+    return OCISigner(InstancePrincipal(metadata_url=sys.argv[1], federation_endpoint=sys.argv[2], _service=AuthService(patient=False)))
+
+def sign():
+    return new_signer().signed_headers("GET", "https://host.example/")
+
+sign()  # what is imported late is imported now
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+held = []
+try:
+    while True:
+        held.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+for ask in new_signer()._provider.fetch, sign:
+    try:
+        ask()
+    except CredentialsUnavailableError as error:
+        print("Too many open files" in str(error))
+for descriptor in held:
+    os.close(descriptor)
+print("authorization" in sign())
+"""
+
+
+def test_a_process_without_file_descriptors_gets_an_error_of_ours(oci: FakeOCI) -> None:
+    """From the provider as well as from the signer; both work again when there are some."""
+    pytest.importorskip("resource")
+    arguments = [sys.executable, "-c", FILES, oci.metadata_url, oci.federation_endpoint]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    assert (done.stdout.split(), done.stderr) == (["True", "True", "True"], "")
+
+
+def test_a_machine_without_ipv4_gets_an_error_of_ours(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even a socket can be made there."""
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+
+    def look_up(host: str, port: int, *arguments: object) -> list[object]:
+        return [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (host, port, 0, 0))]
+
+    monkeypatch.delenv("OCI_METADATA_BASE_URL")
+    provider = InstancePrincipal(_service=AuthService(patient=False))
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "socket", refuse)
+    with pytest.raises(CredentialsUnavailableError, match="Address family not supported"):
+        provider.fetch()
+
+
+# Nobody listens there.
+ENDPOINT = "http://somebody:hunter2@127.0.0.1:9/base?code=hunter3"
+
+
+def endpoint_of(where: str, oci: FakeOCI, directory: Path, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> Any:
+    """A provider to which `where` gives this endpoint, and the stand-in's for all the rest."""
+    service = AuthService(patient=False)
+    if where == "metadata":
+        return InstancePrincipal(metadata_url=endpoint, _service=service)
+    if where == "federation":
+        return InstancePrincipal(metadata_url=oci.metadata_url, federation_endpoint=endpoint, _service=service)
+    if where == "session":
+        config = oci.write_config(directory, session=True)
+        provider = SecurityToken.from_config(config_file=config, auth_endpoint=endpoint, _service=service)
+        provider.fetch()  # the token of the file; the next one has to be renewed
+        return provider
+    for name, value in oci.environment("resource_principal", version="2.1.2").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(f"OCI_RESOURCE_PRINCIPAL_{where}", endpoint)
+    return ResourcePrincipal(_service=service)
+
+
+@pytest.mark.parametrize("endpoint", [ENDPOINT, ENDPOINT.replace("http:", "ftp:"), ENDPOINT.replace(":9", ":nine")])
+@pytest.mark.parametrize("where", ["metadata", "federation", "session", "RPT_ENDPOINT", "RPST_ENDPOINT"])
+def test_user_info_and_query_of_an_endpoint_show_in_no_error(
+    oci: FakeOCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, endpoint: str
+) -> None:
+    """Whether nobody is there or it is no URL at all: they may be a password and a key."""
+    provider = endpoint_of(where, oci, tmp_path, monkeypatch, endpoint)
+    with pytest.raises(OCIAuthError) as raised:
+        provider.fetch()
+    links: list[BaseException] = [raised.value]
+    while (link := links[-1].__cause__ or links[-1].__context__) is not None:
+        links.append(link)
+    assert "127.0.0.1" in str(raised.value)
+    assert not [link for link in links if "hunter" in f"{link!s}{link!r}"]
+
+
+def test_a_failed_refresh_leaves_no_circle_of_references(oci: FakeOCI) -> None:
+    """A signer that nobody has any more goes at once, although its last error has a traceback."""
+    oci.fault_source = lambda service, record: Fault(status=403) if service == "federation" else None
+    signer = instance(oci)
+    with pytest.raises(CredentialsUnavailableError):
+        signer.signed_headers("GET", f"{oci.url}/x")
+    for thread in threading.enumerate():
+        if thread.name.startswith("oci-"):
+            thread.join(20)
+    gone = weakref.ref(signer._provider)
+    gc.collect()
+    gc.disable()
+    try:
+        del signer
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -422,3 +423,31 @@ def test_a_server_without_tls_hears_nothing_of_a_request(platform: Platform) -> 
             provider.fetch()
     assert heard
     assert not any(b"HTTP/1.1" in data or b"eyJ" in data for data in heard)
+
+
+def test_a_proxy_of_plain_http_teaches_no_clock_offset(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """httpx sends requests to loopback through it, too, and a date that it makes up must not reach any signature."""
+    asked: list[str] = []
+
+    class Lying(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.rfile.readline().decode("latin-1").strip())
+            while self.rfile.readline().strip():
+                pass
+            date = formatdate(platform.clock() + 86400, usegmt=True)
+            head = f"HTTP/1.1 401 Unauthorized\r\nDate: {date}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            self.wfile.write(head.encode())
+
+    config = platform.oci.write_config(tmp_path)
+    signer = OCISigner(config_file=config, clock=platform.clock)
+    with serving(Lying) as port:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
+        with httpx.Client(auth=signer) as client:
+            assert client.get(f"{platform.oci.url}/x").status_code == 401
+        assert len(asked) == 1
+        monkeypatch.delenv("HTTP_PROXY")
+    with httpx.Client(auth=signer) as client:
+        assert client.get(f"{platform.oci.url}/x").status_code == 200
+    assert [record.status for record in platform.oci.records] == [200]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import logging
+import math
 import os
 import pickle
 import socket
@@ -29,6 +30,8 @@ from oci_httpx_auth import (
     default_credentials,
 )
 from oci_httpx_auth._auth_service.service import AuthService
+from oci_httpx_auth._signing import cache
+from oci_httpx_auth.credentials._files import replace_secret_file
 
 from .conftest import Clock, settle
 from .standin import FakeOCI, Fault
@@ -106,6 +109,44 @@ def test_a_day_of_requests_outlives_the_first_hour(laptop: Laptop, caplog: pytes
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+def test_an_idle_session_is_renewed_after_a_laptops_sleep(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timers stand still while a laptop sleeps, and the clock does not: it is looked at again and again."""
+    monkeypatch.setattr(cache, "_LONGEST_SLEEP", 0.05)
+    renewed = threading.Semaphore(0)
+    laptop.oci.on_record = lambda record: renewed.release() if record.service == "session_refresh" else None
+    with httpx.Client(auth=laptop.signer()) as client:
+        assert client.get(f"{laptop.oci.url}/x").status_code == 200
+        for _ in range(3):
+            laptop.clock.now += 3500
+            assert renewed.acquire(timeout=20)
+            settle()
+        assert client.get(f"{laptop.oci.url}/x").status_code == 200
+    assert laptop.services() == ["echo", *["session_refresh"] * 3, "echo"]
+
+
+def test_a_session_that_is_not_extended_is_renewed_a_few_times(
+    laptop: Laptop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """OCI answers the renewals of some sessions with the same expiry. The log says once when the session will end."""
+    end = laptop.clock.now + 3600
+
+    def limit(service: str, record: object) -> None:
+        laptop.oci.token_lifetime = end - laptop.clock.now
+
+    laptop.oci.fault_source = limit
+    signer = laptop.signer()
+    with httpx.Client(auth=signer) as client:
+        while laptop.clock.now < end - 1:  # the issuer's clock, which shows whole seconds, may be one ahead
+            assert client.get(f"{laptop.oci.url}/x").status_code == 200
+            settle()
+            expires_at, next_refresh = signer.status().expires_at, signer.status().next_refresh
+            assert expires_at in (end, end - 1)
+            assert next_refresh is not None
+            laptop.clock.now = math.ceil(next_refresh)
+    assert 1 <= laptop.services().count("session_refresh") <= 8
+    assert caplog.text.count("without extending it, so it ends at 2026-09-21 15:13:20 UTC") == 1
+
+
 @pytest.mark.slow
 def test_an_idle_program_keeps_its_session(tmp_path: Path) -> None:
     """An expired token could not be renewed any more, so it is renewed in time although nobody sends a request."""
@@ -160,6 +201,80 @@ def test_the_renewed_token_is_written_back(laptop: Laptop) -> None:
     with httpx.Client(auth=laptop.signer()) as client:
         assert client.get(f"{laptop.oci.url}/x").status_code == 200
     assert laptop.services() == ["echo"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away")
+def test_a_renewal_by_root_leaves_the_file_to_its_owner(laptop: Laptop) -> None:
+    """With `sudo`, say: whoever owns the session could not read its token any more. The group keeps its access."""
+    os.chown(laptop.token_file, 12345, 23456)
+    laptop.token_file.chmod(0o644)
+    before = laptop.token_file.read_text()
+    provider = laptop.provider()
+    laptop.clock.now += 3500
+    provider.fetch()
+    after = laptop.token_file.stat()
+    assert laptop.token_file.read_text() != before
+    assert (after.st_uid, after.st_gid, stat.S_IMODE(after.st_mode)) == (12345, 23456, 0o640)
+
+
+def test_two_writers_without_a_lock_do_not_tear_the_file(tmp_path: Path) -> None:
+    """Each writes to a temporary file of its own, so a reader finds the whole text of one of them."""
+    path = tmp_path / "token"
+    path.write_text("a")
+    wrote: list[bool] = []
+
+    def write(letter: str) -> None:
+        for length in range(20):
+            before = path.read_bytes()
+            wrote.append(replace_secret_file(os.fspath(path), letter * (200_000 + length), instead_of=before))
+
+    writers = [threading.Thread(target=write, args=(letter,)) for letter in "bcde"]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        text = path.read_text()
+        assert len(text) == 1 or len(text) >= 200_000
+        assert set(text) == {text[0]}
+    assert len(wrote) == 80  # none of them has failed
+    assert True in wrote
+    assert [entry.name for entry in tmp_path.iterdir()] == ["token"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_that_was_forked_during_a_renewal_does_not_keep_the_lock(laptop: Laptop) -> None:
+    """It inherits the locked directory, and may live for long."""
+    fcntl = pytest.importorskip("fcntl")
+    provider = laptop.provider()
+    provider.fetch()
+    asked, forked = threading.Event(), threading.Event()
+
+    def hold(service: str, record: object) -> None:
+        asked.set()
+        assert forked.wait(20)
+
+    laptop.oci.fault_source = hold
+    renewal = threading.Thread(target=provider.fetch)
+    renewal.start()
+    assert asked.wait(20)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(writer)
+        os.read(reader, 1)  # until the test is over
+        os._exit(0)
+    directory = os.open(laptop.token_file.parent, os.O_RDONLY)
+    try:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        forked.set()
+        renewal.join(20)
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        forked.set()
+        for descriptor in (directory, reader, writer):
+            os.close(descriptor)
+        os.waitpid(child, 0)
 
 
 def test_the_token_file_keeps_its_place_behind_a_symbolic_link(laptop: Laptop) -> None:

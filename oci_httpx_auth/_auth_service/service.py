@@ -208,7 +208,7 @@ def _target(url: str) -> httpx.URL:
         target = httpx.URL()
     if target.scheme not in ("http", "https") or not target.host:
         raise ConfigError(
-            f"{quote_value(url)} is not the URL of a service. It looks like 'https://auth.us-chicago-1.oraclecloud.com'."
+            f"{quote_value(url.partition('?')[0])} is not the URL of a service. It looks like 'https://auth.us-chicago-1.oraclecloud.com'."
         )
     return target
 
