@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import ssl
@@ -189,4 +190,6 @@ def _load_authorities(context: ssl.SSLContext, ca_file: str | None) -> None:
     try:
         context.load_verify_locations(ca_file or None, directory or None)
     except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise ServiceUnreachableError(f"No certificates can be read from {where}: {error.strerror}.") from error
         raise ConfigError(f"No certificates can be read from {where}. Correct it, or leave it out.") from error
