@@ -9,7 +9,7 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status, as `--help` lists them."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that knows fewer letters than we use
+            stream.reconfigure(errors="replace")  # some terminals have fewer letters than we use
     options = _parser().parse_args(arguments)
     try:
         status = _check(options) if options.command == "check" else send_request(options)
@@ -67,56 +67,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    source = argparse.ArgumentParser(add_help=False)
-    source.add_argument("--auth", choices=MODES, help="how to authenticate (default: found out, as OCISigner does)")
-    source.add_argument("--profile", help="profile of the config file")
-    source.add_argument("--config-file", metavar="FILE")
     prog = "oci-httpx-signer" if Path(sys.argv[0]).stem == "oci-httpx-signer" else "python -m oci_httpx_auth"
     parser = argparse.ArgumentParser(prog=prog, description="Signed requests to OCI.")
     parser.add_argument("--version", action="version", version=_versions())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    raw = argparse.RawDescriptionHelpFormatter
 
-    about = "say why OCI would reject a call"
-    checking = commands.add_parser(
-        "check",
-        parents=[source],
-        help=about,
-        description=f"{about.capitalize()}.",
-        epilog=_CHECK_HELP,
-        formatter_class=raw,
-    )
-    checking.add_argument("--region", help="id or short code (default: OCI_REGION, else the profile's)")
-    checking.add_argument("--compartment", metavar="OCID", help="call Generative AI too, for this compartment")
-    checking.add_argument("--project", metavar="OCID", help="call Generative AI too, for this project")
-    checking.add_argument(
-        "--model", default=DEFAULT_MODEL, help=f"which model to call there (default: {DEFAULT_MODEL})"
-    )
-    checking.add_argument("--endpoint", metavar="URL", help="the Identity service, if not the region's")
-    checking.add_argument("--base-url", metavar="URL", help="Generative AI, if not the region's")
-    checking.add_argument("--json", action="store_true", help="print the report as JSON")
-    checking.add_argument("--full", action="store_true", help="print OCIDs in full")
+    def command(name: str, about: str, epilog: str) -> Callable[..., object]:
+        description, form = f"{about.capitalize()}.", argparse.RawDescriptionHelpFormatter
+        added = commands.add_parser(name, help=about, description=description, epilog=epilog, formatter_class=form)
+        added.add_argument("--auth", choices=MODES, help="how to authenticate (default: found out, as OCISigner does)")
+        added.add_argument("--profile", help="profile of the config file")
+        added.add_argument("--config-file", metavar="FILE")
+        return added.add_argument
 
-    about = "send one signed request"
-    sending = commands.add_parser(
-        "curl",
-        parents=[source],
-        help=about,
-        description=f"{about.capitalize()}.",
-        epilog=_CURL_HELP,
-        formatter_class=raw,
-    )
-    sending.add_argument("target", metavar="[METHOD] URL", nargs="+", help="GET unless said, POST with data")
-    sending.add_argument("-X", "--request", metavar="METHOD")
-    sending.add_argument("-d", "--data", metavar="DATA", help="the body; @FILE reads a file, @- standard input")
-    sending.add_argument("-H", "--header", metavar="NAME: VALUE", action="append", default=[], help="may be repeated")
-    sending.add_argument(
-        "-i", "--include", action="store_true", help="print the answer's status and headers before its body"
-    )
-    sending.add_argument("-o", "--output", metavar="FILE", help="write to a file instead of standard output")
-    sending.add_argument(
-        "--print-headers", action="store_true", help="print the signed headers instead of sending; keep them secret"
-    )
+    add = command("check", "say why OCI would reject a call", _CHECK_HELP)
+    add("--region", help="id or short code (default: OCI_REGION, else the profile's)")
+    add("--compartment", metavar="OCID", help="call Generative AI too, for this compartment")
+    add("--project", metavar="OCID", help="call Generative AI too, for this project")
+    add("--model", default=DEFAULT_MODEL, help=f"which model to call there (default: {DEFAULT_MODEL})")
+    add("--endpoint", metavar="URL", help="the Identity service, if not the region's")
+    add("--base-url", metavar="URL", help="Generative AI, if not the region's")
+    add("--json", action="store_true", help="print the report as JSON")
+    add("--full", action="store_true", help="print OCIDs in full")
+
+    add = command("curl", "send one signed request", _CURL_HELP)
+    add("target", metavar="[METHOD] URL", nargs="+", help="GET by default, POST with data")
+    add("-X", "--request", metavar="METHOD")
+    add("-d", "--data", metavar="DATA", help="the body; @FILE reads a file, @- standard input")
+    add("-H", "--header", metavar="NAME: VALUE", action="append", default=[], help="may be repeated")
+    add("-i", "--include", action="store_true", help="print the answer's status and headers before its body")
+    add("-o", "--output", metavar="FILE", help="write to a file instead of standard output")
+    add("--print-headers", action="store_true", help="print the signed headers instead of sending; keep them secret")
     return parser
 
 
@@ -152,9 +133,8 @@ def _check(options: argparse.Namespace) -> int:
     if report.next_step:
         page.put("Next:    ", report.next_step, whole=True)
     for finding in report.findings[1:]:
-        page.put(
-            "Also:    ", f"{finding.cause} {finding.remedy}", "warning" if finding.severity == "warning" else "error"
-        )
+        state = "warning" if finding.severity == "warning" else "error"
+        page.put("Also:    ", f"{finding.cause} {finding.remedy}", state)
     return _STATUS[report.outcome]
 
 

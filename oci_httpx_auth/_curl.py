@@ -42,13 +42,11 @@ def send_request(options: argparse.Namespace) -> int:
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
         print(f"{shown}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        raise
     except (httpx.HTTPError, ImportError, ValueError, TypeError, OSError) as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        print(
-            f"{shown}: {failure_cause(error, url)} ({hide_secrets(str(error)) or type(error).__name__})",
-            file=sys.stderr,
-        )
+        reason = hide_secrets(str(error)) or type(error).__name__
+        print(f"{shown}: {failure_cause(error, url)} ({reason})", file=sys.stderr)
     return 1
 
 
@@ -61,11 +59,8 @@ def _send(signer: OCISigner, request: httpx.Request, options: argparse.Namespace
         status = f"{answer.status_code} {answer.reason_phrase}"
         print(printable(f"{status} (opc-request-id {request_id})"), file=sys.stderr, flush=True)
         if options.include:
-            out.write(
-                b"\r\n".join(
-                    [f"HTTP/1.1 {status}".encode(), *(b": ".join(pair) for pair in answer.headers.raw), b"", b""]
-                )
-            )
+            fields = (b": ".join(pair) for pair in answer.headers.raw)
+            out.write(b"\r\n".join([f"HTTP/1.1 {status}".encode(), *fields, b"", b""]))
         received = 0
         try:
             for chunk in answer.iter_bytes():
