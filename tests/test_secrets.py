@@ -592,17 +592,22 @@ def test_files_are_private_from_their_first_byte(machine: Machine) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir() if "public" not in path.name} == {0o600}
 
 
-WRITER = """
-import sys
+# Forks a writer for each line that it is given, and says its id, and when it is gone: only one interpreter has to start.
+WRITERS = """
+import os, sys
 from oci_httpx_auth.credentials._files import replace_secret_file
 path, size = sys.argv[1], int(sys.argv[2])
-print("ready", flush=True)
-number = 0
-while True:
-    number += 1
-    with open(path, "rb") as file:
-        before = file.read()
-    replace_secret_file(path, f"{number:08d}" * size, instead_of=before)
+for _ in sys.stdin:
+    writer = os.fork()
+    number = 0
+    while not writer:
+        number += 1
+        with open(path, "rb") as file:
+            before = file.read()
+        replace_secret_file(path, f"{number:08d}" * size, instead_of=before)
+    print(writer, flush=True)
+    os.waitpid(writer, 0)
+    print("gone", flush=True)
 """
 
 
@@ -611,19 +616,20 @@ def test_a_process_that_is_killed_while_it_writes_leaves_a_whole_file(tmp_path: 
     """At whatever moment: the token is the old or the new one, and the next write clears away what was left behind."""
     path, size = tmp_path / "token", 400
     leftovers = 0
+    command = [sys.executable, "-c", WRITERS, str(path), str(size)]
+    writers = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert writers.stdin is not None
+    assert writers.stdout is not None
     for round_ in range(15):
         before = path.read_bytes() if path.exists() else b""
         assert replace_secret_file(str(path), "-" * 8 * size, instead_of=before)
-        writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path), str(size)], stdout=subprocess.PIPE, cwd=tmp_path
-        )
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == b"ready\n"
+        print("start", file=writers.stdin, flush=True)
+        writer = int(writers.stdout.readline())
         # Killed when the writer has come so many files far, at whatever it does at that moment.
         while not path.read_text().startswith(f"{round_ % 5 + 1:08d}") and path.read_text() < f"{round_ % 5 + 1:08d}":
             pass
-        writer.kill()
-        writer.communicate(timeout=20)
+        os.kill(writer, signal.SIGKILL)
+        assert writers.stdout.readline() == "gone\n"
         text = path.read_text()
         assert text == text[:8] * size
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -635,6 +641,7 @@ def test_a_process_that_is_killed_while_it_writes_leaves_a_whole_file(tmp_path: 
                 os.utime(entry, (0, 0))  # so old that nobody can be writing it any more
         assert replace_secret_file(str(path), "whole", instead_of=text.encode())
         assert [entry.name for entry in tmp_path.iterdir()] == ["token"]
+    writers.communicate(timeout=20)
     assert leftovers, "no round was killed in the middle of a write"
 
 
