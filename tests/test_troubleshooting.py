@@ -67,7 +67,7 @@ def pattern_of(verdict: str) -> str:
 
 def test_each_row_has_its_set_up() -> None:
     """As many rows as set-ups."""
-    assert (len(rows("Symptoms")), len(rows("More of them"))) == (len(TROUBLE), len(MORE))
+    assert (len(rows("Symptoms")), len(rows("More symptoms"))) == (len(TROUBLE), len(MORE))
 
 
 @pytest.mark.parametrize("number", range(len(TROUBLE)), ids=TROUBLE)
@@ -87,6 +87,6 @@ def test_check_says_what_the_second_table_says(number: int, tmp_path: Path, key:
     """The beginning of verdict and next step, word by word."""
     (setup,) = [setup for setup in SET_UPS if setup.name == MORE[number]]
     words = run(setup, tmp_path, key, in_this_process).verdict
-    verdict = rows("More of them")[number][1]
+    verdict = rows("More symptoms")[number][1]
     said = " ".join(words.replace("Next: ", "").split())
     assert re.match(pattern_of(verdict), said), f"{said!r} does not begin with {verdict!r}"
