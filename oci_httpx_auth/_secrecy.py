@@ -29,7 +29,7 @@ def hidden(secret: str | bytes) -> Hidden: ...
 @overload
 def hidden(secret: str | bytes | None) -> Hidden | None: ...
 def hidden(secret: str | bytes | None) -> Hidden | None:
-    """A secret as it is kept in an attribute. Bytes that are no UTF-8 come back by `surrogateescape`."""
+    """A secret as it is kept in an attribute. Bytes that are not UTF-8 come back by `surrogateescape`."""
     if secret is None:
         return None
     return Hidden(secret if isinstance(secret, str) else secret.decode(errors="surrogateescape"))
@@ -38,8 +38,8 @@ def hidden(secret: str | bytes | None) -> Hidden | None:
 def hides_locals(function: Callable[P, T]) -> Callable[P, T]:
     """Have errors leave `function` with their tracebacks, but without the local variables in them.
 
-    Those hold keys and tokens, on their way from a file or an answer to a credential; what reports errors likes to show
-    them. For what callers see of this package: inside, no function has to take care.
+    Those hold keys and tokens, and tools that report errors like to show them. Apply it to public entry points; internal
+    functions need nothing.
     """
 
     @wraps(function)
@@ -69,7 +69,7 @@ def _clear(error: BaseException, outer: BaseException | None) -> None:
             links += (link.__cause__, link.__context__)
 
 
-# What keys and tokens look like, whoever put them where: in an argument, a variable, a file or a service's answer.
+# What keys and tokens look like, in an argument, a variable, a file or a service's answer.
 _PUBLIC_KEY = r"-----BEGIN PUBLIC KEY-----[^-]*-----END PUBLIC KEY-----"
 _REQUEST_ID = r"(?i:(?:opc-)?request-id)[^\w\s]*[=:\s][^\w\s]*[\w/.:-]+"
 _PRIVATE_KEY = r"(?s:-----BEGIN (?:[A-Z0-9]+ )*KEY-----(?:\\+[nr]|\s)*\w{4}.*?(?:-----END (?:[A-Z0-9]+ )*KEY-----|\Z))"
@@ -84,8 +84,8 @@ _HIDDEN = "(a key or token?)"
 def hide_secrets(text: str) -> str:
     """The text, with a note in place of each key and token in it. Public keys and request ids stay.
 
-    A key is known by its PEM lines, a token by its first letters, and what was cut out of either by its mixture of
-    small letters, capitals and digits: paths, OCIDs, fingerprints and hexadecimal ids do not have it.
+    A key is recognised by its PEM lines, a token by its first letters, and a piece of either by its mixture of small
+    letters, capitals and digits: paths, OCIDs, fingerprints and hexadecimal ids do not have it.
     """
     kept = f"{_PUBLIC_KEY}|{_REQUEST_ID}"
     pattern = f"(?P<kept>{kept})|(?P<secret>{_PRIVATE_KEY}|{_TOKENS})|(?P<run>{_RUN % _WINDOW})|://(?P<user>[^/@\\s]+)@"
@@ -99,20 +99,18 @@ def hide_secrets(text: str) -> str:
 
 
 def looks_secret(value: str) -> bool:
-    """Whether a value is, or has in it, a key or token."""
+    """Whether a value contains a key or token."""
     return _HIDDEN in hide_secrets(value)
 
 
 def secret_in_place_of(what: str, value: str) -> str | None:
-    """The complaint about a key or token that was given where a path or a name belongs; None if it is neither."""
+    """The error message for a key or token that was given where a path or a name belongs; None if it is neither."""
     if not looks_secret(value):
         return None
-    if re.search(r"KEY-----|^\s*(?:MII|LS0tLS1)", value):
-        remedy = "put it into OCI_CLI_KEY_CONTENT, or into a file of its own, mode 0600, and give the path of that file"
-        return f"{what} holds the key itself; {remedy}."
-    return (
-        f"{what} holds a key or token itself; put it into a file of its own, mode 0600, and give the path of that file."
-    )
+    is_key = re.search(r"KEY-----|^\s*(?:MII|LS0tLS1)", value)
+    secret, other_place = ("the key", "OCI_CLI_KEY_CONTENT, or into ") if is_key else ("a key or token", "")
+    place = f"{other_place}a file of its own, mode 0600, and give the path of that file"
+    return f"{what} holds {secret} itself; put it into {place}."
 
 
 def quote_value(value: str) -> str:

@@ -43,6 +43,7 @@ MORE = (
     "quotes around a path",
     "$HOME in a path",
     "the console's placeholder",
+    "a file in UTF-16",
     "a key in OCI_CLI_KEY_FILE",
     "the base URL ends with /v1",
     "a model that is not there",
