@@ -93,13 +93,13 @@ class OCISigner(_Auth):
     auth: how to authenticate, as the OCI CLI spells it, e.g. `"api_key"` or `"security_token"`.
     clock: seconds since the epoch.
     allow_insecure_http: sign plain-http requests to any host. Without it only loopback and link-local hosts get one,
-        since whoever sees a signed request may send it again for five minutes.
+        because anyone who sees a signed request can send it again for five minutes.
 
     One instance serves any number of clients, threads and event loops (asyncio and trio) at once. It pickles as the
     recipe of its credentials, never with a key.
 
     Raises `ConfigError` and its children for what is wrong with local files and arguments. Network I/O comes with the
-    first request, which raises `CredentialsUnavailableError` if no credential can be had, and `SigningError` if the
+    first request, which raises `CredentialsUnavailableError` if there is no credential, and `SigningError` if the
     request must not be signed.
     """
 
@@ -122,7 +122,7 @@ class OCISigner(_Auth):
             self._recipe = partial(make, auth=auth, profile=profile, config_file=config_file)
             credentials = default_credentials(auth, profile, config_file, _service=AuthService(clock=clock))
         elif auth is not None or profile is not None or config_file is not None:
-            raise ConfigError("Give OCISigner either credentials, or auth, profile and config_file, and not both.")
+            raise ConfigError("Pass either credentials, or auth, profile and config_file, not both.")
         elif not callable(getattr(credentials, "fetch", None)) or isinstance(credentials, type):
             raise ConfigError(
                 f"OCISigner needs a credential provider, an object with a fetch() method, not {type(credentials).__name__}."
@@ -158,12 +158,12 @@ class OCISigner(_Auth):
 
     @property
     def compartment(self) -> str | None:
-        """The compartment's OCID that the credentials' source names; `None` if it names none."""
+        """The compartment's OCID from the credentials' source; `None` if it has none."""
         return getattr(self._provider, "compartment", None)
 
     @property
     def project(self) -> str | None:
-        """The Generative AI project's OCID that the credentials' source names; `None` if it names none."""
+        """The Generative AI project's OCID from the credentials' source; `None` if it has none."""
         return getattr(self._provider, "project", None)
 
     def status(self) -> SignerStatus:
@@ -184,9 +184,9 @@ class OCISigner(_Auth):
     ) -> dict[str, str]:
         """All headers to send with one request, for callers without an httpx client: websockets, curl, other stacks.
 
-        They hold for five minutes, and for this very method, URL and content. The URL has to be sent as it is given;
+        They are valid for five minutes, for exactly this method, URL and content. Send the URL exactly as given;
         `ws` and `wss` count as `http` and `https`. `Host` is signed as the URL has it, and left to the caller's stack
-        unless it stands in `headers`. May wait for a credential; raises as a request would.
+        unless it is in `headers`. May wait for a credential; raises as a request would.
         """
         request = self._bare_request(method, url, headers, content)
         flow = self.sync_auth_flow(request)
@@ -235,8 +235,8 @@ class OCISigner(_Auth):
         """The whole conversation, free of I/O: yields pauses, and requests to send for their response.
 
         A 401 is answered by correcting the clock, at most once, and by replacing the credential, at most twice: the
-        first replacement may be as old as the cause, since its fetch can have been under way before. A streamed upload is
-        not sent again, for its body has gone; what its 401 teaches serves the next request.
+        first replacement may be as old as the cause, because its fetch may have started before. A streamed upload is
+        not sent again, because its body is gone; the next request benefits from its 401.
         """
         url = request.url
         host = url.host
@@ -299,7 +299,7 @@ class OCISigner(_Auth):
         self._log_refusal(response, credential, problem, covered)
 
     def _wait_for(self, fetch: Future[Credential], ends_at: float) -> Generator[_Pause, Any, Credential]:
-        """The credential that a fetch brings, if it does so in time.
+        """The credential from a fetch, if it arrives in time.
 
         Raises an error of its own for each caller, since one instance raised in many threads would pile up their
         tracebacks: `CredentialsUnavailableError`, or `SessionExpiredError`, whose cause is chained.
@@ -313,7 +313,7 @@ class OCISigner(_Auth):
         since = time.monotonic() - fetch.started_at if isinstance(fetch, Flight) else 0.0
         raise CredentialsUnavailableError(
             f"No OCI credential from {describe_source(self._provider)} yet: it has been asked for {since:.0f} s, and this "
-            "request waits no longer than its own timeout. The fetch goes on; a later request finds its result."
+            "request waits no longer than its own timeout. The fetch continues; a later request uses its result."
         )
 
     def _check_transport(self, scheme: str, host: str) -> None:

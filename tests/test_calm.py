@@ -149,12 +149,12 @@ class Hanging:
 
 
 def test_a_request_waits_no_longer_than_its_timeouts(oci: FakeOCI) -> None:
-    """The fetch goes on, the status says since when, and a later request finds its result."""
+    """The fetch continues, the status says since when, and a later request uses its result."""
     provider = Hanging(oci)
     signer = OCISigner(provider)
     with httpx.Client(auth=signer, timeout=0.2) as client:
         for _ in range(2):
-            with pytest.raises(CredentialsUnavailableError, match=r"yet: it has been asked for .* The fetch goes on"):
+            with pytest.raises(CredentialsUnavailableError, match=r"yet: it has been asked for .* The fetch continues"):
                 client.get(f"{oci.url}/x")
             assert signer.status().refreshing_since is not None
         provider.release.set()

@@ -98,7 +98,7 @@ def token_credential(
 
 
 def json_object(answer: Answer, source: str) -> dict[str, Any]:
-    """An answer's body as a JSON object. Raises `ServiceRefusedError` if it is none."""
+    """An answer's body as a JSON object. Raises `ServiceRefusedError` if it isn't one."""
     try:
         fields = json.loads(answer.content)
     except (ValueError, RecursionError):
@@ -148,7 +148,7 @@ def _seconds(claims: Mapping[str, Any], name: str, source: str) -> float | None:
 def _public_numbers(jwk: object) -> RSAPublicNumbers | None:
     """The key a token is bound to; `None` if it does not say, or says so in a form unknown to us.
 
-    Whether every kind of token carries `jwk` is unverified, so its absence is no error.
+    Whether every kind of token carries `jwk` is unverified, so its absence isn't an error.
     """
     try:
         numbers = json.loads(jwk) if isinstance(jwk, str) else jwk

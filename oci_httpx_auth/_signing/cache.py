@@ -50,13 +50,13 @@ class Refresh:
 
 @dataclass(frozen=True)
 class _State:
-    """What the fetches so far have brought. It is replaced as a whole, so that nobody sees half of it."""
+    """The outcome of the fetches so far. It is replaced as a whole, so that nobody sees half of it."""
 
     credential: Credential | None = None
     obtained_at: float | None = None
     due_before_end: float = 0.0  # seconds
     error: BaseException | None = None  # of the latest fetch
-    failures: int = 0  # fetches in a row that failed or brought nothing newer
+    failures: int = 0  # consecutive fetches that failed or returned nothing newer
     paused_at: float = 0.0
     retry_at: float = 0.0
     on_probation: bool = False  # the credential replaced a rejected one; the pause ends when a server accepts it
@@ -91,7 +91,7 @@ class CredentialCache:
     | absent, expired      | one fetch; callers wait        | the last error at once; without one, used   |
     | rejected by a server | one fetch; callers wait        | handed back at once: the caller has its 401 |
 
-    A pause follows a fetch that failed or brought nothing newer: the same credential, the same expiry, or a replacement
+    A pause follows a fetch that failed or returned nothing newer: the same credential, the same expiry, or a replacement
     that no server has accepted yet. It lasts 1 s, doubling to 60 s, jittered; as long as `Retry-After` says; and half of
     what a usable credential has left if nothing newer was to be had; but never beyond that credential's end. A changed
     local file ends it. A host that refused one credential and then its replacement gets no further one while others accept it.
@@ -128,7 +128,7 @@ class CredentialCache:
         offset: float = 0.0,
         may_block: bool = False,
     ) -> Credential | Future[Credential]:
-        """The credential to sign with, or the future of the fetch that will bring it or the last error.
+        """The credential to sign with, or the future of the fetch that will return it or raise the last error.
 
         rejected, host: the credential that a server refused, and which server; it is handed back if there is no newer one.
         offset: how far the server's clock is ahead of ours, seconds.
@@ -269,7 +269,7 @@ class CredentialCache:
         unchanged = current is not None and fetched == current
         credential = (
             current if current is not None and unchanged else fetched
-        )  # the very object, by which callers see it
+        )  # the same object, so that callers notice
         expiry = credential.expiry()
         usable = expiry is None or now < expiry
         newer = not unchanged and usable and not _same_end(current, fetched)
@@ -315,7 +315,7 @@ class CredentialCache:
         """
         if self._timer is not None or self._renewal_at() is None:
             return
-        # A thread that kept the cache alive would keep every signer that anybody ever made.
+        # A thread that kept the cache alive would keep every signer ever made alive.
         timer: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._timer = timer
         with contextlib.suppress(RuntimeError):  # no thread to be had: the next request will do it
@@ -366,9 +366,9 @@ def _renew_in_time(reference: weakref.ref[CredentialCache], timer: queue.SimpleQ
         renewal_at = cache._renewal_at()
         if renewal_at is None:
             cache._timer = None
-            cache._set_timer()  # for what has been fetched at this very moment
+            cache._set_timer()  # for a credential that was fetched just now
             return
-        # In small steps: the clock may have been set, and it goes on while a laptop sleeps and timers do not.
+        # In small steps: the clock may be set, and it keeps running while a laptop sleeps, unlike timers.
         pause = min(renewal_at - cache._clock(), _LONGEST_SLEEP)
         if pause <= 0:
             cache.acquire()
@@ -377,7 +377,7 @@ def _renew_in_time(reference: weakref.ref[CredentialCache], timer: queue.SimpleQ
 
 
 def _same_end(current: Credential | None, fetched: Credential) -> bool:
-    """Whether a fetch brought no more time than there was."""
+    """Whether a fetch returned no later expiry than before."""
     if current is None or current.expires_at is None or fetched.expires_at is None:
         return False
     return fetched.expires_at <= current.expires_at

@@ -51,7 +51,7 @@ def _is_direct(host: str) -> bool:
 
 
 def parse_http_date(value: str | None) -> float | None:
-    """A `Date` header as seconds since the epoch; `None` if there is none or it cannot be read."""
+    """A `Date` header as seconds since the epoch; `None` if it is missing or malformed."""
     if not value or len(value) > 64:
         return None
     try:

@@ -57,7 +57,7 @@ def sign(
 ) -> dict[bytes, bytes]:
     """The headers to set on a request, `authorization` among them, each replacing any that is there.
 
-    method, target: as they will stand in the request line; the target's bytes are signed untouched.
+    method, target: as they appear in the request line; the target's bytes are signed unchanged.
     headers: the request's own, by lower-case name; `host` is needed, `content-type` is used.
     length, digest: number of bytes of the body, and its `content_digest` if the method is one whose body is signed.
     now: seconds since the epoch, by the server's clock.
@@ -73,9 +73,9 @@ def sign(
         signed[name.encode()] = value.encode()
     if method in BODY_METHODS and body_signed:
         if digest is None:
-            raise SigningError(f"A {method} request is signed with the digest of its body, and none was given.")
+            raise SigningError(f"A {method} request is signed with the digest of its body, which is missing.")
         signed[b"content-length"] = b"%d" % length
-        # What the OCI SDK sends when the caller named no type.
+        # The OCI SDK's default type.
         signed[b"content-type"] = headers.get(b"content-type") or b"application/json"
         signed[b"x-content-sha256"] = digest
     signing_string = b"\n".join(map(b": ".join, signed.items()))
