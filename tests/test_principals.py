@@ -526,7 +526,7 @@ def test_what_the_platform_left_out_is_named(platform: Platform, change: dict[st
 
 @pytest.mark.parametrize(("times", "found"), [(1, True), (2, False)])
 def test_what_is_revoked_between_two_exchanges_is_fetched_again(platform: Platform, times: int, found: bool) -> None:
-    """Each exchange is signed with what the one before brought; from the beginning once, and not for ever."""
+    """Each exchange is signed with the previous one's token; from the beginning once, not indefinitely."""
     provider = platform.become("resource_principal", version="3.0", leaf="1.1")
     revocations: list[str] = []
 
