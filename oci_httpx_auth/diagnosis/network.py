@@ -22,6 +22,8 @@ from .verdicts import cause
 
 PATIENCE = 5.0  # seconds for one answer, with the look-up of its host's name
 
+_END_OF_SENTENCE = re.compile(r"(\.(?: \(opc-request-id [^)]*\))?) ")  # a request id belongs to what was said before it
+
 # For errors that leave the next step unsaid.
 _REMEDIES = {
     "invalid-key": "Give the private key that belongs to the uploaded public one: the file that `oci setup config` made, or the "
@@ -104,8 +106,8 @@ def message_of(answer: httpx.Response) -> str:
 
 def first_sentence_cause(code: str, error: BaseException) -> Cause:
     """Our errors say in their first sentence what is wrong, and then what to do."""
-    text, remedy = re.match(r"(.*?(?:\.(?: \(opc-request-id [^)]*\))?(?= )|\Z))(.*)", str(error), re.DOTALL).groups()  # type: ignore[union-attr]
-    return Cause(code, text, remedy.strip() or _REMEDIES.get(code, "Correct it and run `check` again."))
+    text, end, remedy = (*_END_OF_SENTENCE.split(str(error), maxsplit=1), "", "")[:3]
+    return Cause(code, text + end, remedy or _REMEDIES.get(code, "Correct it and run `check` again."))
 
 
 def failure_cause(error: Exception, url: str) -> Cause:
