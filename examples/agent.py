@@ -13,6 +13,7 @@ import os
 import tempfile
 from contextlib import ExitStack
 
+import models
 from agents import Agent, RunConfig, Runner, function_tool, set_tracing_disabled
 from openai.types.responses import ResponseTextDeltaEvent
 from pydantic import BaseModel
@@ -36,7 +37,7 @@ def temperature(city: str) -> str:
 planner = Agent(
     name="Planner",
     instructions="Plan a short trip.",
-    model="responses:openai.gpt-oss-120b",
+    model=f"responses:{models.CHAT}",
     output_type=Trip,
 )
 guide = Agent(
@@ -78,9 +79,8 @@ def main() -> None:
         )
         directory = stack.enter_context(tempfile.TemporaryDirectory())
         config_file = fake.write_config(directory)
-        asyncio.run(
-            talk(OCIProvider(config_file=config_file, base_url=fake.openai_url, compartment_id=fake.compartment))
-        )
+        where = {"base_url": fake.openai_url, "compartment_id": fake.compartment, "project_id": models.STAND_IN_PROJECT}
+        asyncio.run(talk(OCIProvider(config_file=config_file, **where)))
         for record in fake.records:
             print(f"  {record.target:27} {record.status} {'signed' if record.signed else record.reason}")
         print(f"the server verified {sum(record.signed for record in fake.records)} of {len(fake.records)} requests")

@@ -15,6 +15,7 @@ import tempfile
 from contextlib import ExitStack
 from typing import Any
 
+import models
 from distributed import Client, LocalCluster
 
 from oci_httpx_auth import OCISigner
@@ -34,7 +35,7 @@ def answer(prompt: str, signer: OCISigner, where: dict[str, Any], model: str) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", help="profile of the OCI config file")
-    parser.add_argument("--model", default="openai.gpt-oss-120b")
+    parser.add_argument("--model", default=models.CHAT)
     options = parser.parse_args()
 
     with ExitStack() as stack:

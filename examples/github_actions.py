@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 
 import httpx
+import models
 
 from oci_httpx_auth import OCISigner, TokenExchange
 from oci_httpx_auth.openai import create_openai
@@ -46,7 +47,7 @@ def main() -> None:
     # OCI_BASE_URL is for the stand-in.
     with create_openai(signer=signer, base_url=os.environ.get("OCI_BASE_URL")) as client:
         answer = client.chat.completions.create(
-            model="openai.gpt-oss-120b", messages=[{"role": "user", "content": "Say hello from GitHub Actions."}]
+            model=models.CHAT, messages=[{"role": "user", "content": "Say hello from GitHub Actions."}]
         )
     print(answer.choices[0].message.content)
 

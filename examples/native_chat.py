@@ -17,9 +17,11 @@ from contextlib import ExitStack
 from typing import Any
 
 import httpx
+import models
 from endpoints import native_chat
 
 from oci_httpx_auth import OCISigner
+from oci_httpx_auth.openai import create_openai
 from oci_httpx_auth.testing import FakeOCI
 
 PATH = "/20231130/actions/chat"
@@ -28,13 +30,21 @@ STAND_IN_ENDPOINT = "ocid1.generativeaiendpoint.oc1.us-chicago-1.example"
 
 def generic(text: str) -> dict[str, Any]:
     """The chat request of most models."""
-    message = {"role": "USER", "content": [{"type": "TEXT", "text": text}]}
-    return {"apiFormat": "GENERIC", "messages": [message], "maxTokens": 200}
+    return {"apiFormat": "GENERIC", "messages": [user_message(text)], "maxTokens": 200}
 
 
 def cohere(text: str) -> dict[str, Any]:
     """The chat request of Cohere's Command models."""
     return {"apiFormat": "COHERE", "message": text, "maxTokens": 200}
+
+
+def cohere_v2(text: str) -> dict[str, Any]:
+    """The chat request of Cohere's models that see images, such as Command A Vision, on a dedicated AI cluster."""
+    return {"apiFormat": "COHEREV2", "messages": [user_message(text)], "maxTokens": 200}
+
+
+def user_message(text: str) -> dict[str, Any]:
+    return {"role": "USER", "content": [{"type": "TEXT", "text": text}]}
 
 
 def on_demand(model: str) -> dict[str, Any]:
@@ -49,13 +59,14 @@ def dedicated(endpoint_id: str) -> dict[str, Any]:
 def text_of(answer: dict[str, Any]) -> str:
     """The text of a whole answer, or of one frame of a stream.
 
-    Cohere has `text`. The others have `choices[0].message`; in a stream the frame may be that choice itself.
+    COHERE has `text`, COHEREV2 a `message`, and GENERIC `choices[0].message`; in a stream the frame may be that choice itself.
+    A message may be null or missing: the model can spend all of `maxTokens` on its reasoning, and the last frames have none.
     """
     if "text" in answer:
-        return str(answer["text"])
+        return str(answer["text"] or "")
     choice = answer["choices"][0] if answer.get("choices") else answer
-    content = choice.get("message", {}).get("content") or []
-    return "".join(part.get("text", "") for part in content)
+    content = (choice.get("message") or {}).get("content") or []
+    return "".join(part.get("text") or "" for part in content)
 
 
 def ask(client: httpx.Client, compartment: str, mode: dict[str, Any], request: dict[str, Any]) -> str:
@@ -73,20 +84,27 @@ def ask_streamed(
     body = {"compartmentId": compartment, "servingMode": mode, "chatRequest": {**request, "isStream": True}}
     with client.stream("POST", PATH, json=body) as response:
         response.raise_for_status()
+        heard = ""
         for line in response.iter_lines():
-            if line.startswith("data:") and (data := line.removeprefix("data:").strip()) != "[DONE]":
-                frame = json.loads(data)
-                # Cohere's last frame, which says why it ended, repeats the whole text.
-                if not ("text" in frame and "finishReason" in frame):
-                    yield text_of(frame)
+            data = line.removeprefix("data:").strip()
+            # Frames may be empty, to keep the connection alive, and some models end with a frame of their own.
+            if not line.startswith("data:") or data in ("", "[DONE]"):
+                continue
+            frame = json.loads(data)
+            text = text_of(frame)
+            # Cohere's last frame, which says why it ended, has the whole text once more; or for the first time.
+            if "text" in frame and "finishReason" in frame:
+                text = text.removeprefix(heard)
+            heard += text
+            yield text
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--region", help="which region serves the models, if not the profile's")
     parser.add_argument("--endpoint-id", help="the OCID of a dedicated endpoint")
-    parser.add_argument("--model", default="meta.llama-3.3-70b-instruct")
-    parser.add_argument("--cohere-model", default="cohere.command-a-03-2025")
+    parser.add_argument("--model", default=models.NATIVE)
+    parser.add_argument("--cohere-model", default=models.COHERE)
     options = parser.parse_args()
 
     with ExitStack() as stack:
@@ -96,7 +114,10 @@ def main() -> None:
             region = options.region or os.environ.get("OCI_REGION") or signer.region
             if region is None:
                 parser.error("no region is known; give --region, or set OCI_REGION")
-            url, endpoint = f"https://inference.generativeai.{region}.oci.oraclecloud.com", options.endpoint_id
+            # The factory knows the domain of the region's realm.
+            with create_openai(signer=signer, region=region, compartment_id=compartment) as openai_client:
+                url = str(openai_client.base_url).partition("/openai/")[0]
+            endpoint = options.endpoint_id
         else:
             fake = stack.enter_context(FakeOCI())
             native_chat.add_to(fake)

@@ -14,6 +14,7 @@ import os
 import tempfile
 from contextlib import ExitStack
 
+import models
 from agents import Agent, RunConfig, Runner, function_tool, set_tracing_disabled
 from openai import AsyncOpenAI
 
@@ -89,7 +90,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--auth", choices=MODES, help="how to authenticate, if not as the machine's set-up says")
     parser.add_argument("--profile", help="profile of the OCI config file")
-    parser.add_argument("--model", default="openai.gpt-oss-120b")
+    parser.add_argument("--model", default=models.CHAT)
     options = parser.parse_args()
     set_tracing_disabled(True)  # tracing would send the run to OpenAI
 
@@ -104,7 +105,11 @@ async def main() -> None:
             fake.script("Hello, and welcome!", "All the best.", ToolCall("temperature", {"city": "Lisbon"}))
             directory = stack.enter_context(tempfile.TemporaryDirectory())
             signer = stand_in(fake, directory, options.auth or "api_key")
-            where = {"base_url": fake.openai_url, "compartment_id": fake.compartment}
+            where = {
+                "base_url": fake.openai_url,
+                "compartment_id": fake.compartment,
+                "project_id": models.STAND_IN_PROJECT,
+            }
         async with create_async_openai(signer=signer, **where) as client:
             await talk(client, options.model)
         show(signer, fake)

@@ -43,6 +43,7 @@ pytestmark = [
 T = TypeVar("T")
 
 GROK = "xai.grok-4-1-fast-reasoning"
+PROJECT = "ocid1.generativeaiproject.oc1.us-chicago-1.example"
 CHAT, RESPONSES = "/openai/v1/chat/completions", "/openai/v1/responses"
 
 apis = pytest.mark.parametrize(("prefix", "path"), [("", CHAT), ("responses:", RESPONSES)], ids=["chat", "responses"])
@@ -61,7 +62,7 @@ def tracing_is_off() -> Iterator[None]:
 @pytest.fixture
 def options(oci: FakeOCI, tmp_path: Path) -> dict[str, Any]:
     """What leads a provider or a model to the stand-in, besides its identity."""
-    return {"base_url": oci.openai_url, "compartment_id": oci.compartment}
+    return {"base_url": oci.openai_url, "compartment_id": oci.compartment, "project_id": PROJECT}
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ def test_the_key_to_upload_can_be_copied_from_a_terminal(oci: FakeOCI, config: P
 
 def test_curl_prints_the_body_on_one_stream_and_the_status_on_the_other(oci: FakeOCI, config: Path) -> None:
     """Standard output can be piped on; the request was signed, its content type JSON."""
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Hi"}]})
+    body = json.dumps({"model": "openai.gpt-oss-20b", "messages": [{"role": "user", "content": "Hi"}]})
     url, header = f"{oci.openai_url}/chat/completions", f"opc-compartment-id: {oci.compartment}"
     done = run("curl", "POST", url, "--config-file", str(config), "-d", body, "-H", header)
     assert done.returncode == 0, done.stderr
@@ -188,7 +188,7 @@ def test_curl_passes_chunks_on_as_they_come(oci: FakeOCI, config: Path) -> None:
     """The first words of a stream are there before its last were sent."""
     oci.script("one two three")
     oci.stream_delay = 0.5
-    body = json.dumps({"model": "m", "stream": True, "messages": [{"role": "user", "content": "Hi"}]})
+    body = json.dumps({"model": "openai.gpt-oss-20b", "stream": True, "messages": [{"role": "user", "content": "Hi"}]})
     header = f"opc-compartment-id: {oci.compartment}"
     arguments = ("curl", "POST", f"{oci.openai_url}/chat/completions", "--config-file", str(config))
     with subprocess.Popen(

@@ -59,12 +59,15 @@ def all_signed(oci: FakeOCI) -> bool:
 def test_chat_completions_and_responses(oci: FakeOCI, options: dict[str, Any]) -> None:
     """Plain and streamed."""
     oci.script("one", "two", "three", "four")
-    with create_openai(**options) as client:
-        assert client.chat.completions.create(model="m", messages=MESSAGES).choices[0].message.content == "one"
-        stream = client.chat.completions.create(model="m", messages=MESSAGES, stream=True)
+    with create_openai(**options, project_id="p") as client:
+        assert (
+            client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES).choices[0].message.content
+            == "one"
+        )
+        stream = client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES, stream=True)
         assert "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices) == "two"
-        assert client.responses.create(model="m", input="hello").output_text == "three"
-        events = list(client.responses.create(model="m", input="hello", stream=True))
+        assert client.responses.create(model="openai.gpt-oss-20b", input="hello").output_text == "three"
+        events = list(client.responses.create(model="openai.gpt-oss-20b", input="hello", stream=True))
         assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == "four"
     assert all_signed(oci)
 
@@ -74,12 +77,12 @@ def test_chat_completions_and_responses_async(oci: FakeOCI, options: dict[str, A
     oci.script("one", "two", "three", "four")
 
     async def main() -> list[str]:
-        async with create_async_openai(**options) as client:
-            first = await client.chat.completions.create(model="m", messages=MESSAGES)
-            chunks = await client.chat.completions.create(model="m", messages=MESSAGES, stream=True)
+        async with create_async_openai(**options, project_id="p") as client:
+            first = await client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES)
+            chunks = await client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES, stream=True)
             second = [chunk.choices[0].delta.content or "" async for chunk in chunks if chunk.choices]
-            third = await client.responses.create(model="m", input="hello")
-            events = await client.responses.create(model="m", input="hello", stream=True)
+            third = await client.responses.create(model="openai.gpt-oss-20b", input="hello")
+            events = await client.responses.create(model="openai.gpt-oss-20b", input="hello", stream=True)
             fourth = [event.delta async for event in events if event.type == "response.output_text.delta"]
             return [first.choices[0].message.content, "".join(second), third.output_text, "".join(fourth)]
 
@@ -96,7 +99,7 @@ def test_tool_calls_and_files(oci: FakeOCI, options: dict[str, Any]) -> None:
         "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
     }
     with create_openai(**options) as client:
-        answer = client.chat.completions.create(model="m", messages=MESSAGES, tools=[tool])
+        answer = client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES, tools=[tool])
         assert answer.choices[0].message.tool_calls[0].function.name == "weather"
         uploaded = client.files.create(file=("näme.txt", b"\x00\xff" * 5000), purpose="assistants")
         assert uploaded.bytes == 10_000
@@ -116,7 +119,7 @@ def test_openais_own_retries_are_signed_afresh(oci: FakeOCI, options: dict[str, 
 
     signer = OCISigner(config_file=options.pop("config_file"), clock=clock)
     with create_openai(signer=signer, **options) as client:
-        assert client.chat.completions.create(model="m", messages=MESSAGES).choices
+        assert client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES).choices
     first, second = oci.records
     assert (first.status, second.status) == (status, 200)
     assert first.date != second.date
@@ -127,8 +130,8 @@ def test_a_clock_that_is_off_and_a_retry_go_together(oci: FakeOCI, options: dict
     """The offset is learned within openai's first attempt."""
     oci.clock_offset = -86400
     oci.fail("inference", Fault(status=503, headers={"retry-after-ms": "1"}))
-    with create_openai(**options) as client:
-        assert client.responses.create(model="m", input="hello").output_text
+    with create_openai(**options, project_id="p") as client:
+        assert client.responses.create(model="openai.gpt-oss-20b", input="hello").output_text
     assert [record.status for record in oci.records] == [503, 401, 200]
 
 
@@ -140,7 +143,7 @@ def test_headers_say_where_the_request_belongs(oci: FakeOCI, options: dict[str, 
         conversation_store_id="ocid1.conversationstore.oc1..s",
         default_headers={"x-mine": "1", "opc-conversation-store-id": "mine"},
     ) as client:
-        client.chat.completions.create(model="m", messages=MESSAGES)
+        client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES)
     record = oci.records[-1]
     assert record.header("opc-compartment-id") == oci.compartment
     assert record.header("compartmentid") == oci.compartment
@@ -164,7 +167,7 @@ def test_the_base_url_can_come_from_the_environment(
     monkeypatch.setenv("OCI_GENAI_BASE_URL", oci.openai_url)
     del options["base_url"]
     with create_openai(**options, region="us-chicago-1") as client:
-        client.chat.completions.create(model="m", messages=MESSAGES)
+        client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES)
     assert oci.records[-1].signed
     with create_openai(**options, service_endpoint="https://a.example") as client:
         assert str(client.base_url) == "https://a.example/openai/v1/"
@@ -180,7 +183,7 @@ def test_variables_of_openai_are_not_taken_for_oci(
         monkeypatch.setenv(name, "foreign")
     monkeypatch.setenv("OPENAI_BASE_URL", "https://foreign.example")
     with create_openai(**options) as client:
-        client.chat.completions.create(model="m", messages=MESSAGES)
+        client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES)
         assert client.api_key == PLACEHOLDER_API_KEY
     assert "foreign" not in str(oci.records[-1].headers)
 
@@ -278,7 +281,7 @@ def test_a_custom_http_client_is_signed_too(oci: FakeOCI, options: dict[str, Any
     """With its own settings kept, and without redirects."""
     http_client = openai.DefaultHttpxClient(headers={"x-hook": "kept"})
     with create_openai(**options, http_client=http_client) as client:
-        client.chat.completions.create(model="m", messages=MESSAGES)
+        client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES)
     assert oci.records[-1].header("x-hook") == "kept"
     assert http_client.follow_redirects is False
     assert all_signed(oci)
@@ -298,12 +301,12 @@ def test_an_existing_client_is_signed(oci: FakeOCI, config: Path, asynchronous: 
 
         async def main() -> Any:
             async with client:
-                return await derived.chat.completions.create(model="m", messages=MESSAGES)
+                return await derived.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES)
 
         assert asyncio.run(main()).choices
     else:
         with client:
-            assert derived.chat.completions.create(model="m", messages=MESSAGES).choices
+            assert derived.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES).choices
     assert all_signed(oci)
 
 
@@ -311,7 +314,7 @@ def test_redirects_are_not_followed(oci: FakeOCI, options: dict[str, Any]) -> No
     """A redirected request would carry the first one's signature."""
     oci.fail("inference", Fault(status=307, headers={"location": "/elsewhere"}))
     with create_openai(**options, max_retries=0) as client, pytest.raises(openai.APIStatusError) as caught:
-        client.chat.completions.create(model="m", messages=MESSAGES)
+        client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES)
     assert caught.value.status_code == 307
     assert len(oci.records) == 1
 
@@ -324,7 +327,7 @@ def test_a_refused_identity_is_openais_authentication_error(oci: FakeOCI, option
             create_openai(**options) as client,
             pytest.raises(openai.AuthenticationError, match="required information"),
         ):
-            client.chat.completions.create(model="m", messages=MESSAGES)
+            client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES)
         assert len(stranger.records) == 1
 
 
@@ -341,7 +344,7 @@ def ask_twice(client: Any) -> Callable[[], Coroutine[Any, Any, list[str]]]:
 
     async def main() -> list[str]:
         async def one() -> str:
-            answer = await client.chat.completions.create(model="m", messages=MESSAGES)
+            answer = await client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES)
             return str(answer.choices[0].message.content)
 
         return [await one(), await one()]
@@ -471,7 +474,7 @@ def test_clients_copy_and_pickle(
     for client in (made, sign_openai_client(way(made), OCISigner(config_file=options["config_file"]))):
         copied = way(client)
         assert (type(copied), copied.max_retries) == (type(made), 7)
-        question = {"model": "m", "messages": MESSAGES}
+        question = {"model": "openai.gpt-oss-20b", "messages": MESSAGES}
         answer = copied.chat.completions.create(**question)
         if asynchronous:
 
@@ -491,7 +494,7 @@ def test_clients_copy_and_pickle(
 def test_no_key_is_pickled(oci: FakeOCI, options: dict[str, Any], config: Path) -> None:
     """Only the recipe of the signer is."""
     with create_openai(**options) as client:
-        assert client.chat.completions.create(model="m", messages=MESSAGES).choices
+        assert client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES).choices
         pickled = pickle.dumps(client)
     assert b"PRIVATE KEY" not in pickled
     assert config.parent.name.encode() in pickled
@@ -535,7 +538,7 @@ def test_the_reason_reaches_the_caller_as_it_is(
     async def main() -> None:
         for stream in (False, True):
             try:
-                answer = client.chat.completions.create(model="m", messages=MESSAGES, stream=stream)
+                answer = client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES, stream=stream)
                 await answer
             except CredentialsUnavailableError as error:
                 reasons.append(str(error))
@@ -558,7 +561,7 @@ def test_a_request_that_must_not_be_signed_says_so_at_once(config: Path, monkeyp
         create_openai(config_file=config, base_url="http://inference.example/v1", compartment_id="c") as client,
         pytest.raises(SigningError, match="https only"),
     ):
-        client.chat.completions.create(model="m", messages=MESSAGES)
+        client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES)
 
 
 def test_a_client_that_was_given_a_signer_by_hand_has_the_reason_as_cause(oci: FakeOCI) -> None:
@@ -566,7 +569,7 @@ def test_a_client_that_was_given_a_signer_by_hand_has_the_reason_as_cause(oci: F
     http_client = openai.DefaultHttpxClient(auth=OCISigner(Unavailable()))
     client = openai.OpenAI(api_key="unused", base_url=oci.openai_url, http_client=http_client, max_retries=0)
     with client, pytest.raises((openai.APIConnectionError, CredentialsUnavailableError)) as caught:
-        client.chat.completions.create(model="m", messages=MESSAGES)
+        client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES)
     reason = caught.value.__cause__ if isinstance(caught.value, openai.APIConnectionError) else caught.value
     assert isinstance(reason, CredentialsUnavailableError)
 
@@ -657,7 +660,7 @@ def test_only_the_client_that_was_named_signs(
         async def main() -> None:
             for client in (original, signed, earlier, later, original):
                 try:
-                    answer = client.chat.completions.create(model="m", messages=MESSAGES)
+                    answer = client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES)
                     elsewhere.append(await answer if asynchronous else answer)
                 except openai.AuthenticationError as error:
                     elsewhere.append(error)
@@ -699,7 +702,7 @@ def test_an_existing_client_says_where_its_requests_belong(
     def sent(*arguments: Any, **options: Any) -> tuple[Any, ...]:
         made = openai.OpenAI(api_key="sk-real", base_url=oci.openai_url, **dict(*arguments))
         with sign_openai_client(made, OCISigner(config_file=config), **options) as client:
-            client.chat.completions.create(model="m", messages=MESSAGES)
+            client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES)
         names = ("opc-compartment-id", "compartmentid", "openai-project", "opc-conversation-store-id")
         return tuple(oci.records[-1].header(name) for name in names)
 

@@ -31,7 +31,7 @@ from oci_httpx_auth import OCISigner
 from .byhand import Draft, connect, exchange
 from .standin import FakeCredential, FakeOCI, Fault, ToolCall
 
-SCOPE = [["opc-compartment-id", "ocid1.compartment.oc1..a"]]
+SCOPE = [["OpenAI-Project", "ocid1.generativeaiproject.oc1.us-chicago-1.a"]]
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def further_endpoints(oci: FakeOCI) -> None:
 
 @pytest.fixture
 def ask(oci: FakeOCI, key: FakeCredential) -> Callable[..., Any]:
-    """A signed request that names a compartment."""
+    """A signed request that names a project."""
 
     def send(target: str, document: Any = None, method: str = "POST", **headers: str) -> Any:
         body = b"" if document is None else document if isinstance(document, bytes) else json.dumps(document).encode()
@@ -98,7 +98,7 @@ SCHEMAS: list[tuple[dict[str, Any], Any]] = [
 def test_a_structured_answer_fits_a_schema_of_any_kind(ask: Callable[..., Any], schema: Any, value: Any) -> None:
     """Constants, references, unions and bounds."""
     form = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
-    document = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "response_format": form}
+    document = {"model": "openai.gpt-oss-20b", "messages": [{"role": "user", "content": "Hi"}], "response_format": form}
     answer = ask("/openai/v1/chat/completions", document).json()
     assert json.loads(answer["choices"][0]["message"]["content"]) == value
 
@@ -118,7 +118,11 @@ def test_a_structured_answer_fits_a_schema_of_any_kind(ask: Callable[..., Any], 
 )
 def test_a_schema_that_names_itself_comes_to_an_end(ask: Callable[..., Any], schema: Any, end: Any) -> None:
     """Deep down, what may be left out or null is."""
-    document = {"model": "m", "input": "Hi", "text": {"format": {"type": "json_schema", "name": "n", "schema": schema}}}
+    document = {
+        "model": "openai.gpt-oss-20b",
+        "input": "Hi",
+        "text": {"format": {"type": "json_schema", "name": "n", "schema": schema}},
+    }
     value = json.loads(ask("/openai/v1/responses", document).json()["output"][0]["content"][0]["text"])
     while isinstance(value, dict) and "a" in value:
         value = value["a"]
@@ -131,16 +135,23 @@ def test_a_schema_that_names_itself_comes_to_an_end(ask: Callable[..., Any], sch
 )
 def test_the_form_of_an_answer_is_asked_for_in_either_api(ask: Callable[..., Any], form: Any, expected: str) -> None:
     """Some JSON, or a text."""
-    chat = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "response_format": form}
+    chat = {"model": "openai.gpt-oss-20b", "messages": [{"role": "user", "content": "Hi"}], "response_format": form}
     assert ask("/openai/v1/chat/completions", chat).json()["choices"][0]["message"]["content"] == expected
-    response = ask("/openai/v1/responses", {"model": "m", "input": "Hi", "text": {"format": form}}).json()
+    response = ask(
+        "/openai/v1/responses", {"model": "openai.gpt-oss-20b", "input": "Hi", "text": {"format": form}}
+    ).json()
     assert response["output"][0]["content"][0]["text"] == expected
 
 
 def test_a_choice_of_tools_that_names_none_leaves_it_to_the_model(ask: Callable[..., Any]) -> None:
     """As `auto` does."""
     tool = {"type": "function", "function": {"name": "add", "parameters": {}}}
-    document = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "tools": [tool], "tool_choice": {}}
+    document = {
+        "model": "openai.gpt-oss-20b",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "tools": [tool],
+        "tool_choice": {},
+    }
     (call,) = ask("/openai/v1/chat/completions", document).json()["choices"][0]["message"]["tool_calls"]
     assert call["function"]["name"] == "add"
 
@@ -151,13 +162,13 @@ def test_a_choice_of_tools_that_names_none_leaves_it_to_the_model(ask: Callable[
 def test_an_item_of_unknown_kind_is_skipped(ask: Callable[..., Any]) -> None:
     """Such as what a model thought before."""
     given = [{"type": "reasoning", "summary": []}, {"role": "user", "content": "Hi"}]
-    response = ask("/openai/v1/responses", {"model": "m", "input": given}).json()
+    response = ask("/openai/v1/responses", {"model": "openai.gpt-oss-20b", "input": given}).json()
     assert response["output"][0]["content"][0]["text"] == "You said: Hi"
 
 
 def test_a_response_can_be_cancelled_and_not_put(ask: Callable[..., Any]) -> None:
     """There is nothing left of it to cancel, which is no error."""
-    path = f"/openai/v1/responses/{ask('/openai/v1/responses', {'model': 'm', 'input': 'Hi'}).json()['id']}"
+    path = f"/openai/v1/responses/{ask('/openai/v1/responses', {'model': 'openai.gpt-oss-20b', 'input': 'Hi'}).json()['id']}"
     assert ask(f"{path}/cancel").json()["status"] == "completed"
     assert ask(path, {}, "PUT").status == 405
 
@@ -217,14 +228,19 @@ def test_an_invalid_handshake_is_refused(
 def test_a_message_without_a_model_is_refused(ask: Callable[..., Any]) -> None:
     """As one without messages is."""
     assert ask("/v1/messages", {"messages": [{"role": "user", "content": "Hi"}]}).status == 400
-    assert ask("/v1/messages", {"model": "m"}).status == 400
+    assert ask("/v1/messages", {"model": "openai.gpt-oss-20b"}).status == 400
 
 
 @pytest.mark.usefixtures("further_endpoints")
 def test_a_tool_call_is_streamed_in_anthropics_form(ask: Callable[..., Any]) -> None:
     """Its arguments come as pieces of JSON."""
     tools = [{"name": "add", "input_schema": {"type": "object", "properties": {"a": {"type": "integer"}}}}]
-    document = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "tools": tools, "stream": True}
+    document = {
+        "model": "openai.gpt-oss-20b",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "tools": tools,
+        "stream": True,
+    }
     events = events_of(ask("/v1/messages", document).body)
     deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
     assert json.loads("".join(delta["partial_json"] for delta in deltas)) == {"a": 1}
@@ -248,7 +264,7 @@ def test_a_stream_of_googles_is_a_list_unless_events_are_asked_for(ask: Callable
 
 
 def native(chat: Any, **changes: Any) -> dict[str, Any]:
-    mode = {"servingType": "ON_DEMAND", "modelId": "m"}
+    mode = {"servingType": "ON_DEMAND", "modelId": "xai.grok-4.3"}
     return {"compartmentId": "ocid1.compartment.oc1..a", "servingMode": mode, "chatRequest": chat} | changes
 
 
@@ -259,7 +275,7 @@ def native(chat: Any, **changes: Any) -> dict[str, Any]:
         (native({"apiFormat": "GENERIC"}, compartmentId=""), "is missing"),
         (native(None), "is missing"),
         (native({"apiFormat": "GENERIC"}, servingMode=None), "is missing"),
-        (native({"apiFormat": "OTHER"}), "neither GENERIC nor COHERE"),
+        (native({"apiFormat": "OTHER"}), "none of GENERIC, COHERE, COHEREV2"),
     ],
 )
 def test_a_native_chat_that_is_not_whole_is_refused(
@@ -519,7 +535,7 @@ def test_a_transport_waits_where_it_should(oci: FakeOCI, tmp_path: Path, monkeyp
     oci.script("one two three", "one two three")
     oci.latency["inference"], oci.stream_delay = 5.0, 7.0
     url = "https://h.example/openai/v1/chat/completions"
-    document = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
+    document = {"model": "openai.gpt-oss-20b", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
     options: dict[str, Any] = {"auth": signer, "transport": oci.httpx_transport(), "headers": dict([SCOPE[0]])}
     monkeypatch.setattr(time, "sleep", slept.append)
     monkeypatch.setattr(anyio, "sleep", asleep)

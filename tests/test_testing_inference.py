@@ -105,7 +105,7 @@ def test_a_compartment_or_a_project_must_be_named(oci: FakeOCI, base: str, scope
     if scope or "deployment" in base:
         assert answer.json()["choices"][0]["message"]["content"] == "You said: hi"
     else:
-        assert (answer.status, answer.json()["code"]) == (400, "InvalidParameter")
+        assert (answer.status, answer.json()["code"]) == (400, "400")
         assert oci.records[-1].reason == "neither compartment nor project is named"
 
 
@@ -135,16 +135,20 @@ def test_an_unknown_path_is_404_in_ocis_form(oci: FakeOCI, path: str) -> None:
         ("/chat/completions", b"not json", 400),
         ("/chat/completions", b"[]", 400),
         ("/chat/completions", b'{"messages": [{"role": "user", "content": "x"}]}', 400),
-        ("/chat/completions", b'{"model": "m", "messages": []}', 400),
-        ("/chat/completions", b'{"model": "m", "messages": ["x"]}', 400),
-        ("/chat/completions", b'{"model": "m", "messages": [{}], "tools": [{"type": "function"}]}', 400),
-        ("/chat/completions", b'{"model": "m", "messages": [{}], "tools": 7}', 400),
+        ("/chat/completions", b'{"model": "openai.gpt-oss-20b", "messages": []}', 400),
+        ("/chat/completions", b'{"model": "openai.gpt-oss-20b", "messages": ["x"]}', 400),
+        (
+            "/chat/completions",
+            b'{"model": "openai.gpt-oss-20b", "messages": [{}], "tools": [{"type": "function"}]}',
+            400,
+        ),
+        ("/chat/completions", b'{"model": "openai.gpt-oss-20b", "messages": [{}], "tools": 7}', 400),
         ("/responses", b'{"input": "x"}', 400),
-        ("/responses", b'{"model": "m", "input": 7}', 400),
-        ("/responses", b'{"model": "m", "input": [7]}', 400),
-        ("/responses", b'{"model": "m", "input": "x", "conversation": "conv_x"}', 404),
+        ("/responses", b'{"model": "openai.gpt-oss-20b", "input": 7}', 400),
+        ("/responses", b'{"model": "openai.gpt-oss-20b", "input": [7]}', 400),
+        ("/responses", b'{"model": "openai.gpt-oss-20b", "input": "x", "conversation": "conv_x"}', 404),
         ("/files", b"x", 404),
-        ("/embeddings", b'{"model": "m", "input": "x"}', 404),
+        ("/embeddings", b'{"model": "openai.gpt-oss-20b", "input": "x"}', 404),
     ],
 )
 def test_a_request_that_makes_no_sense_is_an_error_of_the_clients(
@@ -467,7 +471,7 @@ def events_of(body: bytes) -> list[dict[str, Any]]:
 def test_messages_are_answered_in_anthropics_form(oci: FakeOCI) -> None:
     """A text, a tool call, its result, and the same as events."""
     anthropic_messages.add_to(oci)
-    document: dict[str, Any] = {"model": "m", "max_tokens": 9, "messages": say("good morning")}
+    document: dict[str, Any] = {"model": "openai.gpt-oss-20b", "max_tokens": 9, "messages": say("good morning")}
     assert ask(oci, "/v1/messages", document).json()["content"] == [{"type": "text", "text": "You said: good morning"}]
     events = events_of(ask(oci, "/v1/messages", {**document, "stream": True}).body)
     deltas = [event["delta"]["text"] for event in events if event["type"] == "content_block_delta"]

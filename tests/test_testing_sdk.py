@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 sdk = pytest.importorskip("oci")
 
 from endpoints import native_chat, object_storage  # noqa: E402
+from native_chat import text_of  # noqa: E402
 from oci._vendor import requests  # noqa: E402
 from oci.auth import rpt_path_providers, signers  # noqa: E402
 from oci.auth.signers import resource_principals_federation_signer  # noqa: E402
@@ -279,3 +281,58 @@ def test_the_sdk_sees_its_key_refused_as_oci_refuses_it(oci: FakeOCI, tmp_path: 
     assert (caught.value.status, caught.value.code) == (401, "NotAuthenticated")
     assert caught.value.request_id
     assert stranger.records[-1].reason.startswith("no API key is registered")
+
+
+def frames(client: Any, oci: FakeOCI, model: str, request: Any) -> list[str]:
+    """What a native stream's events hold, by the SDK's own reader."""
+    models = sdk.generative_ai_inference.models
+    mode = models.OnDemandServingMode(model_id=model)
+    details = models.ChatDetails(compartment_id=oci.compartment, serving_mode=mode, chat_request=request)
+    return [event.data for event in client.chat(details).data.events()]
+
+
+@pytest.mark.parametrize("usage", [False, True])
+@pytest.mark.parametrize("form", ["GENERIC", "COHERE", "COHEREV2"])
+def test_a_native_stream_is_read_by_the_sdk(oci: FakeOCI, tmp_path: Path, form: str, usage: bool) -> None:
+    """In each form, with an empty frame; usage comes when it was asked for, in GENERIC after the last frame."""
+    native_chat.add_to(oci)
+    models = sdk.generative_ai_inference.models
+    config = sdk.config.from_file(str(oci.write_config(tmp_path)))
+    client = sdk.generative_ai_inference.GenerativeAiInferenceClient(config, service_endpoint=oci.url)
+    options = {"is_stream": True, "stream_options": models.StreamOptions(is_include_usage=True) if usage else None}
+    request = {
+        "GENERIC": lambda: models.GenericChatRequest(
+            messages=[models.UserMessage(content=[models.TextContent(text="one two")])], **options
+        ),
+        "COHERE": lambda: models.CohereChatRequest(message="one two", **options),
+        "COHEREV2": lambda: models.CohereChatRequestV2(
+            messages=[models.CohereUserMessageV2(content=[models.CohereTextContentV2(text="one two")])], **options
+        ),
+    }[form]()
+    read = [json.loads(data) for data in frames(client, oci, "xai.grok-4.3", request) if data]
+    last = read[-2] if usage and form == "GENERIC" else read[-1]
+    assert "finishReason" in last
+    assert [("usage" in frame) for frame in read] == [False] * (len(read) - 1) + [usage]
+    assert "".join(text_of(frame) for frame in read if "finishReason" not in frame) == "You said: one two"
+    assert ("[DONE]" in frames(client, oci, "meta.llama-3.3-70b-instruct", request)) is True
+
+
+def test_the_sdk_reads_a_message_that_is_not_there(oci: FakeOCI, tmp_path: Path) -> None:
+    """All tokens went into reasoning. A model that is not there is named."""
+    native_chat.add_to(oci)
+    models = sdk.generative_ai_inference.models
+    config = sdk.config.from_file(str(oci.write_config(tmp_path)))
+    client = sdk.generative_ai_inference.GenerativeAiInferenceClient(config, service_endpoint=oci.url)
+    message = models.UserMessage(content=[models.TextContent(text="x")])
+
+    def ask(model: str) -> Any:
+        mode = models.OnDemandServingMode(model_id=model)
+        request = models.GenericChatRequest(messages=[message], max_tokens=1)
+        details = models.ChatDetails(compartment_id=oci.compartment, serving_mode=mode, chat_request=request)
+        return client.chat(details).data.chat_response
+
+    assert (ask("xai.grok-4.3").choices[0].message, ask("xai.grok-4.3").choices[0].finish_reason) == (None, "length")
+    with pytest.raises(sdk.exceptions.ServiceError) as caught:
+        ask("gpt-4o")
+    assert (caught.value.status, caught.value.code) == (404, "404")
+    assert caught.value.message == "Entity with key gpt-4o not found"

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from endpoints import identity, object_storage
 
-from oci_httpx_auth import SecurityToken, SessionExpiredError
+from oci_httpx_auth import OCISigner, SecurityToken, SessionExpiredError
 
 from .byhand import Answer, Draft, answers, connect, exchange
 from .standin import FakeCredential, FakeOCI, Fault
@@ -689,3 +690,19 @@ def test_a_session_without_a_server_leads_to_nobody(tmp_path: Path) -> None:
     """A profile that is written before the stand-in serves still names no real host for its renewal."""
     path = FakeOCI().write_config(tmp_path, session=True)
     assert "auth_endpoint = http://127.0.0.1:9\n" in path.read_text()
+
+
+def test_an_instance_takes_answers_of_every_make(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No Date, no connection that stays open, headers twice and in capitals, and metadata that comes late while it boots."""
+    for name, value in oci.environment("instance_principal").items():
+        monkeypatch.setenv(name, value)
+    odd = {"date": "", "connection": "close", "OPC-REQUEST-ID": "A", "X-Unknown": "b"}
+    booting = [Fault(status=404), Fault(status=503), Fault(delay=0.2)]
+    oci.fail("metadata", *booting)
+    oci.fault_source = lambda service, record: Fault(headers=odd)
+    with httpx.Client(auth=OCISigner(auth="instance_principal"), trust_env=False) as client:
+        answers = [client.get(oci.url) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert "date" not in answers[0].headers
+    assert answers[0].headers["connection"] == "close"
+    assert len(answers[0].headers.get_list("opc-request-id")) == 2

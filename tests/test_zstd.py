@@ -101,7 +101,7 @@ def test_openai_reads_a_stream_to_its_end(oci: FakeOCI, signer: OCISigner, name:
     if not issubclass(openai.DefaultHttpxClient, library.Client):
         pytest.skip(f"openai {openai.__version__} is not built on {name}")
     factories = importlib.import_module("oci_httpx_auth.openai")
-    where = {"signer": signer, "base_url": oci.openai_url, "compartment_id": oci.compartment}
+    where = {"signer": signer, "base_url": oci.openai_url, "project_id": "p"}
     with factories.create_openai(**where) as client:
         chunks = list(client.chat.completions.create(**CHAT, stream=True))
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == ANSWER

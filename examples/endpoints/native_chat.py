@@ -1,6 +1,9 @@
-"""OCI's own chat operation, `POST /20231130/actions/chat`: the GENERIC and COHERE forms, plain and streamed.
+"""OCI's own chat operation, `POST /20231130/actions/chat`: GENERIC, COHERE and COHEREV2, plain and streamed.
 
-The fields are those of the `oci` SDK's models (`generative_ai_inference`).
+The fields are those of the `oci` SDK's models (`generative_ai_inference`). What streams look like is from Oracle's langchain-oci:
+usage comes only if `streamOptions.isIncludeUsage` asks for it, in GENERIC by an event of its own after the last one; frames may be
+empty; some models end with `[DONE]`. A `message` may be null when the model has used up `maxTokens` before it wrote anything.
+How frames of COHEREV2 say why they end is unverified.
 """
 
 from __future__ import annotations
@@ -8,7 +11,7 @@ from __future__ import annotations
 import datetime
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from oci_httpx_auth.testing import FakeOCI, Principal, Refused, Reply, Request
@@ -32,24 +35,25 @@ def answer(oci: FakeOCI, document: dict[str, Any]) -> Reply:
     chat, mode = document.get("chatRequest"), document.get("servingMode")
     if not document.get("compartmentId") or not isinstance(chat, dict) or not isinstance(mode, dict):
         raise Refused("compartmentId, servingMode or chatRequest is missing", status=400)
-    form = chat.get("apiFormat")
-    if form not in ("GENERIC", "COHERE"):
-        raise Refused("apiFormat is neither GENERIC nor COHERE", status=400)
-    name = mode.get("modelId") or mode.get("endpointId")
-    asked = generic_request(chat) if form == "GENERIC" else cohere_request(chat)
+    if chat.get("apiFormat") not in FORMS:
+        raise Refused(f"apiFormat is none of {', '.join(FORMS)}", status=400)
+    read, whole, frames = FORMS[chat["apiFormat"]]
+    name = str(mode.get("modelId") or mode.get("endpointId") or "")
+    if "." not in name:
+        raise Refused("no model has this name", status=404, message=f"Entity with key {name} not found")
+    asked = read(chat)
     message = oci.complete({"model": name, **asked})
+    if chat.get("maxTokens") == 1:
+        message["content"] = None
     prompt = tokens_in(*(turn["content"] for turn in asked["messages"]))
     completion = tokens_in(message["content"] or "")
     usage = {"promptTokens": prompt, "completionTokens": completion, "totalTokens": prompt + completion}
     if chat.get("isStream"):
-        events = generic_events(message, usage) if form == "GENERIC" else cohere_events(message, usage)
-        return Reply.events([event(each) for each in events])
-    if form == "GENERIC":
-        choice = {"index": 0, "message": generic_message(message), "finishReason": finish(message)}
-        created = datetime.datetime.now(datetime.timezone.utc).isoformat()
-        response: dict[str, Any] = {"apiFormat": form, "timeCreated": created, "choices": [choice], "usage": usage}
-    else:
-        response = {**cohere_answer(message), "finishReason": "COMPLETE", "usage": usage}
+        wanted = (chat.get("streamOptions") or {}).get("isIncludeUsage")
+        events = [event(each) for each in frames(message, usage if wanted else None)]
+        end = [b"data: [DONE]\n\n"] if name.startswith("meta.llama") else []
+        return Reply.events([b"data:\n\n", *events, *end])
+    response = {"apiFormat": chat["apiFormat"], **whole(message), "usage": usage}
     return Reply.json({"modelId": name, "modelVersion": "1.0", "chatResponse": response})
 
 
@@ -63,6 +67,17 @@ def generic_request(chat: dict[str, Any]) -> dict[str, Any]:
         ],
         "tools": [tool(each["name"], each.get("parameters") or {}) for each in chat.get("tools") or []],
         "tool_choice": {"name": name} if name else str(choice.get("type", "auto")).lower(),
+    }
+
+
+def cohere_v2_request(chat: dict[str, Any]) -> dict[str, Any]:
+    functions = [each["function"] for each in chat.get("tools") or []]
+    return {
+        "messages": [
+            {"role": role_of(message), "content": text_of(message.get("content"))}
+            for message in chat.get("messages") or []
+        ],
+        "tools": [tool(each["name"], each.get("parameters") or {}) for each in functions],
     }
 
 
@@ -89,42 +104,89 @@ def role_of(message: dict[str, Any]) -> str:
 
 
 def finish(message: dict[str, Any]) -> str:
-    return "tool_calls" if message.get("tool_calls") else "stop"
+    if message.get("tool_calls"):
+        return "tool_calls"
+    return "stop" if message["content"] is not None else "length"
 
 
-def generic_message(message: dict[str, Any]) -> dict[str, Any]:
-    if not message.get("tool_calls"):
-        return {"role": "ASSISTANT", "content": [{"type": "TEXT", "text": message["content"]}]}
-    calls = [
-        {
-            "type": "FUNCTION",
-            "id": f"call_{secrets.token_hex(12)}",
-            "name": name,
-            "arguments": json.dumps(arguments),
-        }
-        for name, arguments in calls_of(message)
-    ]
-    return {"role": "ASSISTANT", "content": [], "toolCalls": calls}
+def generic_message(message: dict[str, Any]) -> dict[str, Any] | None:
+    if message.get("tool_calls"):
+        calls = [
+            {"type": "FUNCTION", "id": new_id(), "name": name, "arguments": json.dumps(arguments)}
+            for name, arguments in calls_of(message)
+        ]
+        return {"role": "ASSISTANT", "content": [], "toolCalls": calls}
+    if message["content"] is None:
+        return None
+    return {"role": "ASSISTANT", "content": [{"type": "TEXT", "text": message["content"]}]}
+
+
+def generic_answer(message: dict[str, Any]) -> dict[str, Any]:
+    created = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    choice = {"index": 0, "message": generic_message(message), "finishReason": finish(message)}
+    return {"timeCreated": created, "choices": [choice]}
+
+
+def generic_frames(message: dict[str, Any], usage: dict[str, int] | None) -> Iterator[dict[str, Any]]:
+    for piece in parts_of(message):
+        yield {"index": 0, "message": generic_message(piece)}
+    yield {"index": 0, "message": None, "finishReason": finish(message)}
+    if usage:
+        yield {"usage": usage}
+
+
+def cohere_message(message: dict[str, Any]) -> dict[str, Any]:
+    calls = [{"name": name, "parameters": arguments} for name, arguments in calls_of(message)]
+    return {"text": message["content"] or "", **({"toolCalls": calls} if calls else {})}
 
 
 def cohere_answer(message: dict[str, Any]) -> dict[str, Any]:
+    return {**cohere_message(message), "finishReason": "COMPLETE"}
+
+
+def cohere_frames(message: dict[str, Any], usage: dict[str, int] | None) -> Iterator[dict[str, Any]]:
     if not message.get("tool_calls"):
-        return {"apiFormat": "COHERE", "text": message["content"]}
-    calls = [{"name": name, "parameters": arguments} for name, arguments in calls_of(message)]
-    return {"apiFormat": "COHERE", "text": "", "toolCalls": calls}
+        for piece in parts_of(message):
+            yield {"apiFormat": "COHERE", **cohere_message(piece)}
+    # The last frame has the whole text once more.
+    yield {"apiFormat": "COHERE", **cohere_answer(message), **({"usage": usage} if usage else {})}
 
 
-def generic_events(message: dict[str, Any], usage: dict[str, int]) -> Iterator[dict[str, Any]]:
+def cohere_v2_message(message: dict[str, Any]) -> dict[str, Any]:
+    calls = [
+        {"id": new_id(), "type": "FUNCTION", "function": {"name": name, "arguments": json.dumps(arguments)}}
+        for name, arguments in calls_of(message)
+    ]
+    content = [{"type": "TEXT", "text": message["content"]}] if message["content"] else []
+    return {"role": "ASSISTANT", "content": content, **({"toolCalls": calls} if calls else {})}
+
+
+def cohere_v2_answer(message: dict[str, Any]) -> dict[str, Any]:
+    reason = "TOOL_CALL" if message.get("tool_calls") else "COMPLETE"
+    return {"id": secrets.token_hex(16), "message": cohere_v2_message(message), "finishReason": reason}
+
+
+def cohere_v2_frames(message: dict[str, Any], usage: dict[str, int] | None) -> Iterator[dict[str, Any]]:
+    for piece in parts_of(message):
+        yield {"apiFormat": "COHEREV2", "message": cohere_v2_message(piece)}
+    reason = "TOOL_CALL" if message.get("tool_calls") else "COMPLETE"
+    yield {"apiFormat": "COHEREV2", "finishReason": reason, **({"usage": usage} if usage else {})}
+
+
+def parts_of(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the frames of a stream hold before the last one."""
     if message.get("tool_calls"):
-        yield {"index": 0, "message": generic_message(message)}
-    else:
-        for piece in pieces(message["content"]):
-            yield {"index": 0, "message": generic_message({"content": piece})}
-    yield {"index": 0, "message": {"role": "ASSISTANT"}, "finishReason": finish(message), "usage": usage}
+        return [message]
+    return [{"content": piece} for piece in pieces(message["content"] or "") if piece]
 
 
-def cohere_events(message: dict[str, Any], usage: dict[str, int]) -> Iterator[dict[str, Any]]:
-    if not message.get("tool_calls"):
-        for piece in pieces(message["content"]):
-            yield cohere_answer({"content": piece})
-    yield {**cohere_answer(message), "finishReason": "COMPLETE", "usage": usage}
+def new_id() -> str:
+    return f"call_{secrets.token_hex(12)}"
+
+
+# How each form is read, answered in one piece, and answered in frames.
+FORMS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]] = {
+    "GENERIC": (generic_request, generic_answer, generic_frames),
+    "COHERE": (cohere_request, cohere_answer, cohere_frames),
+    "COHEREV2": (cohere_v2_request, cohere_v2_answer, cohere_v2_frames),
+}

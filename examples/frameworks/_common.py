@@ -17,11 +17,10 @@ from oci_httpx_auth.testing import FakeOCI
 # Where the endpoints are that some examples add to the stand-in.
 sys.path.append(str(Path(__file__).parent.parent))
 
-# The models of all examples. Which of them a region has is for Oracle's documentation to say.
-MODEL = "openai.gpt-oss-120b"
-EMBEDDING_MODEL = "cohere.embed-v4.0"
-GOOGLE_MODEL = "google.gemini-2.5-flash"
-REALTIME_MODEL = "openai.gpt-realtime"
+import models
+
+MODEL, EMBEDDING_MODEL, GOOGLE_MODEL = models.CHAT, models.EMBEDDING, models.GOOGLE
+REALTIME_MODEL = models.REALTIME
 
 
 @dataclass(frozen=True)
@@ -45,23 +44,33 @@ class OCI:
     @property
     def identity(self) -> str:
         """Where the Identity service is."""
-        return self.url if self.fake else f"https://identity.{self.region}.oci.oraclecloud.com"
+        return self.url if self.fake else f"https://identity.{self.region}.oci.{self.domain}"
 
     @property
     def storage(self) -> str:
         """Where Object Storage is."""
-        return self.url if self.fake else f"https://objectstorage.{self.region}.oraclecloud.com"
+        return self.url if self.fake else f"https://objectstorage.{self.region}.{self.domain}"
+
+    @property
+    def domain(self) -> str:
+        """That of the region's realm."""
+        return self.url.partition(".oci.")[2]
+
+    @property
+    def project(self) -> str | None:
+        """The project, without which OCI serves chat completions but no responses."""
+        return os.environ.get("OCI_PROJECT_ID") or (models.STAND_IN_PROJECT if self.fake else None)
 
     @property
     def options(self) -> dict[str, Any]:
         """What `create_openai` and `create_async_openai` are given."""
-        return {"signer": self.signer, "base_url": self.base_url, "compartment_id": self.compartment}
+        where = {"compartment_id": self.compartment, "project_id": self.project}
+        return {"signer": self.signer, "base_url": self.base_url, **where}
 
     @property
     def headers(self) -> dict[str, str]:
         """What OCI Generative AI wants to know besides the signature: the compartment, and the project if there is one."""
-        project = os.environ.get("OCI_PROJECT_ID")
-        return {"opc-compartment-id": self.compartment, **({"OpenAI-Project": project} if project else {})}
+        return {"opc-compartment-id": self.compartment, **({"OpenAI-Project": self.project} if self.project else {})}
 
 
 class WithholdingSigner(OCISigner):
@@ -98,6 +107,14 @@ def make_signer(config_file: str | os.PathLike[str] | None = None) -> OCISigner:
     return signer_class(config_file=config_file)
 
 
+def inference_url(signer: OCISigner, region: str, compartment: str) -> str:
+    """Generative AI's address without a path, in the domain of the region's realm, which the factories know."""
+    from oci_httpx_auth.openai import create_openai
+
+    with create_openai(signer=signer, region=region, compartment_id=compartment) as client:
+        return str(client.base_url).partition("/openai/")[0]
+
+
 @contextmanager
 def oci(*add_endpoints: Callable[[FakeOCI], None]) -> Iterator[OCI]:
     """The real service where OCI_COMPARTMENT_ID is set, else a stand-in, which at the end reports what it verified.
@@ -110,7 +127,7 @@ def oci(*add_endpoints: Callable[[FakeOCI], None]) -> Iterator[OCI]:
         region = os.environ.get("OCI_REGION") or signer.region
         if not region:
             raise SystemExit("No region is known: set OCI_REGION.")
-        yield OCI(signer, region, f"https://inference.generativeai.{region}.oci.oraclecloud.com", compartment)
+        yield OCI(signer, region, inference_url(signer, region, compartment), compartment)
         return
     with FakeOCI() as fake, tempfile.TemporaryDirectory() as directory:
         for add_to in add_endpoints:

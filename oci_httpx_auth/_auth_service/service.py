@@ -195,7 +195,8 @@ def service_message(content: bytes) -> str:
             fields = {"code": fields, "message": json.loads(content).get("error_description", "")}
         if str(fields["message"]).startswith('{"error"'):  # Generative AI passes OpenAI's answer on as a text
             fields = {"code": fields["code"], "message": json.loads(fields["message"])["error"]["message"]}
-        code, message = (hide_secrets(_line(str(fields[name])[:4000])) for name in ("code", "message"))
+        kind = "code" if fields.get("code") is not None else "type"
+        code, message = (hide_secrets(_line(str(fields[name])[:4000])) for name in (kind, "message"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ""
     return f" {code[:80]}: {message[:400]}"

@@ -9,6 +9,17 @@ with FakeOCI() as oci:
     assert oci.records[-1].signed
 ```
 
+As a fixture of pytest, for a suite whose clients take `oci.openai_url` and `oci.write_config(tmp_path)`:
+
+```python
+@pytest.fixture
+def oci():
+    with FakeOCI() as oci:
+        yield oci
+```
+
+A request that went past the signer is answered 401; `oci.records[-1].reason` says how its framework is made to sign.
+
 It verifies signatures, tokens, digests and dates by its own code, not by that of the signer.
 `python -m oci_httpx_auth.testing` serves it from the command line.
 """

@@ -24,7 +24,7 @@ from ._server import Server
 from ._services import echo, regions
 from ._transport import transport_for
 from ._verify import Findings, Principal, check_framing
-from ._wire import CODES, Fault, Record, Refused, Reply, Request, compress_events, error_reply
+from ._wire import Fault, Record, Refused, Reply, Request, compress_events, error_reply
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -281,23 +281,25 @@ class FakeOCI:
                 compress_events(request, reply)
             except Refused as refused:
                 record.reason = refused.reason
-                reply = refused.reply()
+                reply = refused.reply(service)
             except Exception as error:
                 # A mistake here, or in somebody's handler, must be seen by whoever reads the records.
                 record.reason = f"the stand-in failed: {error!r}"
-                reply = error_reply(500)
+                reply = error_reply(service, 500)
             self._finish(record, exchange.findings, reply)
         reply.wait = self._latency.get("*", 0.0) + self._latency.get(service, 0.0)
         if fault is not None:
             reply.wait += fault.delay
             reply.cut = "reset" if fault.reset else "hang" if fault.hang else "truncate" if fault.truncate else ""
-            reply.headers += fault.headers.items()
+            removed = {name.lower() for name, value in fault.headers.items() if not value}
+            reply.headers = [header for header in reply.headers if header[0] not in removed]
+            reply.headers += [header for header in fault.headers.items() if header[1]]
         return reply
 
     def _refuse_malformed(self, reason: str, status: int = 400) -> Reply:
         """The answer to what is no HTTP request, with a record of it."""
         record = Record("malformed", "", "", [], b"", reason=reason, time=self._now())
-        reply = error_reply(status, "CannotParseRequest", reason)
+        reply = error_reply("malformed", status, "CannotParseRequest", reason)
         with self._lock:
             self._finish(record, Findings(), reply)
         return reply
@@ -348,7 +350,7 @@ def _refusal(exchange: Exchange, endpoint: Endpoint, fault: Fault, record: Recor
     record.reason = f"a fault: {what}"
     status = fault.status or 500
     if fault.body is None:
-        return error_reply(status, fault.code or CODES.get(status, ""), fault.message)
+        return error_reply(endpoint.service, status, fault.code, fault.message)
     if any(name.lower() == "content-type" for name in fault.headers):
         return Reply(status, [("content-length", str(len(fault.body)))], [fault.body])
     return Reply.content(fault.body, "application/octet-stream", status)

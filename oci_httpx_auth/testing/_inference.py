@@ -9,7 +9,7 @@ from ._chat import chat_completion
 from ._exchange import Endpoint, Exchange, compile_path
 from ._model import Model
 from ._responses import Responses
-from ._wire import Refused, Reply, Request
+from ._wire import Refused, Reply, Request, parameter_message
 
 BASES = r"(?P<base>/openai/v1|/20231130/actions/v1|/20231130/openai/v1)"
 # A model deployment belongs to a compartment by itself, so callers name none.
@@ -52,12 +52,39 @@ class Inference:
 
 
 def _nothing(_exchange: Exchange, _rest: list[str]) -> Reply:
-    raise Refused("there is no such path", status=404)
+    raise Refused("there is no such path", status=404, message="HTTP 404 Not Found")
 
 
-def has_scope(request: Request) -> bool:
-    """Whether a request names the compartment or the project that it belongs to."""
-    return any(request.header(name) for name in ("opc-compartment-id", "compartmentid", "openai-project"))
+def _check_scope(request: Request, path: str) -> None:
+    """Refuse a request that does not name where it belongs.
+
+    Chat completions take a compartment or a project. What is stored needs a project, or a compartment's conversation store.
+    """
+    compartment = request.header("opc-compartment-id") or request.header("compartmentid")
+    if not compartment and not request.header("openai-project"):
+        message = "Missing opc-compartment-id or OpenAI-Project header."
+        raise Refused("neither compartment nor project is named", status=400, message=message)
+    if request.method != "POST" or request.header("openai-project") or request.header("opc-conversation-store-id"):
+        return
+    if path.startswith("/conversations") or (path == "/responses" and request.json().get("store") is not False):
+        message = "Missing OpenAI-Project or opc-conversation-store-id header."
+        raise Refused("neither project nor conversation store is named", status=400, message=message)
+
+
+def _check_model(request: Request, path: str) -> None:
+    """Refuse a model that this surface does not serve.
+
+    The service's own models have names such as openai.gpt-oss-120b, and those on dedicated clusters an endpoint's OCID.
+    """
+    if request.method != "POST" or path not in ("/chat/completions", "/responses"):
+        return
+    model = request.json().get("model")
+    if not isinstance(model, str) or not model:
+        return
+    if "." not in model:
+        raise Refused("no model has this name", status=404, message=f"Entity with key {model} not found")
+    if model.startswith("cohere."):
+        raise Refused("Cohere's models are served by OCI's own chat operation", status=400)
 
 
 def _signed_and_scoped(act: Callable[[Exchange, list[str]], Reply]) -> Callable[[Exchange], Reply]:
@@ -70,14 +97,19 @@ def _signed_and_scoped(act: Callable[[Exchange, list[str]], Reply]) -> Callable[
         else:
             exchange.verify()
         match: Any = compile_path(f"(?:{BASES}|{DEPLOYMENT})(?P<rest>.*)").fullmatch(request.path)
-        if match["base"] and not bearer and not has_scope(request):
-            message = "Missing opc-compartment-id or OpenAI-Project header."
-            raise Refused("neither compartment nor project is named", status=400, message=message)
+        if match["base"] and not bearer:
+            _check_scope(request, match["rest"])
         try:
+            if match["base"]:
+                _check_model(request, match["rest"])
             return act(exchange, match["rest"].strip("/").split("/"))
+        except Refused as refused:
+            if refused.status == 400 and refused.message == refused.reason:
+                refused.message = parameter_message(refused.reason)
+            raise
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             # Documents are read without a schema: what does not have the expected form shows as one of these.
             reason = f"the body does not have the expected form: {error!r}"
-            raise Refused(reason, status=400) from error
+            raise Refused(reason, status=400, message=parameter_message(reason)) from error
 
     return serve

@@ -264,9 +264,10 @@ async def _send(writer: asyncio.StreamWriter, reply: Reply, *, method: str, keep
     framed = reply.streamed and chunked and not bodiless
     if framed:
         headers.append(("transfer-encoding", "chunked"))
-    if (reply.streamed and not framed) or reply.cut:
+    closing = ("connection", "close") in headers
+    if (reply.streamed and not framed) or reply.cut or closing:
         keep = False
-    if not keep:
+    if not keep and not closing:
         headers.append(("connection", "close"))
     pending = _head_bytes(reply.status, headers)
     chunks = [] if bodiless else list(reply.chunks)

@@ -23,6 +23,24 @@ BODY_METHODS = ("POST", "PUT", "PATCH")
 BODY_HEADERS = ("content-length", "content-type", "x-content-sha256")
 FOREIGN_CREDENTIALS = ("x-api-key", "x-goog-api-key")
 
+# The API key of the clients that `oci_httpx_auth.openai` makes.
+PLACEHOLDER = "placeholder-oci-httpx-auth-signs-instead"
+
+# How a framework is given the client that signs, by the start of its User-Agent.
+_REMEDIES = {
+    "Agents/Python": "give the model, the provider or set_default_openai_client a client of create_async_openai()",
+    "OpenAI/Python": "give the framework a client of create_openai(), for instance as client= or http_client=",
+    "AsyncOpenAI/Python": "give the framework a client of create_async_openai() as well, often as async_client=",
+    "pydantic-ai/": "give the provider openai_client=create_async_openai()",
+    "autogen-python/": "give the model client http_client=, or set its _client to one of create_async_openai()",
+    "agent-framework-python": "give the chat client async_client=create_async_openai()",
+    "semantic-kernel": "give the service async_client=create_async_openai()",
+    "litellm/": "give the call client=create_openai(), or client=create_async_openai() where it is async",
+    "Anthropic/Python": "give the client http_client=httpx.Client(auth=OCISigner())",
+    "AsyncAnthropic/Python": "give the client http_client=httpx.AsyncClient(auth=OCISigner())",
+    "": "give the program an HTTP client with auth=OCISigner(), or the headers of signer.signed_headers()",
+}
+
 _PARAMETER = re.compile(r'\s*([A-Za-z][A-Za-z0-9]*)="([^"]*)"\s*(,|$)')
 
 
@@ -102,7 +120,17 @@ def check_signature(
     return principal
 
 
+def _check_placeholder(request: Request) -> None:
+    """Name the remedy for a request that went past the signer: the placeholder of its client is still on it."""
+    for name in ("authorization", *FOREIGN_CREDENTIALS):
+        if PLACEHOLDER in request.header(name):
+            agent = request.header("user-agent")
+            remedy = next((remedy for start, remedy in _REMEDIES.items() if agent.startswith(start)), _REMEDIES[""])
+            raise Refused(f"the request went past the signer, with the placeholder API key: {remedy}")
+
+
 def _authorization(request: Request) -> dict[str, str]:
+    _check_placeholder(request)
     for name in FOREIGN_CREDENTIALS:
         if request.values(name):
             raise Refused(f"another credential was left on the request: {name}")

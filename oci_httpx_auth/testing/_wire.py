@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 NOT_AUTHENTICATED = "The required information to complete authentication was not provided or was incorrect."
+NOT_FOUND = "Authorization failed or requested resource not found."
 
 CODES = {
     400: "InvalidParameter",
@@ -144,7 +145,8 @@ class Fault:
     """What goes wrong with one request.
 
     With `status` the request is answered by that status, without being acted on: an OCI error of `code`
-    and `message` (both have defaults), or `body` as it stands. `headers` are added to the answer.
+    and `message` (both have defaults), or `body` as it stands. `headers` are added to the answer; an empty value takes a
+    header away (`{"date": ""}`), and `{"connection": "close"}` ends the connection after the answer.
     `delay` is seconds of waiting before the answer. `reset` breaks the connection and `hang` leaves it open, both
     without an answer. `truncate` promises more of the body than is sent, then closes.
     `token` is for services that issue tokens, which then answer 200 with a bad one: "expired", "missing",
@@ -212,15 +214,22 @@ class Refused(Exception):
         super().__init__(reason)
         self.reason = reason
         self.status = status
-        self.code = code or CODES.get(status, "")
+        self.code = code
         self.message = message or (NOT_AUTHENTICATED if status == 401 else reason)
 
-    def reply(self) -> Reply:
-        return error_reply(self.status, self.code, self.message)
+    def reply(self, service: str) -> Reply:
+        return error_reply(service, self.status, self.code, self.message)
 
 
-def error_reply(status: int, code: str = "", message: str = "") -> Reply:
-    """OCI's error shape: a JSON object of `code` and `message`."""
-    if not message:
-        message = NOT_AUTHENTICATED if status == 401 else f"The stand-in was told to answer {status}."
-    return Reply.json({"code": code or CODES.get(status, "InternalServerError"), "message": message}, status)
+def error_reply(service: str, status: int, code: str = "", message: str = "") -> Reply:
+    """OCI's error shape: a JSON object of `code` and `message`. Generative AI's code is the status, as a string."""
+    usual = str(status) if service == "inference" else CODES.get(status, "InternalServerError")
+    words = {401: NOT_AUTHENTICATED, 404: NOT_FOUND}
+    message = message or words.get(status, f"The stand-in was told to answer {status}.")
+    return Reply.json({"code": code or usual, "message": message}, status)
+
+
+def parameter_message(reason: str, param: str = "", code: str = "") -> str:
+    """The message by which Generative AI refuses a parameter: OpenAI's error, as JSON inside of the JSON."""
+    error = {"message": reason, "type": "invalid_request_error", "param": param or None, "code": code or None}
+    return json.dumps({"error": error})
