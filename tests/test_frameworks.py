@@ -37,7 +37,7 @@ REQUIRED = {
     if not line.startswith("#")
 }
 
-UNSIGNED = "the authorization scheme is 'Bearer', not Signature"
+UNSIGNED = "the request went past the signer, with the placeholder API key"
 HELLO = "You said: Say hello."
 TRIP = "city='city' days=1"
 
@@ -236,7 +236,7 @@ def test_langchain_with_one_client_leaves_the_other_kind_unsigned(oci: FakeOCI, 
     with pytest.raises(openai.AuthenticationError):
         unsigned()
     assert [record.signed for record in oci.records] == [True, False]
-    assert oci.records[-1].reason == UNSIGNED
+    assert oci.records[-1].reason.startswith(UNSIGNED)
     assert oci.records[-1].header("authorization") == f"Bearer {PLACEHOLDER_API_KEY}"
 
 
@@ -283,7 +283,7 @@ def test_a_websocket_without_signed_headers_is_refused(oci: FakeOCI, signer: OCI
     with create_openai(signer=signer, base_url=oci.openai_url, compartment_id=oci.compartment) as client:
         with pytest.raises(rejected), client.responses.connect():
             pass
-        assert oci.records[-1].reason == UNSIGNED
+        assert oci.records[-1].reason.startswith(UNSIGNED)
         assert oci.records[-1].header("authorization") == f"Bearer {PLACEHOLDER_API_KEY}"
         signed = signer.signed_headers("GET", f"{oci.openai_url}/realtime?model=another")
         with pytest.raises(rejected), client.realtime.connect(model="this", extra_headers=signed):

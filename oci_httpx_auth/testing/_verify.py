@@ -124,7 +124,8 @@ def _check_placeholder(request: Request) -> None:
     """Name the remedy for a request that went past the signer: the placeholder of its client is still on it."""
     for name in ("authorization", *FOREIGN_CREDENTIALS):
         if PLACEHOLDER in request.header(name):
-            agent = request.header("user-agent")
+            # A websocket is opened past the HTTP client, whatever that is.
+            agent = "" if request.header("upgrade") else request.header("user-agent")
             remedy = next((remedy for start, remedy in _REMEDIES.items() if agent.startswith(start)), _REMEDIES[""])
             raise Refused(f"the request went past the signer, with the placeholder API key: {remedy}")
 
