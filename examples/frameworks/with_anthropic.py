@@ -1,5 +1,7 @@
 """The anthropic package, for an endpoint that speaks its protocol; sync and async, plain and streamed.
 
+Unverified: no public source shows OCI serving this protocol.
+
 python examples/frameworks/with_anthropic.py
 """
 

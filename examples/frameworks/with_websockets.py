@@ -1,7 +1,7 @@
 """Websockets, which go past the HTTP client: sign their opening handshake with `signed_headers`.
 
-Shown for openai's Responses and realtime sockets, sync and async, and for the realtime model of openai-agents. Whether a
-region serves websockets is for you to find out; the stand-in accepts the handshake and closes politely.
+Shown for openai's Responses and realtime sockets, sync and async, and for the realtime model of openai-agents. Unverified:
+no public source shows OCI serving websockets. The stand-in accepts the handshake and closes politely.
 
     python examples/frameworks/with_websockets.py
 """
