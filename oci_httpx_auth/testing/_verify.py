@@ -38,6 +38,7 @@ _REMEDIES = {
     "litellm/": "give the call client=create_openai(), or client=create_async_openai() where it is async",
     "Anthropic/Python": "give the client http_client=httpx.Client(auth=OCISigner())",
     "AsyncAnthropic/Python": "give the client http_client=httpx.AsyncClient(auth=OCISigner())",
+    "google-genai-sdk/": "give HttpOptions both httpx_client= and httpx_async_client=, each with auth=signer",
     "": "give the program an HTTP client with auth=OCISigner(), or the headers of signer.signed_headers()",
 }
 
