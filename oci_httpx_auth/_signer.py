@@ -48,10 +48,15 @@ _REMOVED = frozenset({b"x-api-key", b"x-goog-api-key", b"x-date", b"transfer-enc
 _ENDS_WITH_FIRST_FRAME = httpx.Request if httpx.__name__ == "httpx" else ()  # after httpx2.alias_httpx(): no such
 
 if TYPE_CHECKING:
-    import httpx2
 
-    class _Auth(httpx.Auth, httpx2.Auth):  # type: ignore[misc]
-        """What both libraries look for."""
+    class _Auth(httpx.Auth):
+        """For type checkers: `Auth` of httpx, and one of the callables that httpx2 takes as well.
+
+        A base of httpx2 would make every attribute `Any` where httpx2 is not installed.
+        """
+
+        def __call__(self, request: Any) -> Any: ...
+
 else:
     # httpx2 first: libraries that look for the first base they know then choose what the newer ones prefer. Each class
     # once: after `httpx2.alias_httpx()` they are the same.
@@ -205,9 +210,11 @@ class OCISigner(_Auth):
         return _without_host(request, headers)
 
     def auth_flow(self, request: Any) -> Generator[Any, Any, None]:
+        """The conversation for one request, as httpx's `Auth` defines it."""
         return self.sync_auth_flow(request)
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
+        """The conversation for one request of a sync client."""
         if is_streamed_upload(request):
             steps = self._steps(request, 0, None, may_block=True, streamed=True)
         else:
@@ -219,6 +226,7 @@ class OCISigner(_Auth):
             step = _next(steps, step.wait()) if isinstance(step, _Pause) else _next(steps, (yield step))
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
+        """The conversation for one request of an async client."""
         if is_streamed_upload(request):
             steps = self._steps(request, 0, None, may_block=False, streamed=True)
         else:

@@ -19,7 +19,7 @@ class RequestSigner:
     """
 
     def __init__(self, signer: OCISigner | CredentialProvider | None = None) -> None:
-        self.signer = signer if isinstance(signer, OCISigner) else OCISigner(signer)
+        self.signer: OCISigner = signer if isinstance(signer, OCISigner) else OCISigner(signer)
 
     def __call__(self, request: Any) -> Any:
         """Sign a request that is ready to be sent, and return it."""

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 try:
     from agents import Model, ModelProvider, ModelSettings, OpenAIChatCompletionsModel, OpenAIResponsesModel
     from agents.models import get_default_model_settings
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
         "oci_httpx_auth.agents needs the openai-agents package. Install it with: pip install 'oci-httpx-signer[agents]'"
-    ) from error
+    ) from _error
 from openai import AsyncOpenAI
 
 from ._errors import ConfigError

@@ -22,10 +22,10 @@ import httpx
 
 try:
     import openai
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
         "oci_httpx_auth.openai needs the openai package. Install it with: pip install 'oci-httpx-signer[openai]'"
-    ) from error
+    ) from _error
 
 from ._auth_service.regions import inference_endpoint, is_known, region_id, similar_region
 from ._credential import CredentialProvider
@@ -38,7 +38,7 @@ from .credentials._config import check_header, env_value
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-log = logging.getLogger("oci_httpx_auth")
+log: logging.Logger = logging.getLogger("oci_httpx_auth")
 
 PLACEHOLDER_API_KEY = "placeholder-oci-httpx-auth-signs-instead"
 """What a signed client carries as its API key. A server that sees it received a request that bypassed the signer."""
@@ -232,6 +232,7 @@ def sign_openai_client(
 
 
 def as_signer(signer: OCISigner | CredentialProvider) -> OCISigner:
+    """The signer itself, or one of this provider."""
     return signer if isinstance(signer, OCISigner) else OCISigner(signer)
 
 

@@ -77,7 +77,7 @@ class AuthService:
         self.sleep = sleep
         self.deadline = deadline
         self._patient = patient
-        self.offsets = ClockOffsets(clock)
+        self.offsets: ClockOffsets = ClockOffsets(clock)
         self._failing = False
 
     @contextlib.contextmanager

@@ -128,10 +128,10 @@ class APIKey:
             return labels.get(name, name)
 
         self.source = source
-        self.tenancy = check_ocid(tenancy, label("tenancy"))
-        self.user = check_ocid(user, label("user"))
-        self.fingerprint = check_fingerprint(fingerprint, label("fingerprint"))
-        self.region = check_region(region, label("region"))
+        self.tenancy: str = check_ocid(tenancy, label("tenancy"))
+        self.user: str = check_ocid(user, label("user"))
+        self.fingerprint: str = check_fingerprint(fingerprint, label("fingerprint"))
+        self.region: str | None = check_region(region, label("region"))
         self._key_file, self._label, self._passphrase = key_file, label("key_file"), hidden(passphrase)
         self._watch = FileWatch()
         self._fixed: RSAPrivateKey | None = None

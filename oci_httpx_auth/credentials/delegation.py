@@ -49,7 +49,7 @@ class DelegationToken:
     ) -> None:
         if (token_file is None) == (token is None):
             raise ConfigError("Pass either token_file or token, not both.")
-        self.source = (
+        self.source: str = (
             "the given delegation token" if token_file is None else f"the delegation token in {quote_path(token_file)}"
         )
         self._label = "token" if token_file is None else "token_file"

@@ -92,7 +92,7 @@ class ResourcePrincipal:
                 f"{_PREFIX}VERSION is not set. It is where resource principals work: in functions, container instances, data "
                 "science notebooks and the like."
             )
-        self.source = f"resource principal {version}"
+        self.source: str = f"resource principal {version}"
         if version == "3.0":
             variable = f"{_PREFIX}VERSION{_LEAF}"
             leaf = _by_version(_required(variable)[variable], _LEAF, variable, make_instance, auth_endpoint)

@@ -35,7 +35,7 @@ class SDKSigner:
             )
         self._signer: Any = signer
         self._last: str | None = None
-        self.source = f"the SDK's {type(signer).__name__}"
+        self.source: str = f"the SDK's {type(signer).__name__}"
         region = getattr(signer, "region", None)
         self.region: str | None = region if isinstance(region, str) else None
         tenancy = getattr(signer, "tenancy_id", None)

@@ -26,7 +26,7 @@ try:
 except ImportError:  # Windows: two processes may then refresh at once, which costs a call and harms nobody
     fcntl = None  # type: ignore[assignment]
 
-log = logging.getLogger("oci_httpx_auth")
+log: logging.Logger = logging.getLogger("oci_httpx_auth")
 
 _JUST_ISSUED = 5.0  # seconds
 _FRESH = 0.25  # a token found in the file is used if more than this part of its life is left
@@ -146,12 +146,12 @@ class SecurityToken:
     ) -> None:
         settings = self._settings
         if settings is None:
-            self.source = f"the session token in {quote_path(token_file)}"
+            self.source: str = f"the session token in {quote_path(token_file)}"
         self._token_file, self._key_file = os.path.expanduser(token_file), os.path.expanduser(key_file)
         self._token_label = settings.label("security_token_file") if settings else "token_file"
         self._key_label = settings.label("key_file") if settings else "key_file"
         self._passphrase = hidden(passphrase)
-        self.region = check_region(region, settings.label("region") if settings else "region")
+        self.region: str | None = check_region(region, settings.label("region") if settings else "region")
         self.tenancy = tenancy
         self._endpoint = auth_endpoint
         self._service = service or AuthService()

@@ -56,13 +56,13 @@ class TokenExchange:
     ) -> None:
         if not client_id or not client_secret:
             raise ConfigError("client_id or client_secret is empty. The domain's confidential application shows both.")
-        self.source = f"the identity domain {quote_value(domain)}"
+        self.source: str = f"the identity domain {quote_value(domain)}"
         self._url = f"{_domain_url(domain)}/oauth2/v1/token"
         self._basic = hidden(base64.b64encode(f"{client_id}:{client_secret}".encode()).decode())
         self._given: SubjectToken = subject_token
         if isinstance(subject_token, str) and not os.path.isabs(subject_token):
             self._given = hidden(subject_token)
-        self.region = check_region(region, "region")
+        self.region: str | None = check_region(region, "region")
         self._service = _service or AuthService()
         self._watch = FileWatch()
         self._recipe: Recipe | None = None

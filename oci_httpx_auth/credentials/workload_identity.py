@@ -66,8 +66,8 @@ class OKEWorkloadIdentity:
         self._token_file = os.path.expanduser(
             token_file or env_value(("OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH",)) or f"{_ACCOUNT}/token"
         )
-        self.source = f"the service account of this pod, at {quote_path(address)}"
-        self.region = check_region(
+        self.source: str = f"the service account of this pod, at {quote_path(address)}"
+        self.region: str | None = check_region(
             region or env_value(("OCI_RESOURCE_PRINCIPAL_REGION",)), "OCI_RESOURCE_PRINCIPAL_REGION"
         )
         self._service = _service or AuthService()

@@ -135,4 +135,4 @@ internal/request: The request broke off by {kind}.
   Report this as a mistake of this program.
 """
 
-cause = Table(_TABLE)
+cause: Table = Table(_TABLE)

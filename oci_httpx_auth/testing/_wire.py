@@ -215,7 +215,7 @@ class Refused(Exception):
         self.reason = reason
         self.status = status
         self.code = code
-        self.message = message or (NOT_AUTHENTICATED if status == 401 else reason)
+        self.message: str = message or (NOT_AUTHENTICATED if status == 401 else reason)
 
     def reply(self, service: str) -> Reply:
         return error_reply(service, self.status, self.code, self.message)
