@@ -147,7 +147,7 @@ MODES = [
     Mode("api_key", 0.08, 3600.0, 0.0, 0.0, {"rotate": 3} | JUMPS, apart={"rotate": 3.0}),
 ]
 # A request that meets two of these within one refresh has been refused twice, and gets its second 401.
-DISRUPTIVE = {"revoke": 3.0, "reject": 3.0, "server clock": 8.0}
+DISRUPTIVE = {"revoke": 3.0, "reject": 3.0, "server clock": 8.0, "own clock": 3.0}
 APART = {"revoke": 4.0, "reject": 3.0, "hang": 60.0, "server clock": 8.0, "own clock": 8.0, "disk full": 20.0}
 
 
@@ -384,8 +384,9 @@ class Schedule:
         event = self._chance.choices([*events, "calm"], [*events.values(), 3])[0]
         self._next[event] = now + self._mode.apart.get(event, APART.get(event, 0.0))
         if event in DISRUPTIVE:
+            calm_until = now + self._mode.apart.get(event, DISRUPTIVE[event])
             for other in DISRUPTIVE:
-                self._next[other] = max(self._next.get(other, 0.0), now + DISRUPTIVE[event])
+                self._next[other] = max(self._next.get(other, 0.0), calm_until)
         self._result.events[event] += 1
         minutes = self._chance.choice([-10, -7, -3, -2, 0, 0, 2, 3, 7, 10])
         if event in ("rotate", "revoke", "reject"):

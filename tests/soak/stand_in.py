@@ -126,10 +126,12 @@ class StandIn:
         if self._mode == "security_token" and ahead:
             # A session that has ended cannot be renewed by anybody, so the new one is made for the time to come.
             self._authenticate(ahead + self._lifetime)
-        elif self._mode == "resource_principal 2.2":
-            with self._rotation:
+        with self._rotation:
+            if self._mode == "resource_principal 2.2":
                 self._inject(ahead + self._lifetime)
-        self._oci.clock_offset = seconds
+            self._oci.clock_offset = seconds
+            if self._mode in ("instance_principal", "resource_principal 3.0"):
+                self._oci.rotate_instance_certificate()  # the present one may be of the server's future
 
     def rotate(self) -> None:
         """Replace what the credential is made from: certificate, session, injected files or key."""
