@@ -3,6 +3,7 @@
 What must be an error is marked so, and a mark that no error needs is an error as well.
 """
 
+# pyright: reportUnnecessaryTypeIgnoreComment=true
 from __future__ import annotations
 
 import httpx

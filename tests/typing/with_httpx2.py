@@ -1,5 +1,6 @@
 """As `api.py`, where httpx2 is installed."""
 
+# pyright: reportUnnecessaryTypeIgnoreComment=true
 from __future__ import annotations
 
 import httpx2
