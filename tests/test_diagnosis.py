@@ -446,6 +446,14 @@ def region_argument_is_none(b: Broken) -> None:
     del b.options["endpoint"], b.options["base_url"]
 
 
+@broken("not-a-region", "OCI_DEFAULT_REALM is 'evil.example/', which is not a domain")
+def default_realm_is_no_domain(b: Broken) -> None:
+    b.config()
+    b.environment.setenv("OCI_DEFAULT_REALM", "evil.example/")
+    b.options["region"] = "xx-new-1"
+    del b.options["endpoint"], b.options["base_url"]
+
+
 # Generative AI.
 
 

@@ -544,6 +544,19 @@ def test_what_is_revoked_between_two_exchanges_is_fetched_again(platform: Platfo
     assert platform.services().count("federation") == 2
 
 
+@pytest.mark.parametrize(
+    "path", [".evil.example/{id}", "@evil.example/{id}", ":80/{id}", "//evil.example/{}", "\\evil"]
+)
+def test_a_path_of_its_own_does_not_lead_to_another_host(platform: Platform, path: str) -> None:
+    """Behind the endpoint's host and port it would become a part of them, were it not for a slash."""
+    platform.become("resource_principal", version="2.1.2")
+    platform.monkeypatch.setenv(f"{PREFIX}RPT_PATH", path)
+    provider = ResourcePrincipal(**platform.options)
+    with pytest.raises(CredentialsUnavailableError, match=f"{platform.oci.url}/"):
+        provider.fetch()
+    assert platform.oci.records
+
+
 def test_parents_that_name_each_other_are_found_out(platform: Platform) -> None:
     """Nested resources come to an end, or the platform is at fault."""
     provider = platform.become("resource_principal", version="3.0", cycle=True)

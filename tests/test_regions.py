@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from oci_httpx_auth import ConfigError
 from oci_httpx_auth._auth_service import regions
 
 
@@ -73,6 +74,19 @@ def test_a_new_region_can_be_declared(clean_environment: Path, monkeypatch: pyte
     monkeypatch.setenv("OCI_REGION_METADATA", "{not json")
     assert regions.region_domain("xx-new-1") == "default.example"
     assert regions.region_domain("us-chicago-1") == "oraclecloud.com"
+
+
+@pytest.mark.parametrize(
+    "stray", ["evil.example/", "evil.example#", "evil.example?", "u@evil.example", "a b", "a..b", "ü"]
+)
+def test_a_default_realm_that_is_no_domain_is_refused(stray: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would become part of a URL, and could lead to another host. Regions of the tables do not need it."""
+    monkeypatch.setenv("OCI_DEFAULT_REALM", stray)
+    with pytest.raises(ConfigError, match=r"OCI_DEFAULT_REALM is .*, which is not a domain"):
+        regions.auth_endpoint("xx-new-1")
+    with pytest.raises(ConfigError, match="OCI_DEFAULT_REALM"):
+        regions.inference_endpoint("xx-new-1")
+    assert regions.auth_endpoint("fra") == "https://auth.eu-frankfurt-1.oraclecloud.com"
 
 
 @pytest.mark.parametrize(

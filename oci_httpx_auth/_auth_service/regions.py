@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from .._errors import ConfigError
+from .._secrecy import quote_value
+
 DEFAULT_DOMAIN = "oraclecloud.com"
 
 # realm, its domain, then pairs of short code and region.
@@ -78,7 +81,8 @@ def region_domain(region: str, *ocids: str | None) -> str:
     """The second-level domain of a region's realm.
 
     For a region that nobody has declared, it is that of `OCI_DEFAULT_REALM`, else of the realm that these OCIDs name, else
-    `oraclecloud.com`. Raises `ValueError` for it on a dedicated cloud that allows its own regions alone.
+    `oraclecloud.com`. Raises `ValueError` for it on a dedicated cloud that allows its own regions alone, and `ConfigError` if
+    `OCI_DEFAULT_REALM` is not a domain.
     """
     dedicated, alone = _dedicated()
     for extra in dedicated:
@@ -89,7 +93,11 @@ def region_domain(region: str, *ocids: str | None) -> str:
     for extra in () if alone else _extra_regions():
         if extra["regionIdentifier"] == region:
             return extra["realmDomainComponent"]
-    if default := os.environ.get("OCI_DEFAULT_REALM", "").strip():
+    if default := os.environ.get("OCI_DEFAULT_REALM", "").strip().lower():
+        if not re.fullmatch(_NAME, default):
+            raise ConfigError(
+                f"OCI_DEFAULT_REALM is {quote_value(default)}, which is not a domain. It looks like 'oraclecloud.com'."
+            )
         return default
     if alone:
         raise ValueError(

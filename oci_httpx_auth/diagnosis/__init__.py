@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from .._auth_service.regions import is_known, region_domain, region_id
 from .._credential import CredentialProvider
+from .._errors import ConfigError
 from .._signer import OCISigner
 from ..credentials._config import env_value
 from .credential import fetch_credential
@@ -114,11 +115,12 @@ def _find_region(walk: Walk) -> bool:
             walk.notes.find(cause("region-unknown/resource" if resource else "region-unknown"))
         return False
     try:
-        walk.region = name = region_id(name)
-    except ValueError as error:
+        name = region_id(name)
+        domain = region_domain(name)
+    except (ValueError, ConfigError) as error:
         walk.notes.find(first_sentence_cause("not-a-region", error))
         return False
-    domain = region_domain(name)
+    walk.region = name
     if is_known(name):
         walk.notes.line("ok", "region", f"{name} ({origin}), domain {domain}")
     else:
