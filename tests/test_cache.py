@@ -620,6 +620,25 @@ def test_a_session_that_is_not_extended_is_asked_for_half_a_dozen_times(setup: S
     assert 1 <= answers <= 8
 
 
+@pytest.mark.parametrize("rejected", [True, False])
+def test_a_session_that_is_not_extended_is_asked_for_again_once_it_is_rejected(setup: Setup, rejected: bool) -> None:
+    """The long pause is for those who can use it. By a server's clock it may be over long before ours says so."""
+    first = setup.obtain("a")
+    setup.clock.now += 3300
+    setup.cache.acquire()
+    setup.provider.answers.put(setup.credential("b", lifetime=300))
+    settle()
+    current = setup.cache._state.credential
+    assert current is not first
+    setup.clock.now += 2  # the back-off's longest after one fetch
+    if rejected:
+        assert isinstance(setup.cache.acquire(rejected=current), Future)
+        setup.provider.answers.put(setup.credential("c"))
+    else:
+        assert setup.cache.acquire() is current
+        assert setup.provider.fetches == 2
+
+
 @pytest.mark.parametrize("asked_for", [30.0, 3600.0])
 def test_retry_after_is_respected_up_to_the_end_of_a_valid_credential(setup: Setup, asked_for: float) -> None:
     """Without a valid one, for ten minutes at most."""

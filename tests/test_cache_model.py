@@ -53,14 +53,17 @@ class Model:
     error: BaseException | None = None  # of the latest fetch
     paused_at = 0.0
     pause: tuple[float, float] = (0.0, 0.0)  # the shortest and the longest that it can be
+    not_extended: tuple[float, float] = (0.0, 0.0)  # likewise, for those who can use the present credential
     failures = 0
     replaced: Credential | None = None  # by the present credential, after a server had rejected it
 
-    def certainly_paused(self, now: float) -> bool:
-        return self.paused_at <= now < self.paused_at + self.pause[0] - MARGIN
+    def certainly_paused(self, now: float, usable: bool) -> bool:
+        shortest = max(self.pause[0], self.not_extended[0] if usable else 0.0)
+        return self.paused_at <= now < self.paused_at + shortest - MARGIN
 
-    def perhaps_paused(self, now: float) -> bool:
-        return self.paused_at <= now < self.paused_at + self.pause[1] + MARGIN
+    def perhaps_paused(self, now: float, usable: bool) -> bool:
+        longest = max(self.pause[1], self.not_extended[1] if usable else 0.0)
+        return self.paused_at <= now < self.paused_at + longest + MARGIN
 
     def usable(self, now: float, rejected: Credential | None, offset: float) -> bool:
         expiry = None if self.current is None else self.current.expiry(offset)
@@ -73,12 +76,13 @@ class Model:
 
     def fetches(self, running: int, now: float, rejected: Credential | None, offset: float) -> set[int]:
         """How many fetches may be under way once a caller has asked. Two answers where the jitter decides."""
-        if running or self.certainly_paused(now):
+        usable = self.usable(now, rejected, offset)
+        if running or self.certainly_paused(now, usable):
             return {running}
         needed = perhaps = True
-        if self.usable(now, rejected, offset):
+        if usable:
             needed, perhaps = self.is_due(now, offset, 0.10 - 1e-6), self.is_due(now, offset, 0.25 + 1e-6)
-        if needed and not self.perhaps_paused(now):
+        if needed and not self.perhaps_paused(now, usable):
             return {1}
         return {0, 1} if perhaps else {0}
 
@@ -100,11 +104,12 @@ class Model:
             and fetched.expires_at <= before.expires_at
         )
         if fetched is not None and fetched is not before and usable and not no_longer and not replaces:
-            self.failures, self.pause = 0, (0.0, 0.0)
+            self.failures, self.pause, self.not_extended = 0, (0.0, 0.0), (0.0, 0.0)
             return
         first, last = (min(2.0 ** min(self.failures, 10), 60.0) * share for share in (0.5, 1.0))
+        self.not_extended = (0.0, 0.0)
         if error is None and usable and not replaces and expiry is not None:
-            first, last = max(first, left * 0.5), max(last, left * 0.7)
+            self.not_extended = left * 0.5, left * 0.7
         if usable and not replaces and expiry is not None:
             first, last = min(first, left), min(last, left)
         self.failures += 1
@@ -349,7 +354,8 @@ class CacheMachine(RuleBasedStateMachine):
         expected = self.new(3600.0)
         self.provider.answers.put(expected)
         acquired = self.cache.acquire(rejected=rejected)
-        if self.model.usable(self.clock.now, rejected, 0.0) or self.model.perhaps_paused(self.clock.now):
+        usable = self.model.usable(self.clock.now, rejected, 0.0)
+        if usable or self.model.perhaps_paused(self.clock.now, usable):
             return 0 if acquired is self.model.current or isinstance(acquired, Future) else 2
         assert isinstance(acquired, Future)
         wait(acquired)

@@ -59,6 +59,7 @@ class _State:
     failures: int = 0  # consecutive fetches that failed or returned nothing newer
     paused_at: float = 0.0
     retry_at: float = 0.0
+    extend_at: float = 0.0  # when to ask for more than a usable credential that its source did not extend
     on_probation: bool = False  # the credential replaced a rejected one; the pause ends when a server accepts it
 
 
@@ -92,9 +93,10 @@ class CredentialCache:
     | rejected by a server | one fetch; callers wait        | handed back at once: the caller has its 401 |
 
     A pause follows a fetch that failed or returned nothing newer: the same credential, the same expiry, or a replacement
-    that no server has accepted yet. It lasts 1 s, doubling to 60 s, jittered; as long as `Retry-After` says; and half of
-    what a usable credential has left if nothing newer was to be had; but never beyond that credential's end. A changed
-    local file ends it. A host that refused one credential and then its replacement gets no further one while others accept it.
+    that no server has accepted yet. It lasts 1 s, doubling to 60 s, jittered, or as long as `Retry-After` says, but never
+    beyond the end of a usable credential. If there was nothing newer than a usable one, that one is due again after half of
+    what it has left. A changed local file ends a pause. A host that refused one credential and then its replacement gets
+    no further one while others accept it.
 
     There is no lock: state is replaced whole, and a flight is claimed by one atomic operation. So a signal handler, a
     finalizer, a log handler or a fork may come at any moment. `acquire` never blocks.
@@ -166,7 +168,7 @@ class CredentialCache:
         return CacheStatus(
             expires_at=expiry,
             last_refresh=state.obtained_at,
-            next_refresh=None if expiry is None else max(expiry - state.due_before_end, state.retry_at),
+            next_refresh=None if expiry is None else max(expiry - state.due_before_end, state.retry_at, state.extend_at),
             refreshing_since=None if flight is None else flight.since,
             last_error=state.error,
         )
@@ -178,16 +180,16 @@ class CredentialCache:
         current, now = state.credential, self._clock()
         if current is not None and current is rejected:
             only_here = self._only_refused_here(current, host)
-            if only_here or self._paused(state, now):
+            if only_here or self._paused(state, now, until=state.retry_at):
                 return current, False
             return None, True
         if current is None:
-            return None, not self._paused(state, now)
+            return None, not self._paused(state, now, until=state.retry_at)
         expiry = current.expiry(offset)
         if expiry is None or now < expiry - state.due_before_end:
             return current, False
         usable = now < expiry
-        if self._paused(state, now):
+        if self._paused(state, now, until=max(state.retry_at, state.extend_at) if usable else state.retry_at):
             # An expired credential without an error is all that its source has. Our clock may be wrong: OCI decides.
             return (current if usable or state.error is None else None), False
         return (current if usable else None), True
@@ -200,8 +202,8 @@ class CredentialCache:
         accepted = self._accepted is current and time.monotonic() - self._accepted_at < _RECENTLY
         return first is not current and accepted
 
-    def _paused(self, state: _State, now: float) -> bool:
-        if not state.paused_at <= now < state.retry_at:  # also when the clock was set back
+    def _paused(self, state: _State, now: float, *, until: float) -> bool:
+        if not state.paused_at <= now < until:  # also when the clock was set back
             return False
         if state.on_probation and self._accepted is state.credential:
             return False
@@ -287,13 +289,11 @@ class CredentialCache:
         if newer and not replaces:
             return _State(credential, obtained_at, due)
         failures = self._failures(before)
-        pause = _back_off(failures)
-        if not replaces and usable and expiry is not None:
-            pause = max(pause, (expiry - now) * random.uniform(0.5, 0.7))
-        retry_at = now + pause
+        retry_at, extend_at = now + _back_off(failures), 0.0
         if usable and not replaces and expiry is not None:
-            retry_at = min(retry_at, expiry)
-        return _State(credential, obtained_at, due, None, failures + 1, now, retry_at, replaces and not unchanged)
+            retry_at, extend_at = min(retry_at, expiry), now + (expiry - now) * random.uniform(0.5, 0.7)
+        on_probation = replaces and not unchanged
+        return _State(credential, obtained_at, due, None, failures + 1, now, retry_at, extend_at, on_probation)
 
     def _after_failure(self, before: _State, error: BaseException, now: float) -> _State:
         failures = self._failures(before)
