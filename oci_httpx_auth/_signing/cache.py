@@ -168,7 +168,9 @@ class CredentialCache:
         return CacheStatus(
             expires_at=expiry,
             last_refresh=state.obtained_at,
-            next_refresh=None if expiry is None else max(expiry - state.due_before_end, state.retry_at, state.extend_at),
+            next_refresh=None
+            if expiry is None
+            else max(expiry - state.due_before_end, state.retry_at, state.extend_at),
             refreshing_since=None if flight is None else flight.since,
             last_error=state.error,
         )

@@ -472,6 +472,49 @@ class Benchmark:
             )
         )
 
+    def cold(self) -> None:
+        """The services take as long as they do from inside a region: 3 ms for metadata, 30 ms for a federation call."""
+        count, rounds = (3, 2) if self.quick else (15, 9)
+        self.services.ask("configure", lifetime=3600.0, metadata_latency=0.003, federation_latency=0.03)
+        ours = self.workers[OURS]
+        turns: dict[str, Callable[[], Any]] = {
+            "unavoidable": partial(ours.ask, "cold", service=self.service, count=count, unavoidable=True)
+        }
+        who = [name for name in (OURS, "oci-genai-auth") if name in self.workers]
+        for name in who:
+            turns[name] = partial(self.workers[name].ask, "cold", service=self.service, count=count, unavoidable=False)
+        found = self.rounds(rounds, turns)
+        pairs = zip(found[OURS], found["unavoidable"], strict=True)
+        ratio = statistics.median(mine["seconds"] / limit["seconds"] for mine, limit in pairs)
+        self.rows.append(
+            Row(
+                "first answer as an instance; limit: metadata at once, a key meanwhile, one federation call, one request",
+                duration(median(found["unavoidable"], "seconds")),
+                {name: duration(median(found[name], "seconds")) for name in who if name in found},
+                f"{ratio:.3f}",
+                judged("≤ 1.12", ratio <= 1.12),
+                short=True,
+            )
+        )
+
+    def refusals(self) -> None:
+        self.services.ask("refuse")
+        cells = {}
+        for name in (OURS, "oci-genai-auth"):
+            if name not in self.pythons:
+                continue
+            self.services.ask("configure", lifetime=3600.0, metadata_latency=0.003, federation_latency=0.03)
+            worker = Worker(name, self.pythons[name])
+            try:
+                worker.ask("refusals", service=self.service, count=50)
+                asked = self.services.ask("counts")
+                cells[name] = f"{asked.get('federation', 0)}, {asked.get('metadata', 0)}, {asked['echo']}"
+            except Failed as error:
+                note(str(error))
+            worker.stop()
+        what = "50 requests to a host that always refuses: federation calls, metadata calls, requests on the wire"
+        self.rows.append(Row(what, "1, 4, 50", cells, short=True))
+
     def memory(self) -> None:
         """Both at a time, in processes of their own: what is looked at is memory."""
         count, fetches = (20_000, 20) if self.quick else (1_000_000, 1_000)
@@ -550,7 +593,7 @@ def shown(rows: list[dict[str, float]]) -> str:
     return f"{rate(median(rows, 'rate'))} ({duration(median(rows, 'p50'))} / {duration(median(rows, 'p99'))})"
 
 
-ITEMS = ["signature", "body", "throughput", "expiry", "imports", "heartbeat", "memory"]
+ITEMS = ["signature", "body", "throughput", "expiry", "imports", "cold", "refusals", "heartbeat", "memory"]
 
 
 def table(rows: list[Row], names: list[str]) -> str:

@@ -15,12 +15,14 @@ import json
 import logging
 import os
 import resource
+import ssl
 import statistics
 import sys
 import threading
 import time
 import traceback
 import tracemalloc
+from collections import Counter
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -32,6 +34,7 @@ HEADERS = {"accept": "application/json", "content-type": "application/json", "us
 BODY = b"x" * 2048
 BEAT = 0.001  # seconds
 KEYS: dict[str, Any] = {}
+CONTEXT = ssl.create_default_context()  # of the clients, which every program has anyway
 
 
 def make_auth(config: str, profile: str) -> Any:
@@ -454,6 +457,132 @@ def grown(work: Callable[[int], None], count: int) -> dict[str, float]:
     return {"bytes": rss() - before, "threads": threading.active_count() - threads}
 
 
+def instance_auth(service: dict[str, str], lifetime: float = 3600.0) -> Any:
+    """What this library puts on an httpx client to sign as an instance."""
+    os.environ["OCI_METADATA_BASE_URL"] = service["metadata_url"]  # by which the SDK finds it
+    endpoint = service["federation_endpoint"]
+    if WHO == "ours":
+        from oci_httpx_auth import InstancePrincipal, OCISigner
+
+        return OCISigner(InstancePrincipal(metadata_url=service["metadata_url"], federation_endpoint=endpoint))
+    from oci_genai_auth import OciInstancePrincipalAuth
+
+    return OciInstancePrincipalAuth(refresh_interval=int(lifetime * 0.75), federation_endpoint=endpoint)
+
+
+# The first answer of a process, and a host that refuses whatever it is sent.
+
+
+def cold(service: dict[str, str], count: int, unavoidable: bool) -> dict[str, float]:
+    """From nothing to the first answer as an instance, so many times: the median.
+
+    unavoidable: what any program has to do, written out, with everything at once that can be.
+    """
+    import httpx
+
+    if not unavoidable:
+        instance_auth(service)  # imports what it needs
+    seconds = []
+    for _ in range(count):
+        started = time.perf_counter()
+        if unavoidable:
+            _first_answer(service)
+        else:
+            with httpx.Client(auth=instance_auth(service), verify=CONTEXT, trust_env=False) as client:
+                client.get(f"{service['url']}/things").raise_for_status()
+        seconds.append(time.perf_counter() - started)
+    return {"seconds": statistics.median(seconds)}
+
+
+def _first_answer(service: dict[str, str]) -> None:
+    import base64
+    import ssl
+    from concurrent.futures import ThreadPoolExecutor
+    from email.utils import formatdate
+
+    import certifi
+    import httpx
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    def sign(key: Any, key_id: str, request: Any, names: list[str]) -> None:
+        values = {**request.headers, "(request-target)": f"{request.method.lower()} {request.url.raw_path.decode()}"}
+        text = "\n".join(f"{name}: {values[name]}" for name in names).encode()
+        signature = base64.b64encode(key.sign(text, padding.PKCS1v15(), SHA256())).decode()
+        request.headers["authorization"] = (
+            f'Signature version="1",algorithm="rsa-sha256",headers="{" ".join(names)}",keyId="{key_id}",signature="{signature}"'
+        )
+
+    with httpx.Client(verify=CONTEXT, trust_env=False) as client, ThreadPoolExecutor(5) as pool:
+
+        def read(path: str) -> str:
+            return client.get(f"{service['metadata_url']}/{path}", headers={"authorization": "Bearer Oracle"}).text
+
+        # For the auth service, which is reached over https elsewhere.
+        context = pool.submit(ssl.create_default_context, cafile=certifi.where())
+        paths = ["instance/region", "identity/cert.pem", "identity/key.pem", "identity/intermediate.pem"]
+        documents = [pool.submit(read, path) for path in paths]
+        session_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        _, leaf, key, intermediate = (document.result() for document in documents)
+        context.result()
+        certificate = x509.load_pem_x509_certificate(leaf.encode())
+        digest = hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).digest().hex(":")
+        tenancy = leaf_tenancy(certificate)
+        public = session_key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        request = client.build_request(
+            "POST",
+            service["federation_endpoint"],
+            json={
+                "certificate": _body_of(leaf),
+                "publicKey": _body_of(public.decode()),
+                "intermediateCertificates": [_body_of(intermediate)],
+                "fingerprintAlgorithm": "SHA256",
+            },
+            headers={"date": formatdate(usegmt=True)},
+        )
+        request.headers["x-content-sha256"] = base64.b64encode(hashlib.sha256(request.content).digest()).decode()
+        names = ["date", "(request-target)", "content-length", "content-type", "x-content-sha256"]
+        sign(
+            serialization.load_pem_private_key(key.encode(), None),
+            f"{tenancy}/fed-x509-sha256/{digest}",
+            request,
+            names,
+        )
+        token = client.send(request).raise_for_status().json()["token"]
+        request = client.build_request("GET", f"{service['url']}/things", headers={"date": formatdate(usegmt=True)})
+        sign(session_key, f"ST${token}", request, ["date", "(request-target)", "host"])
+        client.send(request).raise_for_status()
+
+
+def leaf_tenancy(certificate: Any) -> str:
+    import re
+    import warnings
+
+    with warnings.catch_warnings(action="ignore"):
+        return re.findall(r"opc-tenant:([\w.-]+)", certificate.subject.rfc4514_string())[0]
+
+
+def _body_of(pem: str) -> str:
+    return "".join(line for line in pem.splitlines() if "-----" not in line)
+
+
+def refusals(service: dict[str, str], count: int) -> dict[str, float]:
+    """So many requests in a row to a host that always answers 401."""
+    import httpx
+
+    statuses = []
+    with httpx.Client(auth=instance_auth(service), verify=CONTEXT, trust_env=False, timeout=20) as client:
+        started = time.perf_counter()
+        for _ in range(count):
+            statuses.append(client.get(f"{service['url']}/refused").status_code)
+    assert set(statuses) == {401}
+    return {"seconds": time.perf_counter() - started}
+
+
 # The heartbeat of a loop while a credential is refreshed, and while two refusals meet.
 
 
@@ -461,29 +590,13 @@ def heartbeat(service: dict[str, str], lifetime: float) -> dict[str, Any]:
     """A program with a token of `lifetime` seconds sends requests; then its token is revoked and two requests meet."""
     import httpx
 
-    os.environ["OCI_METADATA_BASE_URL"] = service["metadata_url"]  # by which the SDK finds it
     url = f"{service['url']}/20231130/things"
     moments: dict[str, float] = {}
     heart = Heartbeat()
     done = threading.Event()
 
-    def make() -> Any:
-        if WHO == "ours":
-            from oci_httpx_auth import InstancePrincipal, OCISigner
-
-            return OCISigner(
-                InstancePrincipal(
-                    metadata_url=service["metadata_url"], federation_endpoint=service["federation_endpoint"]
-                )
-            )
-        from oci_genai_auth import OciInstancePrincipalAuth
-
-        return OciInstancePrincipalAuth(
-            refresh_interval=int(lifetime * 0.75), federation_endpoint=service["federation_endpoint"]
-        )
-
     async def watch() -> None:
-        auth = make()
+        auth = instance_auth(service, lifetime)
         async with httpx.AsyncClient(auth=auth, trust_env=False, timeout=20) as client:
             await client.get(url)
             gc.collect()
@@ -623,6 +736,18 @@ def configure(lifetime: float, metadata_latency: float, federation_latency: floa
     KEYS["oci"].records.clear()
 
 
+def refuse() -> None:
+    """Answer 401 to whatever is sent to /refused."""
+    from standin import Fault
+
+    KEYS["oci"].fault_source = lambda service, record: Fault(status=401) if record.target == "/refused" else None
+
+
+def counts() -> dict[str, int]:
+    """The requests since `configure`, by service."""
+    return dict(Counter(record.service for record in KEYS["oci"].records))
+
+
 def write_config(directory: str) -> str:
     """A config file with a profile for each key size."""
     from cryptography.hazmat.primitives import serialization
@@ -664,10 +789,14 @@ COMMANDS: dict[str, Callable[..., Any]] = {
         expiry,
         million,
         refreshes,
+        cold,
+        refusals,
         heartbeat,
         installed,
         serve,
         configure,
+        refuse,
+        counts,
         write_config,
     )
 }

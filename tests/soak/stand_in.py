@@ -125,7 +125,7 @@ class StandIn:
         ahead = max(seconds - self._oci.clock_offset, 0.0)
         if self._mode == "security_token" and ahead:
             # A session that has ended cannot be renewed by anybody, so the new one is made for the time to come.
-            self._authenticate(ahead + self._lifetime)
+            self._authenticate(ahead + self._lifetime / 2)  # half, so that renewals extend it
         with self._rotation:
             if self._mode == "resource_principal 2.2":
                 self._inject(ahead + self._lifetime)
