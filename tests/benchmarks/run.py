@@ -474,7 +474,7 @@ class Benchmark:
 
     def cold(self) -> None:
         """The services take as long as they do from inside a region: 3 ms for metadata, 30 ms for a federation call."""
-        count, rounds = (3, 2) if self.quick else (15, 9)
+        count, rounds = (5, 7) if self.quick else (15, 9)
         self.services.ask("configure", lifetime=3600.0, metadata_latency=0.003, federation_latency=0.03)
         ours = self.workers[OURS]
         turns: dict[str, Callable[[], Any]] = {
