@@ -1,4 +1,4 @@
-"""Hosts that a request reaches without crossing a network: this machine, and the link it is on."""
+"""Hosts that are reached without crossing a network: this machine and its own link."""
 
 from __future__ import annotations
 

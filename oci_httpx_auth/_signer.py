@@ -39,47 +39,47 @@ from .credentials._default import default_credentials
 
 log = logging.getLogger("oci_httpx_auth")
 
-_LARGE_BODY = 1 << 20  # bytes; hashing one more than this would be felt by an event loop (about 1 ms per MiB)
+_LARGE_BODY = 1 << 20  # bytes; hashing takes about 1 ms per MiB, so larger bodies are hashed off the event loop
 
-# Credentials of other kinds that clients put on a request, and headers that would contradict the signed ones.
+# Other services' credentials, and headers that would contradict the signed ones.
 _REMOVED = frozenset({b"x-api-key", b"x-goog-api-key", b"x-date", b"transfer-encoding"})
 
-# Requests of httpx, whose decoder fails at the second zstd frame (0.28). OCI makes a frame of each server-sent event.
-_ENDS_WITH_FIRST_FRAME = httpx.Request if httpx.__name__ == "httpx" else ()  # after httpx2.alias_httpx(): no such
+# httpx 0.28's decoder fails at the second zstd frame, and OCI sends each server-sent event as a frame of its own.
+_ENDS_WITH_FIRST_FRAME = httpx.Request if httpx.__name__ == "httpx" else ()  # not after httpx2.alias_httpx()
 
 if TYPE_CHECKING:
 
     class _Auth(httpx.Auth):
-        """For type checkers: `Auth` of httpx, and one of the callables that httpx2 takes as well.
+        """For type checkers: httpx's `Auth`, and a callable, which httpx2 accepts as well.
 
-        A base of httpx2 would make every attribute `Any` where httpx2 is not installed.
+        With httpx2's class as a base, every attribute would be `Any` where httpx2 is not installed.
         """
 
         def __call__(self, request: Any) -> Any: ...
 
 else:
-    # httpx2 first: libraries that look for the first base they know then choose what the newer ones prefer. Each class
-    # once: after `httpx2.alias_httpx()` they are the same.
+    # httpx2 comes first, for libraries that go by the first base class they know. After `httpx2.alias_httpx()` both are
+    # the same class, which may be a base only once.
     try:
         import httpx2
     except ImportError:
-        _Auth = httpx.Auth  # httpx2 is used where it is installed, and never required
+        _Auth = httpx.Auth  # httpx2 is optional
     else:
         _Auth = type("_Auth", tuple(dict.fromkeys((httpx2.Auth, httpx.Auth))), {"__module__": __name__})
 
 
 _Covered = tuple[dict[bytes, bytes], dict[bytes, bytes], bytes]
-"""The headers before, those that signing set, and method and target: what a signature covers."""
+"""What a signature covers: the headers before it, the headers that signing set, and method and target."""
 
 
 @dataclass(frozen=True)
 class SignerStatus:
-    """What a signer knows of itself, for health pages. Times are seconds since the epoch by this machine's clock.
+    """A signer's state, for health pages. Times are seconds since the epoch by this machine's clock.
 
-    mode, source: how and from where it authenticates. expires_at: end of the present credential; `None` while there
-    is none, and for one without an end. last_refresh, next_refresh: when the credential was obtained, and when it
-    will be renewed by the first request from then on. refreshing_since: when the fetch that is under way began, if one
-    is. last_error: why the latest refresh failed; `None` if it did not.
+    mode, source: how it authenticates, and where its credentials come from. expires_at: when the present credential
+    ends; `None` without a credential or an end. last_refresh: when it was obtained. next_refresh: from when on a request
+    renews it. refreshing_since: when the fetch in progress began; `None` if there is none. last_error: why the latest
+    refresh failed; `None` if it succeeded.
     """
 
     mode: str
@@ -97,15 +97,14 @@ class OCISigner(_Auth):
     credentials: a provider such as `APIKey.from_config()`; without one, `default_credentials(auth, profile, config_file)`.
     auth: how to authenticate, as the OCI CLI spells it, e.g. `"api_key"` or `"security_token"`.
     clock: seconds since the epoch.
-    allow_insecure_http: sign plain-http requests to any host. Without it only loopback and link-local hosts get one,
-        because anyone who sees a signed request can send it again for five minutes.
+    allow_insecure_http: sign plain-http requests to any host, not only loopback and link-local ones. Anyone who sees a
+        signed request can send it again for five minutes.
 
-    One instance serves any number of clients, threads and event loops (asyncio and trio) at once. It pickles as the
-    recipe of its credentials, never with a key.
+    One instance serves any number of clients, threads and event loops (asyncio and trio) at once. It pickles as a recipe
+    for its credentials, never with a key.
 
-    Raises `ConfigError` and its children for what is wrong with local files and arguments. Network I/O comes with the
-    first request, which raises `CredentialsUnavailableError` if there is no credential, and `SigningError` if the
-    request must not be signed.
+    Raises `ConfigError` and its subclasses for bad arguments and local files. Network I/O begins with the first request,
+    which raises `CredentialsUnavailableError` if there is no credential, and `SigningError` if it must not be signed.
     """
 
     requires_request_body = True
@@ -144,7 +143,7 @@ class OCISigner(_Auth):
         self._provider = credentials
         self._cache = CredentialCache(credentials, clock=clock, report=partial(_log_refresh, credentials))
         self._clocks = ClockOffsets(clock)
-        self._denials: set[Cause] = set()  # those of which the log has a line
+        self._denials: set[Cause] = set()  # already logged
 
     @property
     def mode(self) -> str:
@@ -210,11 +209,11 @@ class OCISigner(_Auth):
         return _without_host(request, headers)
 
     def auth_flow(self, request: Any) -> Generator[Any, Any, None]:
-        """The conversation for one request, as httpx's `Auth` defines it."""
+        """The auth flow of one request, as httpx's `Auth` defines it."""
         return self.sync_auth_flow(request)
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
-        """The conversation for one request of a sync client."""
+        """The auth flow of one request of a sync client."""
         if is_streamed_upload(request):
             steps = self._steps(request, 0, None, may_block=True, streamed=True)
         else:
@@ -226,7 +225,7 @@ class OCISigner(_Auth):
             step = _next(steps, step.wait()) if isinstance(step, _Pause) else _next(steps, (yield step))
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
-        """The conversation for one request of an async client."""
+        """The auth flow of one request of an async client."""
         if is_streamed_upload(request):
             steps = self._steps(request, 0, None, may_block=False, streamed=True)
         else:
@@ -240,11 +239,11 @@ class OCISigner(_Auth):
     def _steps(
         self, request: Any, length: int, digest: bytes | None, *, may_block: bool, streamed: bool = False
     ) -> Generator[Any, Any, None]:
-        """The whole conversation, free of I/O: yields pauses, and requests to send for their response.
+        """The whole flow, free of I/O: yields pauses, and requests to send for their response.
 
-        A 401 is answered by correcting the clock, at most once, and by replacing the credential, at most twice: the
-        first replacement may be as old as the cause, because its fetch may have started before. A streamed upload is
-        not sent again, because its body is gone; the next request benefits from its 401.
+        After a 401 the clock is corrected, at most once, and the credential replaced, at most twice: the first
+        replacement's fetch may have started before whatever caused the 401. A streamed upload is not sent again, because
+        its body is gone; the next request benefits from its 401.
         """
         url = request.url
         host = url.host
@@ -273,7 +272,7 @@ class OCISigner(_Auth):
             if _was_redirected(response):
                 break
             if not streamed and not rewritten and (theirs := url_as_sent(response)) is not None:
-                request.url, rewritten = theirs, True  # now it is signed as aiohttp writes it
+                request.url, rewritten = theirs, True  # now sign it as aiohttp writes it
                 continue
             date = response.headers.get("date")
             if not corrected and self._clocks.learn(url.scheme, host, 401, date, used=offset):
@@ -293,7 +292,7 @@ class OCISigner(_Auth):
             if streamed:
                 break
             if isinstance(newer, Future):
-                yield _Read(response)  # else it would hold its connection while we wait
+                yield _Read(response)  # otherwise it would hold its connection while we wait
                 try:
                     newer = yield from self._wait_for(newer, ends_at)
                 except OCIAuthError as error:
@@ -301,7 +300,7 @@ class OCISigner(_Auth):
                     break
             if newer is credential:
                 break
-            for name in credential.headers:  # a rejected credential's own headers leave with it
+            for name in credential.headers:  # the rejected credential's own headers
                 request.headers.pop(name, None)
             credential = newer
         self._log_refusal(response, credential, problem, covered)
@@ -309,8 +308,8 @@ class OCISigner(_Auth):
     def _wait_for(self, fetch: Future[Credential], ends_at: float) -> Generator[_Pause, Any, Credential]:
         """The credential from a fetch, if it arrives in time.
 
-        Raises an error of its own for each caller, since one instance raised in many threads would pile up their
-        tracebacks: `CredentialsUnavailableError`, or `SessionExpiredError`, whose cause is chained.
+        Raises a new error for each caller, because one instance raised in many threads would pile up their tracebacks:
+        `CredentialsUnavailableError` or `SessionExpiredError`, with its cause chained.
         """
         if isinstance(fetch, Flight):
             ends_at = min(ends_at, fetch.started_at + DEADLINE)
@@ -344,7 +343,7 @@ class OCISigner(_Auth):
         return request
 
     def _log_refusal(self, response: Any, credential: Credential, problem: str | None, covered: _Covered) -> None:
-        """One line that says what is known of a 401 that stays, and never a secret."""
+        """One line with everything known about a 401 that reaches the caller, and no secret."""
         host = response.request.url.host
         expiry, now = credential.expiry(self._clocks.offset(host)), self._clocks.clock()
         cause = refusal_cause(
@@ -368,7 +367,7 @@ class OCISigner(_Auth):
         )
 
     def _log_denial(self, response: Any) -> None:
-        """One line about a 403 or 404 of Generative AI, the first time that there is this cause. The body is left unread."""
+        """One line about a 403 or 404 of Generative AI, once per cause. The body is left unread."""
         request, status = response.request, response.status_code
         cause = denial_cause(self.mode, request.method, request.url, status)
         if cause is None or cause in self._denials:
@@ -395,11 +394,11 @@ class OCISigner(_Auth):
 def _signed_headers(
     request: Any, length: int, digest: bytes | None, credential: Credential, now: float
 ) -> tuple[Any, _Covered]:
-    """All headers of the signed request, computed before any of them is set; and what was signed, for a refusal."""
+    """All headers of the signed request, and what the signature covers, to explain a refusal."""
     url, raw = request.url, request.headers.raw
     present = {name.lower(): value for name, value in raw}
     present.setdefault(b"host", url.netloc)
-    # A client may put another target on the wire than the URL's, such as the `*` of OPTIONS.
+    # A client may send a target other than the URL's, such as `OPTIONS *`.
     target = request.extensions.get("target", url.raw_path)
     body: Any = {"length": length, "digest": digest, "body_signed": digest is not None}
     signed = sign(request.method, target, present, credential, now=now, **body)
@@ -409,7 +408,7 @@ def _signed_headers(
     if b"zstd" in accepted.lower() and isinstance(request, _ENDS_WITH_FIRST_FRAME):
         signed[b"accept-encoding"] = _without_zstd(accepted)
     kept = [pair for pair in raw if (name := pair[0].lower()) not in signed and name not in _REMOVED]
-    # A new object, since changing the present one header by header costs as much as the rest of the signature.
+    # A new object: changing the present one header by header costs as much as the rest of the signature.
     line = b"%s %s" % (request.method.encode(), target)
     return type(request.headers)([*signed.items(), *kept]), (present, signed, line)
 
@@ -417,8 +416,8 @@ def _signed_headers(
 def is_streamed_upload(request: Any) -> bool:
     """Whether this is a PutObject or an UploadPart of Object Storage whose body is a stream of a known length.
 
-    Object Storage takes these two, and no other operation of ours, without the body's digest, so that it need not be read
-    before it is sent. Source: `without_content_headers` of the OCI SDK's Object Storage client.
+    Object Storage takes only these two without the body's digest, so the body need not be read before it is sent.
+    Source: the OCI SDK's Object Storage client.
     """
     if request.method != "PUT" or hasattr(request, "_content") or "content-length" not in request.headers:
         return False
@@ -457,7 +456,7 @@ def _log_refresh(provider: CredentialProvider, refresh: Refresh) -> None:
 
 
 class _Pause:
-    """Something that the flow waits for, in a thread or in a task."""
+    """Something the flow waits for, in a thread or in a task."""
 
     def wait(self) -> Any: ...
 
@@ -465,7 +464,7 @@ class _Pause:
 
 
 class _Wait(_Pause):
-    """For a future, for so many seconds at most."""
+    """For a future, at most so many seconds."""
 
     def __init__(self, future: Future[Any], seconds: float | None = None) -> None:
         self._future, self._seconds = future, seconds
@@ -478,7 +477,7 @@ class _Wait(_Pause):
 
 
 class _Read(_Pause):
-    """For the whole of a response, which frees its connection."""
+    """For the rest of a response, which frees its connection."""
 
     def __init__(self, response: Any) -> None:
         self._response = response
@@ -491,7 +490,7 @@ class _Read(_Pause):
 
 
 def _next(steps: Generator[Any, Any, None], result: Any) -> Any:
-    """The next step of a conversation; `None` at its end."""
+    """The flow's next step; `None` at its end."""
     try:
         return steps.send(result)
     except StopIteration:
@@ -510,7 +509,7 @@ def _patience(request: Any) -> float:
 
 
 def _was_redirected(response: Any) -> bool:
-    # The history also has the 401s that were answered with another signature.
+    # The history also has the 401s that were followed by another attempt.
     return any(earlier.has_redirect_location for earlier in response.history)
 
 

@@ -1,4 +1,4 @@
-"""The blocking HTTP client of one fetch: plain answers from metadata and auth services, each by its deadline."""
+"""The blocking HTTP client of one fetch: every answer from a metadata or auth service arrives by its deadline or not at all."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .._signing.waiting import in_thread, wait
 CONNECT_TIMEOUT = 10.0  # seconds, as the OCI SDK has it
 MAX_ANSWER = 1 << 20  # bytes; a token is a few thousand
 
-# Requests to these never go through a proxy: plain http is for loopback and link-local addresses alone.
+# Requests to these never use a proxy: plain http is only for loopback and link-local addresses.
 _DIRECT = ("http://", "all://localhost", "all://127.0.0.1", "all://[::1]")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a metadata or auth service answered. Its body can be a token or a key, and is not shown."""
+    """An answer from a metadata or auth service. Its body may be a token or a key, so its repr leaves it out."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -37,13 +37,12 @@ class Answer:
 
 
 class Client:
-    """One HTTP client, made at once; the authorities that it trusts are loaded on a thread meanwhile.
+    """One HTTP client, whose certificate authorities are loaded on a thread in the meantime.
 
-    ca_file: trust these authorities alone; else what SSL_CERT_FILE or SSL_CERT_DIR names, else certifi's.
-    direct: never use a proxy, whatever the environment says. direct_to: hosts that none is used for.
+    ca_file: the only authorities to trust; otherwise those of SSL_CERT_FILE or SSL_CERT_DIR, or certifi's.
+    direct: ignore all proxy settings. direct_to: hosts to reach without a proxy.
 
-    Raises `ConfigError` for unusable proxy settings. Use it as a context manager: leaving it breaks off what is
-    still under way.
+    Raises `ConfigError` for unusable proxy settings. Use it as a context manager: leaving it aborts requests in progress.
     """
 
     def __init__(self, *, ca_file: str | None = None, direct: bool = False, direct_to: Iterable[str] = ()) -> None:
@@ -69,22 +68,22 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self._closed = True
-        # A blocked read does not notice that its client is closed, but it does notice the end of its connection.
+        # Closing the client doesn't wake a blocked read; shutting its connection down does.
         for connection in list(self._sockets):
             _break_off(connection)
             connection.close()
         self._client.close()
 
     def load_authorities(self) -> None:
-        """Begin to load the authorities. Every https request waits for them."""
+        """Start loading the authorities. Every https request waits for them."""
         if self._loading is None:
             self._loading = in_thread(partial(_load_authorities, self._context, self._ca_file), "oci-authorities")
 
     def send(self, method: str, url: str, headers: dict[bytes, bytes], content: bytes, seconds: float) -> Answer:
-        """Send one request and read the whole answer, within so many seconds. Redirects are not followed.
+        """Send one request and read the whole answer within so many seconds. Redirects are not followed.
 
-        The work is done on another thread, so that nothing can take longer: not a look-up of the host's name either,
-        a list of dead addresses, or an answer of which a byte arrives now and then.
+        The work is done on another thread, so the limit also holds for a slow name look-up, a list of dead addresses, or
+        an answer that trickles in byte by byte.
 
         Raises `ServiceUnreachableError`, and `ConfigError` for certificates that cannot be loaded.
         """
@@ -125,11 +124,11 @@ class Client:
 
         def trace(event: str, info: Mapping[str, Any]) -> None:
             if event.endswith("connect_tcp.complete"):
-                # A descriptor of our own, which stays when TLS takes the socket over.
+                # A descriptor of our own, which stays valid when TLS wraps the socket.
                 connection = info["return_value"].get_extra_info("socket").dup()
                 mine.add(connection)
                 self._sockets.add(connection)
-                if self._closed or time.monotonic() > deadline:  # nobody waits any more
+                if self._closed or time.monotonic() > deadline:  # nobody is waiting any more
                     _break_off(connection)
                     connection.close()
 
@@ -138,22 +137,22 @@ class Client:
             with self._client.stream(
                 method,
                 target,
-                # Asked for plainly and taken as it comes: a small compressed answer can unfold to gigabytes.
+                # Not compressed, because a small compressed answer can expand to gigabytes.
                 headers={b"accept-encoding": b"identity", **headers},
                 content=content,
                 timeout=httpx.Timeout(left, connect=min(left, CONNECT_TIMEOUT)),
                 extensions={"trace": trace},
             ) as response:
                 return _read(response, target)
-        # UnicodeError: a host that cannot be looked up, for it has an empty label or one that is too long. OSError:
-        # no file descriptor is left, or no address of that family.
+        # UnicodeError: a host name with an empty label or one that is too long. OSError: no file descriptors left, or no
+        # address of that family.
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError, OSError) as error:
             reason = str(error) or type(error).__name__
             raise ServiceUnreachableError(f"{show_url(target)} could not be reached: {reason}") from error
 
 
 def show_url(url: httpx.URL) -> str:
-    """A URL as it may stand in an error: without user info and query, which can hold secrets."""
+    """A URL for an error message: without user info and query, which may hold secrets."""
     return f"{url.scheme}://{url.netloc.decode(errors='replace')}{url.path}"[:300]
 
 
@@ -184,7 +183,7 @@ def _load_authorities(context: ssl.SSLContext, ca_file: str | None) -> None:
 
             ca_file = certifi.where()
         where = f"{ca_file or directory}, the value of SSL_CERT_FILE or SSL_CERT_DIR"
-        # What Python itself asks for since 3.13. Kubernetes' own authorities lack some of it, so not of those.
+        # As Python's default context has been since 3.13. Kubernetes' own authorities don't comply, so not for those.
         if sys.version_info >= (3, 13):
             context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     try:

@@ -1,8 +1,8 @@
 """Region codes, realms and endpoints.
 
-Source: the region tables of Oracle's Python and Go SDKs, which agree. A region that is newer than these tables is
-looked up where the SDK does: `~/.oci/regions-config.json`, `OCI_REGION_METADATA`, `OCI_DEFAULT_REALM`; then in OCIDs, which name
-their realm. On dedicated clouds, `~/.oci/developer-tool-configuration.json` declares the regions that there are.
+Source: the region tables of Oracle's Python and Go SDKs, which agree. A region newer than these tables is looked up where
+the SDK does: `~/.oci/regions-config.json`, `OCI_REGION_METADATA`, `OCI_DEFAULT_REALM`; then by the realm that OCIDs name. On
+dedicated clouds, `~/.oci/developer-tool-configuration.json` declares the regions.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _NAME = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*"
 def region_id(name: str) -> str:
     """The region's id for an id or a short code, in any letter case: `ORD` and `us-chicago-1` are the same.
 
-    Raises `ValueError` for what cannot be a region: the name becomes part of a host name.
+    Raises `ValueError` for anything that can't be a region, because the name becomes part of a host name.
     """
     region = name.strip().lower()
     if len(region) > 200 or not re.fullmatch(_NAME, region):
@@ -80,9 +80,9 @@ def region_id(name: str) -> str:
 def region_domain(region: str, *ocids: str | None) -> str:
     """The second-level domain of a region's realm.
 
-    For a region that nobody has declared, it is that of `OCI_DEFAULT_REALM`, else of the realm that these OCIDs name, else
-    `oraclecloud.com`. Raises `ValueError` for it on a dedicated cloud that allows its own regions alone, and `ConfigError` if
-    `OCI_DEFAULT_REALM` is not a domain.
+    For an undeclared region: `OCI_DEFAULT_REALM`, else the domain of the realm that these OCIDs name, else
+    `oraclecloud.com`. Raises `ValueError` for one on a dedicated cloud that allows only its own regions, and `ConfigError`
+    if `OCI_DEFAULT_REALM` is not a domain.
     """
     dedicated, alone = _dedicated()
     for extra in dedicated:
@@ -109,7 +109,7 @@ def region_domain(region: str, *ocids: str | None) -> str:
 
 
 def region_realm(region: str) -> str | None:
-    """The realm of a region id, e.g. `oc1`; None for one that nobody knows."""
+    """The realm of a region id, e.g. `oc1`; `None` if unknown."""
     if region in _REALM_OF:
         return _REALM_OF[region]
     return next((extra["realmKey"] for extra in _extra_regions() if extra["regionIdentifier"] == region), None)
@@ -124,7 +124,7 @@ def realm_regions(region: str) -> list[str]:
 def auth_endpoint(region: str, *, realm_domain: Callable[[], str | None] = lambda: None) -> str:
     """Where sessions are refreshed and tokens are issued. Raises `ValueError` as `region_id` does.
 
-    realm_domain: asked for the domain of a region that neither the tables nor this machine's owner knows.
+    realm_domain: called for the domain of a region that is neither in the tables nor declared on this machine.
     """
     name = region_id(region)
     if "." not in name and not is_known(name) and (domain := realm_domain()):
@@ -135,7 +135,7 @@ def auth_endpoint(region: str, *, realm_domain: Callable[[], str | None] = lambd
 def inference_endpoint(region: str, *ocids: str | None) -> str:
     """The Generative AI inference endpoint, without a path. Raises `ValueError` as `region_id` and `region_domain` do.
 
-    ocids: of the compartment or the tenancy, whose realm is that of a region which is newer than the tables.
+    ocids: of the compartment or tenancy; they name the realm of a region newer than the tables.
     """
     return "https://inference.generativeai." + _suffix(region, _label(), *ocids)
 
@@ -146,20 +146,20 @@ def identity_endpoint(region: str) -> str:
 
 
 def _label() -> str:
-    """The label before the domain: as in the SDK's templates, with `ds.` for endpoints that have IPv6 as well as IPv4."""
+    """The label before the domain, as in the SDK's templates; `ds.` marks endpoints with both IPv4 and IPv6."""
     return "ds.oci." if os.environ.get("OCI_DUAL_STACK_ENDPOINT_ENABLED", "").strip().lower() == "true" else "oci."
 
 
 def is_known(region: str) -> bool:
-    """Whether the tables, or this machine's owner, tell the realm of this region id; else it is guessed."""
+    """Whether this region's realm is in the tables or declared on this machine; otherwise it is a guess."""
     dedicated, alone = _dedicated()
     declared = [*dedicated, *([] if alone else _extra_regions())]
     return (region in _DOMAINS and not alone) or any(extra["regionIdentifier"] == region for extra in declared)
 
 
 def similar_region(region: str) -> str | None:
-    """The region of the tables that somebody may have meant."""
-    import difflib  # here, since few need it
+    """The known region whose name is most like this one, if any is."""
+    import difflib  # here, because it is rarely needed
 
     return next(iter(difflib.get_close_matches(region, _DOMAINS, n=1, cutoff=0.8)), None)
 
@@ -180,7 +180,7 @@ def _dedicated() -> tuple[list[dict[str, str]], bool]:
     """The regions of a dedicated cloud, and whether they are the only ones.
 
     Despite its name, `OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS=true` allows the regions of OCI beside them. Raises
-    `ValueError` for a file that cannot be read, as the SDK does: its absence would lead to another cloud.
+    `ValueError` for an unreadable file, as the SDK does, because ignoring it would lead to another cloud.
     """
     path = _dedicated_path()
     if not os.path.isfile(path):
@@ -198,7 +198,7 @@ def _dedicated() -> tuple[list[dict[str, str]], bool]:
 
 
 def _extra_regions() -> Iterator[dict[str, str]]:
-    """The regions that this machine's owner has declared. A source that cannot be read is passed over, as the SDK does."""
+    """The regions declared on this machine. An unreadable source is skipped, as in the SDK."""
     try:
         described = json.loads((Path.home() / ".oci" / "regions-config.json").read_bytes())
         yield from filter(None, map(_region_object, described if isinstance(described, list) else ()))

@@ -1,4 +1,4 @@
-"""What a provider asks of metadata and auth services: signed calls, with one deadline for all calls of a fetch."""
+"""Calls to metadata and auth services: signed, repeated, and with one deadline for all calls of a fetch."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ T = TypeVar("T")
 class Call:
     """One request to a service.
 
-    credential: signs it. payload: its body, as JSON; or, with form, as an HTML form. sign_host: the federation endpoint alone is called without `host`
-    among the signed headers. retried: statuses after which the call is repeated, besides 429 and 5xx.
-    patience: seconds for this call with all its attempts, if it is to end before the fetch's deadline.
+    credential: signs it. payload: its body, sent as JSON or, with `form`, as an HTML form. sign_host: false only for the
+    federation endpoint. retried: statuses after which the call is repeated, besides 429 and 5xx. patience: seconds for
+    this call with all its attempts, if less than the fetch's deadline.
     """
 
     method: str
@@ -59,10 +59,10 @@ class Call:
 
 
 class AuthService:
-    """The services that one provider depends on, for as long as it lives: what is known of their clocks and health.
+    """The services that a provider depends on, and what it has learned about their clocks and health.
 
-    clock: seconds since the epoch. sleep: pauses between attempts, on the fetch's thread. deadline: seconds for all calls of a
-    fetch. patient: whether calls are repeated.
+    clock: seconds since the epoch. sleep: pauses between attempts, on the fetch's thread. deadline: seconds for all
+    calls of a fetch. patient: whether calls are repeated.
     """
 
     def __init__(
@@ -82,10 +82,9 @@ class AuthService:
 
     @contextlib.contextmanager
     def calls(self, **options: Any) -> Iterator[Calls]:
-        """The calls of one fetch, through one HTTP client, which takes these options.
+        """The calls of one fetch, through one HTTP client with these options.
 
-        After a fetch that failed, the calls of the next are tried once each: from then on the caller's pauses between
-        fetches are the only ones.
+        After a fetch has failed, the next one tries each call only once, and the cache's pauses between fetches take over.
         """
         with Client(**options) as client:
             try:
@@ -97,7 +96,7 @@ class AuthService:
 
 
 class Calls:
-    """The calls of one fetch, which may be made side by side from several threads. All end by one deadline."""
+    """The calls of one fetch, which several threads may make at once. All share one deadline."""
 
     def __init__(self, service: AuthService, client: Client, *, patient: bool) -> None:
         self.client = client
@@ -106,13 +105,13 @@ class Calls:
         self._ends_at = time.monotonic() + service.deadline
 
     def send(self, call: Call, parse: Callable[[Answer, float], T]) -> T:
-        """Send until there is an answer that can be used; return what `parse` makes of it.
+        """Send until there is a usable answer; return what `parse` makes of it.
 
-        parse: given the answer and our clock's reading when it came; raises `ServiceRefusedError` or
-        `InvalidTokenError` for one that is of no use.
-        Repeated with a growing random pause, or the one that `Retry-After` asks for, as long as time allows: no answer,
-        one of no use, 429, 5xx except 501, and the statuses in `retried`. A 401 whose `Date` shows that this machine's
-        clock is off is answered by signing again, once.
+        parse: takes the answer and our clock's time of its arrival; raises `ServiceRefusedError` or `InvalidTokenError`
+        if the answer is unusable.
+        A missing or unusable answer, 429, 5xx except 501, and the statuses in `retried` are retried while time allows,
+        after a growing random pause or as `Retry-After` asks. After a 401 whose `Date` shows that this machine's clock is
+        off, the call is signed again, once.
 
         Raises `ServiceRefusedError` for any other answer but 200, the last failure when time is up, `ConfigError` for an
         invalid URL, and `SigningError` for a credential that would be sent over plain http.
@@ -151,7 +150,7 @@ class Calls:
                 raise failure
             slept_at = time.monotonic()
             self._service.sleep(wait)
-            # Where `sleep` only says that time passes, the deadline comes nearer all the same.
+            # A `sleep` that only moves a simulated clock must bring the deadline closer, too.
             skipped = max(wait - (time.monotonic() - slept_at), 0.0)
             ends_at, self._ends_at = ends_at - skipped, self._ends_at - skipped
             pause *= 2
@@ -187,13 +186,13 @@ class Calls:
 
 
 def service_message(content: bytes) -> str:
-    """What a service said when it refused, after a blank: its code and message, never the body as it is."""
+    """A refusal's code and message with a leading space, or nothing. The body itself is never quoted."""
     try:
         fields = json.loads(content)
-        fields = fields.get("error", fields)  # the form of OpenAI
-        if isinstance(fields, str):  # the form of OAuth: RFC 6749, section 5.2
+        fields = fields.get("error", fields)  # OpenAI's form
+        if isinstance(fields, str):  # OAuth's form: RFC 6749, section 5.2
             fields = {"code": fields, "message": json.loads(content).get("error_description", "")}
-        if str(fields["message"]).startswith('{"error"'):  # Generative AI passes OpenAI's answer on as a text
+        if str(fields["message"]).startswith('{"error"'):  # Generative AI wraps OpenAI's error as text
             fields = {"code": fields["code"], "message": json.loads(fields["message"])["error"]["message"]}
         kind = "code" if fields.get("code") is not None else "type"
         code, message = (hide_secrets(_line(str(fields[name])[:4000])) for name in (kind, "message"))
@@ -221,14 +220,14 @@ def _refusal(target: httpx.URL, answer: Answer) -> str:
 
 
 def _retry_after(answer: Answer) -> float | None:
-    """The seconds that a service asks to be left alone for: RFC 9110, section 10.2.3, in its form of seconds.
+    """`Retry-After` in seconds: RFC 9110, section 10.2.3.
 
-    The form of a date is not read: no OCI service is known to send it, and it depends on the clocks.
+    Its date form is ignored: no OCI service is known to send it, and it depends on the clocks.
     """
     value = answer.headers.get("retry-after", "").strip()
     return float(value) if re.fullmatch(r"[0-9]{1,6}", value) else None
 
 
 def _line(text: str) -> str:
-    """A foreign text on one line, without characters that would steer a terminal or forge a line of a log."""
+    """Untrusted text on one line, without characters that control a terminal or forge a log line."""
     return "".join(character if character.isprintable() else " " for character in text)

@@ -1,4 +1,4 @@
-"""From an auth service's answer to a credential: security tokens and what they say."""
+"""From an auth service's answer to a credential: security tokens and their claims."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_TOKEN = 64 * 1024  # characters; OCI's tokens are 1 to 3 kB, and no server 
 
 @dataclass(frozen=True)
 class SecurityTokenClaims:
-    """The part of a security token that a client may read. Its signature is for the server to verify."""
+    """The claims of a security token. Its signature is left for the server to verify."""
 
     expires_at: float
     issued_at: float | None
@@ -32,7 +32,7 @@ class SecurityTokenClaims:
 
 
 def parse_security_token(token: str, source: str) -> SecurityTokenClaims:
-    """Read a security token's claims. `source` says where the token is from, for the error.
+    """Read a security token's claims. `source` names the token's origin in errors.
 
     Raises `InvalidTokenError`.
     """
@@ -70,8 +70,8 @@ def token_credential(
 ) -> Credential:
     """Make the credential of a security token and the session key it was issued for.
 
-    `received_at` is given when the token came straight from its issuer: our clock's reading at that moment. The
-    issuer's reading is `issuer_time` (its answer's `Date`), else the token's own time of issue.
+    received_at: our clock's time at which the token came straight from its issuer. issuer_time: the issuer's clock at
+    that moment (its answer's `Date`); without one, the token's own time of issue counts.
 
     Raises `InvalidTokenError`, also for a token of another key and for one that had expired when it was handed over.
     """
@@ -84,7 +84,7 @@ def token_credential(
     if received_at is not None:
         now = issuer_time if issuer_time is not None else claims.issued_at
         if now is not None:
-            # Both tell whole seconds, rounded down: with the rest of the second, no token is thought to live longer.
+            # Both are rounded down to whole seconds. The added second keeps us from overestimating the token's life.
             clock_offset = now + 1.0 - received_at
             if claims.expires_at <= now:
                 raise InvalidTokenError(f"{source} had expired already when it was handed over.")
@@ -104,7 +104,7 @@ def json_object(answer: Answer, source: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        raise ServiceRefusedError(f"{source} answered with something else than a JSON object.")
+        raise ServiceRefusedError(f"{source} answered with something other than a JSON object.")
     return fields
 
 
@@ -120,7 +120,7 @@ def issued_credential(
     token: str, private_key: RSAPrivateKey, source: str, answer: Answer, received_at: float
 ) -> Credential:
     """The credential of a token that its issuer has just handed over. Raises `InvalidTokenError`."""
-    # The answer's Date is what the issuer's clock said when it handed the token over.
+    # The answer's Date is the issuer's clock at the moment of issue.
     issuer_time = parse_http_date(answer.headers.get("date"))
     label = f"The token from {source}"
     return token_credential(token, private_key, label, received_at=received_at, issuer_time=issuer_time)
@@ -146,7 +146,7 @@ def _seconds(claims: Mapping[str, Any], name: str, source: str) -> float | None:
 
 
 def _public_numbers(jwk: object) -> RSAPublicNumbers | None:
-    """The key a token is bound to; `None` if it does not say, or says so in a form unknown to us.
+    """The public key that a token is bound to; `None` if it names none, or in a form unknown to us.
 
     Whether every kind of token carries `jwk` is unverified, so its absence isn't an error.
     """

@@ -17,13 +17,13 @@ from .._credential import Credential, CredentialProvider, fetch_from
 from .._errors import CredentialsUnavailableError, SessionExpiredError
 
 # A refresh falls due at a random moment of this part of a credential's life, counted from its end, so that processes
-# that were started together do not refresh together.
+# started together do not refresh together.
 _REFRESH_WINDOW = (0.10, 0.25)
 _BACK_OFF = (1.0, 60.0)  # seconds, first and longest
 _LONGEST_RETRY_AFTER = 600.0  # seconds that a service may ask for
 _LONGEST_SLEEP = 30.0  # seconds; a timer does not run while a laptop sleeps, so it is never set for longer
-_MOST_HOSTS = 1024  # that are remembered for having refused a credential
-_RECENTLY = 60.0  # seconds for which a server's word that a credential is good outweighs another's that it is not
+_MOST_HOSTS = 1024  # remembered for having refused a credential
+_RECENTLY = 60.0  # seconds for which one server's acceptance of a credential outweighs another's refusal
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class CacheStatus:
 
 @dataclass(frozen=True)
 class Refresh:
-    """What became of one fetch, for the log. usable: whether there is a valid credential now."""
+    """The outcome of one fetch, for the log. usable: whether there is a valid credential now."""
 
     seconds: float
     expires_in: float | None
@@ -50,7 +50,7 @@ class Refresh:
 
 @dataclass(frozen=True)
 class _State:
-    """The outcome of the fetches so far. It is replaced as a whole, so that nobody sees half of it."""
+    """The outcome of the fetches so far. Replaced as a whole, so no thread sees half an update."""
 
     credential: Credential | None = None
     obtained_at: float | None = None
@@ -64,7 +64,7 @@ class _State:
 
 
 class Flight(Future[Credential]):
-    """A fetch that is under way. since: by our clock. replaces: the rejected credential that it was started for."""
+    """A fetch in progress. since: when it began, by our clock. replaces: the rejected credential it was started for."""
 
     def __init__(self, since: float, replaces: Credential | None) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Flight(Future[Credential]):
         self.set_running_or_notify_cancel()  # from here on no waiter can cancel it for the others
 
     def claim(self) -> bool:
-        """True for the one thread that is to do the work."""
+        """True for exactly one caller: the thread that does the work."""
         try:
             return self._unclaimed.pop()
         except IndexError:
@@ -98,10 +98,10 @@ class CredentialCache:
     what it has left. A changed local file ends a pause. A host that refused one credential and then its replacement gets
     no further one while others accept it.
 
-    There is no lock: state is replaced whole, and a flight is claimed by one atomic operation. So a signal handler, a
-    finalizer, a log handler or a fork may come at any moment. `acquire` never blocks.
+    There is no lock: state is replaced whole, and a flight is claimed by one atomic operation. A signal handler, a
+    finalizer, a log handler or a fork may therefore run at any moment. `acquire` never blocks.
 
-    report: called with each `Refresh`, on its thread, when all who waited have been woken.
+    report: called with each `Refresh`, on the fetch's thread, after all waiters have been woken.
     """
 
     def __init__(
@@ -116,9 +116,9 @@ class CredentialCache:
         self._report = report
         self._state = _State()
         self._flights: dict[str, Flight] = {}
-        self._accepted: Credential | None = None  # by some server, the latest
+        self._accepted: Credential | None = None  # the latest that any server accepted
         self._accepted_at = 0.0  # by the monotonic clock
-        self._refused: dict[str, Credential] = {}  # by host, and nothing accepted there since
+        self._refused: dict[str, Credential] = {}  # by host, until it accepts one
         self._timer: queue.SimpleQueue[None] | None = None
         _caches.add(self)
 
@@ -130,15 +130,15 @@ class CredentialCache:
         offset: float = 0.0,
         may_block: bool = False,
     ) -> Credential | Future[Credential]:
-        """The credential to sign with, or the future of the fetch that will return it or raise the last error.
+        """The credential to sign with, or a future that returns it or raises the last error.
 
-        rejected, host: the credential that a server refused, and which server; it is handed back if there is no newer one.
-        offset: how far the server's clock is ahead of ours, seconds.
-        may_block: whether the caller may be kept waiting, should no thread be available to fetch on.
+        rejected, host: the credential that a server refused, and the server; it is handed back if there is no newer one.
+        offset: how far the server's clock is ahead of ours, in seconds.
+        may_block: whether to fetch on the caller's thread if no new thread can be started.
         """
         current = self._state.credential
         if current is not None and current is not rejected and current.expires_at is None:
-            return current  # without an end there is nothing to look at
+            return current  # it never expires
         while True:
             state = self._state
             answer, needed = self._look(state, rejected, host, offset)
@@ -178,7 +178,7 @@ class CredentialCache:
     def _look(
         self, state: _State, rejected: Credential | None, host: str, offset: float
     ) -> tuple[Credential | None, bool]:
-        """What to answer with at once, if anything, and whether a fetch is needed."""
+        """The credential to return at once, if any, and whether a fetch is needed."""
         current, now = state.credential, self._clock()
         if current is not None and current is rejected:
             only_here = self._only_refused_here(current, host)
@@ -192,12 +192,12 @@ class CredentialCache:
             return current, False
         usable = now < expiry
         if self._paused(state, now, until=max(state.retry_at, state.extend_at) if usable else state.retry_at):
-            # An expired credential without an error is all that its source has. Our clock may be wrong: OCI decides.
+            # Without an error, an expired credential is the newest its source has. Our clock may be wrong; OCI decides.
             return (current if usable or state.error is None else None), False
         return (current if usable else None), True
 
     def _only_refused_here(self, current: Credential, host: str) -> bool:
-        """Whether this host has refused an earlier credential, too, while other hosts accept the present one."""
+        """Whether this host refused an earlier credential as well, while other hosts accept the present one."""
         if len(self._refused) >= _MOST_HOSTS and host not in self._refused:
             self._refused.clear()
         first = self._refused.setdefault(host, current)
@@ -234,11 +234,11 @@ class CredentialCache:
         except BaseException as raised:
             error = raised.with_traceback(raised.__traceback__ and raised.__traceback__.tb_next)
         self._finish(flight, fetched, error, time.perf_counter() - started)
-        # The frames of the error know this one, which would make a circle of the error and the cache.
+        # The error's frames refer to this one, which would otherwise make a reference cycle of error and cache.
         del self, flight, fetched, error
 
     def _finish(self, flight: Flight, fetched: Credential | None, error: BaseException | None, seconds: float) -> None:
-        """Store what came, wake who waits, and only then run what is not ours."""
+        """Store the outcome, wake the waiters, and only then run code that isn't ours."""
         before, now = self._state, self._clock()
         if fetched is not None:
             state = self._after_success(before, fetched, flight, now)
@@ -257,7 +257,7 @@ class CredentialCache:
             changed=state.credential is not before.credential,
             usable=state.credential is not None and (expiry is None or now < expiry),
         )
-        with contextlib.suppress(Exception):  # of a log filter, say: it is not what the refresh was about
+        with contextlib.suppress(Exception):  # a log filter's failure is not the refresh's
             self._report(refresh)
 
     def _end(self, flight: Flight, state: _State) -> None:
@@ -311,22 +311,22 @@ class CredentialCache:
         return 0 if accepted else before.failures
 
     def _set_timer(self) -> None:
-        """Have a credential that cannot be renewed once it has ended renewed in time, request or no request.
+        """Renew a credential in time, even while no request is sent, if it can't be renewed after its end.
 
-        All others wait for a request: a process that sends none should not call the auth service either.
+        All others wait for a request: an idle process should not call the auth service.
         """
         if self._timer is not None or self._renewal_at() is None:
             return
-        # A thread that kept the cache alive would keep every signer ever made alive.
+        # The thread must not keep the cache alive, or every signer ever made would live forever.
         timer: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._timer = timer
-        with contextlib.suppress(RuntimeError):  # no thread to be had: the next request will do it
+        with contextlib.suppress(RuntimeError):  # no thread can be started; the next request renews
             threading.Thread(
                 target=_renew_in_time, args=(weakref.ref(self), timer), name="oci-credential-timer", daemon=True
             ).start()
 
     def _renewal_at(self) -> float | None:
-        """When the timer should act; `None` where there is nothing to renew in time."""
+        """When the timer should act; `None` if there is nothing to renew."""
         status = self.status()
         if status.next_refresh is None or not getattr(self._provider, "ends_when_idle", False):
             return None
@@ -335,14 +335,14 @@ class CredentialCache:
         return status.next_refresh
 
     def _after_fork(self) -> None:
-        """A child has neither its parent's threads nor its flight."""
+        """A child process has neither its parent's threads nor its fetch in progress."""
         self._flights, self._timer = {}, None
         self._set_timer()
 
     def __del__(self) -> None:
         timer = getattr(self, "_timer", None)
         if timer is not None:
-            timer.put(None)  # of all queues, this one may be put into by a finalizer
+            timer.put(None)  # SimpleQueue.put is safe in a finalizer, unlike Queue.put
 
 
 _caches: weakref.WeakSet[CredentialCache] = weakref.WeakSet()
@@ -353,7 +353,7 @@ def _after_fork() -> None:
         cache._after_fork()
 
 
-with contextlib.suppress(AttributeError):  # Windows has no forks
+with contextlib.suppress(AttributeError):  # Windows can't fork
     os.register_at_fork(after_in_child=_after_fork)
 
 
@@ -391,7 +391,7 @@ def _back_off(failures: int) -> float:
 
 
 def _retry_after(error: BaseException | None) -> float:
-    """The seconds that the service asks to be left alone for, if the error or what led to it says so."""
+    """The `Retry-After` in seconds of this error or its causes; 0 without one."""
     for _ in range(10):
         if error is None:
             break

@@ -8,16 +8,16 @@ from urllib.request import getproxies, proxy_bypass
 
 from .._hosts import is_loopback
 
-# OCI tolerates five minutes. Below one minute the clock is not what a refusal is about.
+# OCI tolerates five minutes. Under one minute, the clock isn't why a request was refused.
 _SIGNIFICANT = 60.0
-_LATEST = 4102444800  # seconds; the year 2100, from where dates would run into the year 10000, which has no HTTP form
+_LATEST = 4102444800  # seconds; the year 2100. HTTP dates can't express years beyond 9999
 
 
 class ClockOffsets:
     """The offset of each server's clock, in seconds: positive when the server is ahead of this machine.
 
-    Offsets are kept per host, since a server may only speak for itself. They are learned from nothing but a 401 that
-    came over TLS or loopback, so nobody on the network can move a signature's date.
+    Offsets are kept per host, because a server only speaks for itself. They are learned only from a 401 that came over
+    TLS or loopback, so nobody on the network can shift a signature's date.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -39,13 +39,13 @@ class ClockOffsets:
         if abs(offset - used) < _SIGNIFICANT:
             return False
         if host not in self._offsets and len(self._offsets) >= 1024:
-            self._offsets.clear()  # bounded, whatever number of hosts a long-lived process meets
+            self._offsets.clear()  # bounded, however many hosts a long-lived process calls
         self._offsets[host] = offset
         return True
 
 
 def _is_direct(host: str) -> bool:
-    """Whether plain http to this host goes there. httpx sends loopback requests through a proxy, too, and a proxy may lie."""
+    """Whether plain http reaches this host without a proxy. httpx uses proxies for loopback too, and a proxy may lie."""
     proxies = getproxies()
     return not (proxies.get("http") or proxies.get("all")) or bool(proxy_bypass(host))
 

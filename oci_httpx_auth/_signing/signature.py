@@ -20,7 +20,7 @@ from .._errors import SigningError
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 _SMALL_BODY = 1 << 16  # bytes; hashed in some 50 microseconds
-_PIECE = 2047  # bytes; when it hashes more at a time, hashlib lets another thread run
+_PIECE = 2047  # bytes; hashlib releases the interpreter lock for more than this
 
 _NOTHING_HASHED = hashlib.sha256()
 _PADDING = PKCS1v15()
@@ -31,7 +31,7 @@ def content_digest(body: bytes) -> bytes:
     """The value of `x-content-sha256`. For a large body, the only slow part of a signature besides RSA."""
     if len(body) > _SMALL_BODY:
         digest = hashlib.sha256(body)
-    else:  # among many threads, to be let run again takes longer than the hash
+    else:  # with many threads, getting the interpreter lock back would take longer than hashing
         digest = _NOTHING_HASHED.copy()  # quicker than a new one
         for start in range(0, len(body), _PIECE):
             digest.update(body[start : start + _PIECE])
@@ -61,10 +61,10 @@ def sign(
     headers: the request's own, by lower-case name; `host` is needed, `content-type` is used.
     length, digest: number of bytes of the body, and its `content_digest` if the method is one whose body is signed.
     now: seconds since the epoch, by the server's clock.
-    sign_host: the federation endpoint alone is called without `host` among the signed headers.
-    body_signed: false for streamed uploads alone, whose body Object Storage does not want covered.
+    sign_host: false only for the federation endpoint, which is called without `host` among the signed headers.
+    body_signed: false only for streamed uploads to Object Storage, whose body is not covered.
 
-    Raises `SigningError` when a signature of these could not be valid.
+    Raises `SigningError` if these could not give a valid signature.
     """
     signed = {b"date": http_date(int(now)), b"(request-target)": method.lower().encode() + b" " + target}
     if sign_host:

@@ -1,7 +1,7 @@
 """Work on a thread, and waiting for it from threads, asyncio tasks and trio tasks alike.
 
-A `Future` of the standard library is what all of them can share. Nobody who waits for one holds a lock, a worker
-thread or an event loop, and nobody who stops waiting disturbs the others.
+All of them can share a `Future` of the standard library. Waiting for one holds no lock, worker thread or event loop, and
+a waiter that gives up doesn't disturb the others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def in_thread(work: Callable[[], T], name: str) -> Future[T]:
     The thread is a daemon: a pool's threads are joined when the interpreter exits, and a hanging call would hold it up.
     """
     future: Future[T] = Future()
-    future.set_running_or_notify_cancel()  # from here on no waiter can cancel it for the others
+    future.set_running_or_notify_cancel()  # so no waiter can cancel it for the others
 
     def run() -> None:
         try:
@@ -40,10 +40,10 @@ def in_thread(work: Callable[[], T], name: str) -> Future[T]:
 
 
 def wait(future: Future[Any], seconds: float | None = None) -> bool:
-    """Return when the future is done, whatever its outcome, or when time is up: whether it is done. For threads."""
+    """Wait in a thread until the future is done or time is up. Returns whether it is done; never raises its error."""
     try:
         future.exception(seconds)
-    except TimeoutError:  # of the wait; an outcome is returned, not raised
+    except TimeoutError:  # of the wait itself: the future's own error is returned, not raised
         return False
     return True
 
@@ -58,9 +58,9 @@ async def wait_async(future: Future[Any], seconds: float | None = None) -> bool:
 
 
 def _waker() -> tuple[Callable[[], None], Callable[[float | None], Awaitable[Any]]]:
-    """A function that any thread may call, and what the present task awaits until it is called or time is up.
+    """A function to call from any thread, and one whose result the current task awaits until that call or a timeout.
 
-    The caller never waits for the loop, which may have stopped or been closed since.
+    The calling thread never waits for the loop, which may have been stopped or closed.
     """
     if (token := trio_token()) is not None:
         trio: Any = sys.modules["trio"]
@@ -78,7 +78,7 @@ def _waker() -> tuple[Callable[[], None], Callable[[float | None], Awaitable[Any
 
         return wake_trio, woken_trio
 
-    import asyncio  # here, since a program without an event loop can do without it
+    import asyncio  # here, because a program without an event loop doesn't need it
 
     loop = asyncio.get_running_loop()
     event = asyncio.Event()
@@ -99,9 +99,9 @@ def _waker() -> tuple[Callable[[], None], Callable[[float | None], Awaitable[Any
 
 
 def trio_token() -> Any:
-    """What tells one run of trio from others, and reaches it from any thread; `None` outside of its tasks."""
+    """The token of the current run of trio, through which any thread can reach it; `None` outside trio tasks."""
     trio: Any = sys.modules.get("trio")
-    if not hasattr(trio, "lowlevel"):  # it is not loaded, or another thread is importing it, as httpcore does at first
+    if not hasattr(trio, "lowlevel"):  # not imported, or another thread is just importing it, as httpcore does
         return None
     try:
         trio.lowlevel.current_task()
