@@ -83,6 +83,12 @@ class OCIProvider(ModelProvider):
         if self._client is not None and self._owns_client:
             await self._client.close()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import inspect
 import json
+import pickle
 import subprocess
 import sys
 import threading
@@ -23,12 +25,19 @@ from agents import Agent, MultiProvider, RunConfig, Runner, function_tool
 from agents.models import _openai_shared
 from agents.models.multi_provider import MultiProviderMap
 from agents.tracing import processors
+from openai import AsyncOpenAI
 from pydantic import BaseModel
 
 from oci_httpx_auth import ConfigError, Credential, OCISigner, SecurityToken
 from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth.agents import DEFAULT_MODEL, OCIChatCompletionsModel, OCIProvider, OCIResponsesModel
-from oci_httpx_auth.openai import PLACEHOLDER_API_KEY, create_async_openai, create_openai
+from oci_httpx_auth.openai import (
+    PLACEHOLDER_API_KEY,
+    ClientOptions,
+    PerLoopAsyncClient,
+    create_async_openai,
+    create_openai,
+)
 
 from .conftest import Clock, settle
 from .standin import FakeOCI, Record, ToolCall
@@ -716,6 +725,98 @@ def test_options_reach_the_client(oci: FakeOCI, tmp_path: Path) -> None:
     assert client.default_headers["OpenAI-Project"] == "ocid1.generativeaiproject.oc1..p"
     assert client.timeout == 12.5
     assert provider.client is client
+
+
+def test_the_provider_and_the_models_take_every_option(oci: FakeOCI, tmp_path: Path) -> None:
+    """All of `ClientOptions`; each reaches the client, and those of the wire the server."""
+    http_client = PerLoopAsyncClient(headers={"x-http-client": "mine"})
+    given: dict[str, Any] = {
+        "signer": OCISigner(config_file=oci.write_config(tmp_path)),
+        "region": "us-chicago-1",
+        "compartment_id": oci.compartment,
+        "project_id": "ocid1.generativeaiproject.oc1..p",
+        "conversation_store_id": "ocid1.conversationstore.oc1..s",
+        "service_endpoint": oci.url,
+        "http_client": http_client,
+        "default_headers": {"x-mine": "header"},
+        "default_query": {"mine": "query"},
+        "timeout": 12.5,
+        "max_retries": 7,
+        "organization": "org",
+        "webhook_secret": "hook",
+        "websocket_base_url": "wss://sockets.example/v1",
+    }
+    # One side of each contradiction is left: these have tests of their own.
+    left_out = {"auth", "profile", "config_file", "api_key", "base_url"}
+    assert given.keys() | left_out == ClientOptions.__annotations__.keys()
+    if not hasattr(AsyncOpenAI(api_key="unused"), "webhook_secret"):
+        del given["webhook_secret"]
+    for kind in (OCIProvider, OCIChatCompletionsModel, OCIResponsesModel):
+        made: Any = kind(**given)
+        client = made.client if kind is OCIProvider else made._client
+        assert client._client is http_client
+        assert (client.timeout, client.max_retries, client.organization) == (12.5, 7, "org")
+        assert getattr(client, "webhook_secret", "hook") == "hook"
+        assert str(client.websocket_base_url) == "wss://sockets.example/v1"
+        model = made.get_model(None) if kind is OCIProvider else made
+        assert run(made, lambda model=model: ask(Agent(name="A", model=model), "Hello")).final_output
+        record = oci.records[-1]
+        assert record.target.endswith("?mine=query")
+        expected = {
+            "x-http-client": "mine",
+            "x-mine": "header",
+            "opc-compartment-id": oci.compartment,
+            "opc-conversation-store-id": "ocid1.conversationstore.oc1..s",
+            "openai-project": "ocid1.generativeaiproject.oc1..p",
+            "openai-organization": "org",
+        }
+        assert {name: record.header(name) for name in expected} == expected
+    assert all_signed(oci)
+
+
+def test_leaving_the_provider_closes_its_connections(oci: FakeOCI, tmp_path: Path, options: dict[str, Any]) -> None:
+    """`async with` yields the provider itself and closes at its end, also after an error; it can be entered again."""
+    http_client = PerLoopAsyncClient()
+    provider = OCIProvider(config_file=oci.write_config(tmp_path), http_client=http_client, **options)
+
+    inner: list[Any] = []
+
+    async def fail_inside() -> None:
+        async with provider as entered:
+            assert entered is provider
+            result = await Runner.run(Agent(name="A"), "Hello", run_config=RunConfig(model_provider=entered))
+            assert result.final_output == "You said: Hello"
+            ((of_this_loop, _),) = http_client._clients.values()
+            assert not of_this_loop.is_closed
+            inner.append(of_this_loop)
+            raise ZeroDivisionError
+
+    async def main() -> None:
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                await fail_inside()
+            assert inner[-1].is_closed
+
+    asyncio.run(main())
+    assert len(oci.records) == 2
+    assert all_signed(oci)
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda provider: pickle.loads(pickle.dumps(provider))])
+@pytest.mark.parametrize("used", [False, True])
+def test_a_provider_copies_and_pickles(
+    oci: FakeOCI, provider: OCIProvider, way: Callable[[OCIProvider], OCIProvider], used: bool
+) -> None:
+    """So do its models; what comes out signs as the original does, and no key is pickled."""
+    if used:
+        assert provider.client
+    copied = way(provider)
+    model: Any = way(copied.get_model(f"responses:{GROK}"))  # type: ignore[arg-type]
+    for chosen in (copied.get_model(None), model):
+        assert run(copied, lambda chosen=chosen: ask(Agent(name="A", model=chosen), "Hello")).final_output
+    assert len(oci.records) == 2
+    assert b"PRIVATE KEY" not in pickle.dumps(copied)
+    assert all_signed(oci)
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import gc
 import pickle
+import re
 import threading
 import time
 import warnings
@@ -28,6 +29,7 @@ from oci_httpx_auth import (  # noqa: E402
     OCISigner,
     SigningError,
 )
+from oci_httpx_auth._errors import NoCredentialsFoundError  # noqa: E402
 from oci_httpx_auth.openai import (  # noqa: E402
     PLACEHOLDER_API_KEY,
     PerLoopAsyncClient,
@@ -124,6 +126,28 @@ def test_openais_own_retries_are_signed_afresh(oci: FakeOCI, options: dict[str, 
     assert (first.status, second.status) == (status, 200)
     assert first.date != second.date
     assert first.header("authorization") != second.header("authorization")
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize(("max_retries", "attempts"), [(0, 1), (2, 3)])
+def test_each_attempt_goes_out_once(
+    oci: FakeOCI, options: dict[str, Any], asynchronous: bool, max_retries: int, attempts: int
+) -> None:
+    """Counted on the wire: the signer adds no attempt of its own to those that openai makes, in no event loop."""
+    oci.fail("inference", *[Fault(status=503, headers={"retry-after-ms": "1"})] * (2 * attempts))
+    client: Any = (create_async_openai if asynchronous else create_openai)(max_retries=max_retries, **options)
+
+    async def main() -> None:
+        await client.chat.completions.create(model="m", messages=MESSAGES)
+
+    for run in (1, 2):
+        with pytest.raises(openai.InternalServerError):
+            asyncio.run(main())
+        assert [record.status for record in oci.records] == [503] * (attempts * run)
+    if not asynchronous:
+        client.close()
+    assert len({record.header("authorization") for record in oci.records}) == len({r.date for r in oci.records})
+    assert all_signed(oci)
 
 
 def test_a_clock_that_is_off_and_a_retry_go_together(oci: FakeOCI, options: dict[str, Any]) -> None:
@@ -262,6 +286,25 @@ def test_missing_pieces_are_named(oci: FakeOCI, config: Path) -> None:
         create_openai(config_file=config, region="ORD", compartment_id="c", api_key="sk-x")
     with pytest.raises(ConfigError, match="either signer"):
         create_openai(signer=OCISigner(auth="api_key", config_file=config), profile="DEFAULT")
+
+
+@pytest.mark.parametrize("create", [create_openai, create_async_openai])
+@pytest.mark.parametrize("in_a_pod", [False, True])
+def test_missing_credentials_are_not_reported_as_a_missing_region(
+    clean_environment: Path, monkeypatch: pytest.MonkeyPatch, create: Any, in_a_pod: bool
+) -> None:
+    """The factory itself lists the sources it looked at, and puts first what people meant in such a place."""
+    if in_a_pod:
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    with pytest.raises(NoCredentialsFoundError) as caught:
+        create(compartment_id="c")
+    message = str(caught.value)
+    assert message.startswith("No OCI credentials were found")
+    assert "No region" not in message
+    assert str(clean_environment / ".oci" / "config") in message
+    assert "instance metadata" in message
+    assert ("OKE workload identity" in caught.value.likely) is in_a_pod
+    assert "Run `oci setup config`" in message
 
 
 def test_all_other_options_are_openais_own(config: Path) -> None:
@@ -624,6 +667,24 @@ def test_a_region_with_a_typing_error_is_warned_about(
         assert record.levelname == "WARNING"
         assert record.getMessage().startswith(says)
         assert f"https://inference.generativeai.{region}." in record.getMessage()
+
+
+def test_a_mistyped_region_is_warned_about_wherever_it_comes_from(
+    config: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Variables and the profile, before any name is looked up; with a base URL, the region does not matter."""
+    config.write_text(re.sub("(?m)^region.*", "region=us-ashbrun-1", config.read_text()))
+    for variable in (None, "OCI_REGION", "OCI_CLI_REGION", "OCI_GENAI_REGION"):
+        if variable:
+            monkeypatch.setenv(variable, f"us-{variable.lower().replace('_', '-')}-1")
+        caplog.clear()
+        create_openai(config_file=config, compartment_id="c").close()
+        (record,) = caplog.records
+        expected = f"us-{variable.lower().replace('_', '-')}-1" if variable else "did you mean 'us-ashburn-1'"
+        assert expected in record.getMessage()
+    caplog.clear()
+    create_openai(config_file=config, compartment_id="c", base_url="https://models.example/v1").close()
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("end", ["", "/", "/openai/v1", "/openai/v1/"])
