@@ -740,6 +740,24 @@ def test_a_changed_file_ends_the_pause(setup: Setup) -> None:
     setup.obtain("a")
 
 
+def test_a_rejection_joins_the_fetch_that_a_changed_file_has_started(setup: Setup) -> None:
+    """That fetch has looked at the file, which therefore no longer counts as changed, but the pause is still on."""
+    first = setup.obtain("a")
+    setup.provider.changed = lambda: False  # type: ignore[attr-defined]
+    setup.clock.now += 3300
+    setup.cache.acquire()
+    setup.provider.answers.put(first)
+    settle()
+    setup.provider.changed = lambda: True  # type: ignore[attr-defined]
+    assert setup.cache.acquire() is first  # due: the fetch is started in the background
+    setup.provider.changed = lambda: False  # type: ignore[attr-defined]
+    refused = setup.flight(rejected=first)
+    setup.provider.answers.put(setup.credential("b"))
+    wait(refused)
+    assert refused.result().key_id == "b"
+    assert setup.provider.fetches == 3
+
+
 def test_an_expired_credential_without_a_successor_is_used_during_the_pause(setup: Setup) -> None:
     """Our clock may be wrong: the server decides. The source is not read with every request."""
     setup.obtain("a", lifetime=-5.0)

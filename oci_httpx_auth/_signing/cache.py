@@ -140,21 +140,20 @@ class CredentialCache:
         if current is not None and current is not rejected and current.expires_at is None:
             return current  # it never expires
         while True:
+            under_way = self._flights.get("flight")  # before the state, which a fetch replaces before it ends
             state = self._state
-            answer, needed = self._look(state, rejected, host, offset)
+            answer, needed = self._look(state, rejected, host, offset, joining=under_way is not None)
             if not needed:
                 return answer if answer is not None else _failed(state.error)
-            flight = Flight(self._clock(), rejected if rejected is state.credential else None)
-            present = self._flights.setdefault("flight", flight)
-            if present is not flight:
-                if present.owner == threading.get_ident():  # a signal handler that interrupted its start
-                    self._start(present, answer, may_block)
-            elif self._state is state:
-                self._start(flight, answer, may_block)
-            else:  # a fetch ended between the look and the claim
-                self._end(flight, self._state)
-                continue
-            return present if answer is None else answer
+            if under_way is None:
+                flight = Flight(self._clock(), rejected if rejected is state.credential else None)
+                under_way = self._flights.setdefault("flight", flight)
+                if under_way is flight and self._state is not state:  # a fetch ended between the look and the claim
+                    self._end(flight, self._state)
+                    continue
+            if under_way.owner == threading.get_ident():  # ours, or a signal handler interrupted its start
+                self._start(under_way, answer, may_block)
+            return under_way if answer is None else answer
 
     def accept(self, credential: Credential, host: str) -> None:
         """Note that a server has accepted a signature by this credential."""
@@ -176,22 +175,26 @@ class CredentialCache:
         )
 
     def _look(
-        self, state: _State, rejected: Credential | None, host: str, offset: float
+        self, state: _State, rejected: Credential | None, host: str, offset: float, *, joining: bool
     ) -> tuple[Credential | None, bool]:
-        """The credential to return at once, if any, and whether a fetch is needed."""
+        """The credential to return at once, if any, and whether a fetch is needed.
+
+        joining: whether one is in progress, to which no pause applies.
+        """
         current, now = state.credential, self._clock()
         if current is not None and current is rejected:
             only_here = self._only_refused_here(current, host)
-            if only_here or self._paused(state, now, until=state.retry_at):
+            if only_here or (not joining and self._paused(state, now, until=state.retry_at)):
                 return current, False
             return None, True
         if current is None:
-            return None, not self._paused(state, now, until=state.retry_at)
+            return None, joining or not self._paused(state, now, until=state.retry_at)
         expiry = current.expiry(offset)
         if expiry is None or now < expiry - state.due_before_end:
             return current, False
         usable = now < expiry
-        if self._paused(state, now, until=max(state.retry_at, state.extend_at) if usable else state.retry_at):
+        until = max(state.retry_at, state.extend_at) if usable else state.retry_at
+        if not joining and self._paused(state, now, until=until):
             # Without an error, an expired credential is the newest its source has. Our clock may be wrong; OCI decides.
             return (current if usable or state.error is None else None), False
         return (current if usable else None), True

@@ -132,9 +132,9 @@ class InstancePrincipal:
         return self._service.calls(direct_to=self._metadata.hosts)
 
     def _fetch(self, calls: Calls) -> Credential:
-        calls.client.load_authorities()
-        # What does not depend on each other, at once: three documents, the region if it is unknown, and on this thread
-        # the key.
+        if not (self._endpoint or "").startswith("http:"):
+            calls.client.load_authorities()
+        # All at once: three documents, the region if it's unknown, and the key on this thread.
         region: Future[Any] = in_thread(partial(self._known_region, calls), "oci-metadata")
         leaf: Future[Any] = in_thread(partial(self._leaf, calls), "oci-metadata")
         intermediate: Future[Any] = in_thread(
