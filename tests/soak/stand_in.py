@@ -77,6 +77,7 @@ class StandIn:
         self._folder = self._directory / mode
         self._oci.token_lifetime = lifetime
         self._oci.clock_offset = 0.0
+        self._rotate_certificate()
         auth = f"http://127.0.0.1:{self._auth_ports[0]}"
         told = {"url": self._oci.url, "auth": auth, "auth_tls_port": str(self._auth_ports[1])}
         if mode == "security_token":
@@ -130,13 +131,11 @@ class StandIn:
             if self._mode == "resource_principal 2.2":
                 self._inject(ahead + self._lifetime)
             self._oci.clock_offset = seconds
-            if self._mode in ("instance_principal", "resource_principal 3.0"):
-                self._oci.rotate_instance_certificate()  # the present one may be of the server's future
 
     def rotate(self) -> None:
         """Replace what the credential is made from: certificate, session, injected files or key."""
         if self._mode in ("instance_principal", "resource_principal 3.0"):
-            self._oci.rotate_instance_certificate()
+            self._rotate_certificate()
         elif self._mode == "security_token":
             self._authenticate(None)
         elif self._mode == "oke_workload_identity":
@@ -146,6 +145,13 @@ class StandIn:
         else:
             with self._rotation:
                 self._inject(None)
+
+    def _rotate_certificate(self) -> None:
+        """Valid since half an hour ago, so that the server's clock may go back while it is in use."""
+        with self._oci._lock:
+            self._oci.clock_offset -= 1800
+            self._oci.rotate_instance_certificate()
+            self._oci.clock_offset += 1800
 
     def revoke(self) -> None:
         """Revoke what is in use, once there is something else to be had."""
