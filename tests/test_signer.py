@@ -373,7 +373,7 @@ def test_a_thousand_async_requests_that_meet_a_401_cause_one_refresh(
     async def main() -> list[int]:
         timeout = library.Timeout(60)
         async with library.AsyncClient(
-            auth=signer, timeout=timeout, limits=library.Limits(max_connections=10)
+            auth=signer, timeout=timeout, limits=library.Limits(max_connections=50)
         ) as client:
             assert (await client.get(f"{oci.url}/x")).status_code == 200
             oci.revoke_tokens()
