@@ -84,7 +84,8 @@ class CredentialProvider(Protocol):
 
     Optional attributes, read without calling `fetch`: `mode`, `source` (a short text for logs), `region`,
     `tenancy`, `compartment`, `project`; `ends_when_idle`, true if a credential must be renewed before it
-    expires even while no requests are sent; `changed()`, whether local files have changed since the last `fetch`. It is
+    expires even while no requests are sent; `follows_files`, true if changed files call for a new credential before the
+    present one ends; `changed()`, whether local files have changed since the last `fetch`. It is
     called during the pause after a failed one, and should do no more than `stat`.
     """
 

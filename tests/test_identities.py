@@ -23,6 +23,7 @@ from oci_httpx_auth import (
 )
 from oci_httpx_auth.adapters import RequestSigner
 
+from .conftest import settle
 from .standin import FakeOCI
 
 
@@ -83,6 +84,27 @@ def test_a_delegation_token_that_was_replaced_is_read_again(oci: FakeOCI, cloud_
         oci.revoke(cloud_shell.read_text().strip())
         cloud_shell.write_text(oci.delegation_token())
         assert client.get(f"{oci.url}/x").status_code == 200
+
+
+def test_a_delegation_token_that_was_replaced_is_used_before_the_old_one_ends(oci: FakeOCI, cloud_shell: Path) -> None:
+    """The first request afterwards has it read in the background; an unusable one is not read with every request."""
+    with httpx.Client(auth=OCISigner()) as client:
+
+        def presented() -> str | None:
+            assert client.get(f"{oci.url}/x").status_code == 200
+            settle()
+            return [record for record in oci.records if record.service == "echo"][-1].header("opc-obo-token")
+
+        first = presented()
+        assert first == presented() == cloud_shell.read_text().strip()
+        fetches = [record.service for record in oci.records].count("federation")
+        second = oci.delegation_token()
+        cloud_shell.write_text(second)
+        assert presented() == first
+        assert presented() == presented() == second
+        cloud_shell.write_text("")
+        assert {presented() for _ in range(5)} == {second}
+        assert [record.service for record in oci.records].count("federation") == fetches + 1
 
 
 def test_a_resource_may_present_the_token(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,6 +285,19 @@ def test_a_client_on_an_instance_needs_no_region(oci: FakeOCI, instance: None, a
     client = create_async_openai(auth=auth, compartment_id=oci.compartment)
     assert str(client.base_url).startswith(f"https://inference.generativeai.{oci.region}.oci.oraclecloud.com/")
     assert [record.target for record in oci.records] == ["/opc/v2/instance/region"]
+
+
+def test_a_resource_on_an_instance_has_its_region(
+    oci: FakeOCI, instance: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 1.1 asks the metadata service, unless the environment names a region."""
+    monkeypatch.setenv("OCI_RESOURCE_PRINCIPAL_VERSION", "1.1")
+    monkeypatch.setenv("OCI_RESOURCE_PRINCIPAL_RPT_ENDPOINT", oci.url)
+    provider = ResourcePrincipal()
+    assert provider.region is None
+    assert provider.discover_region() == oci.region
+    monkeypatch.setenv("OCI_RESOURCE_PRINCIPAL_REGION", "eu-frankfurt-1")
+    assert ResourcePrincipal().discover_region() == "eu-frankfurt-1"
 
 
 def test_a_delegation_token_has_the_region_of_its_instance(oci: FakeOCI, instance: None) -> None:

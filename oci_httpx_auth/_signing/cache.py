@@ -88,15 +88,15 @@ class CredentialCache:
     | credential           | otherwise                      | during a pause                              |
     | -------------------- | ------------------------------ | ------------------------------------------- |
     | fresh                | used                           | used                                        |
-    | due                  | used; one background fetch     | used                                        |
+    | due, outdated        | used; one background fetch     | used                                        |
     | absent, expired      | one fetch; callers wait        | the last error at once; without one, used   |
     | rejected by a server | one fetch; callers wait        | handed back at once: the caller has its 401 |
 
     A pause follows a fetch that failed or returned nothing newer: the same credential, the same expiry, or a replacement
     that no server has accepted yet. It lasts 1 s, doubling to 60 s, jittered, or as long as `Retry-After` says, but never
     beyond the end of a usable credential. If there was nothing newer than a usable one, that one is due again after half of
-    what it has left. A changed local file ends a pause. A host that refused one credential and then its replacement gets
-    no further one while others accept it.
+    what it has left. A changed local file ends a pause; with `follows_files`, it also outdates the credential. A host that
+    refused one credential and then its replacement gets no further one while others accept it.
 
     There is no lock: state is replaced whole, and a flight is claimed by one atomic operation. A signal handler, a
     finalizer, a log handler or a fork may therefore run at any moment. `acquire` never blocks.
@@ -112,6 +112,7 @@ class CredentialCache:
         report: Callable[[Refresh], object] = vars,
     ) -> None:
         self._provider = provider
+        self._follows_files = bool(getattr(provider, "follows_files", False))
         self._clock = clock
         self._report = report
         self._state = _State()
@@ -190,9 +191,9 @@ class CredentialCache:
         if current is None:
             return None, joining or not self._paused(state, now, until=state.retry_at)
         expiry = current.expiry(offset)
-        if expiry is None or now < expiry - state.due_before_end:
+        if (expiry is None or now < expiry - state.due_before_end) and not (self._follows_files and self._changed()):
             return current, False
-        usable = now < expiry
+        usable = expiry is None or now < expiry
         until = max(state.retry_at, state.extend_at) if usable else state.retry_at
         if not joining and self._paused(state, now, until=until):
             # Without an error, an expired credential is the newest its source has. Our clock may be wrong; OCI decides.
@@ -212,8 +213,11 @@ class CredentialCache:
             return False
         if state.on_probation and self._accepted is state.credential:
             return False
+        return not self._changed()
+
+    def _changed(self) -> bool:
         changed = getattr(self._provider, "changed", None)
-        return not (callable(changed) and changed())
+        return callable(changed) and bool(changed())
 
     def _start(self, flight: Flight, usable: Credential | None, may_block: bool) -> None:
         try:

@@ -33,6 +33,7 @@ class DelegationToken:
     """
 
     mode = "instance_obo_user"
+    follows_files = True
 
     compartment: str | None = None
     project: str | None = None

@@ -44,10 +44,11 @@ _RPT_PATHS = {
 
 
 class _Source(Protocol):
-    """One version's way to a credential. direct_to: hosts that no proxy leads to."""
+    """One version's way to a credential. direct_to: hosts to reach without a proxy. instance: whose identity it needs."""
 
     direct_to: Sequence[str]
     watch: FileWatch
+    instance: InstancePrincipal | None
 
     @property
     def region(self) -> str | None: ...
@@ -107,6 +108,14 @@ class ResourcePrincipal:
         """The region that the environment names; `None` if it names none and no request was made yet."""
         return self._source.region
 
+    def discover_region(self) -> str | None:
+        """The region, which version 1.1 asks the metadata service for if the environment names none.
+
+        Waits for a second at most. Raises `CredentialsUnavailableError`.
+        """
+        instance = self._source.instance
+        return self.region or (instance.discover_region() if instance is not None else None)
+
     @hides_locals
     def fetch(self) -> Credential:
         """Read or exchange for a token. Raises `ConfigError` and `CredentialsUnavailableError`, and their children."""
@@ -163,6 +172,7 @@ class _Injected:
     """Version 2.2: the platform hands over token and key, as texts or as files."""
 
     direct_to: Sequence[str] = ()
+    instance: InstancePrincipal | None = None
 
     def __init__(self, suffix: str) -> None:
         self._names = {name: f"{_PREFIX}{name}{suffix}" for name in ("RPST", "PRIVATE_PEM", "PRIVATE_PEM_PASSPHRASE")}
@@ -200,6 +210,7 @@ class _FromInstance:
         self._rpst_endpoint = env_value((f"{_PREFIX}RPST_ENDPOINT{suffix}",)) or auth_endpoint
         self._path = env_value((f"{_PREFIX}RPT_PATH{suffix}",)) or _RPT_PATHS["1.1"]
         self._id = env_value((f"{_PREFIX}RPT_ID{suffix}",))
+        self.instance: InstancePrincipal | None = instance
         self._instance = instance
         self.direct_to: Sequence[str] = instance._metadata.hosts
         self._declared_region = _region(suffix)
@@ -220,6 +231,7 @@ class _FromKeyPair:
     """Versions 2.1, 2.1.1 and 2.1.2: an injected key pair fetches the token, and signs with it."""
 
     direct_to: Sequence[str] = ()
+    instance: InstancePrincipal | None = None
 
     def __init__(self, version: str, suffix: str, auth_endpoint: str | None) -> None:
         tenancy = () if version == "2.1" else ("TENANCY_ID",)
@@ -260,7 +272,7 @@ class _Nested:
         self._url = values[url_name]
         self._rpst_endpoint = env_value((endpoint_name,)) or str(auth_endpoint)
         self._leaf = leaf
-        self.watch = leaf.watch
+        self.watch, self.instance = leaf.watch, leaf.instance
         self.direct_to: Sequence[str] = leaf.direct_to
 
     @property
