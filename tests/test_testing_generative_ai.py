@@ -153,3 +153,14 @@ def test_the_placeholder_key_names_the_remedy(oci: FakeOCI, headers: dict[str, s
 def test_the_placeholder_is_that_of_the_factories() -> None:
     """Written down twice, so that the stand-in does not depend on what it judges."""
     assert PLACEHOLDER == factories.PLACEHOLDER_API_KEY
+
+
+def test_a_lenient_stand_in_takes_any_model_and_needs_no_project(tmp_path: Path) -> None:
+    """For programs whose configuration is not what is tested. Signatures and compartments are still verified."""
+    with FakeOCI(lenient=True) as oci:
+        options = {"config_file": oci.write_config(tmp_path), "base_url": oci.openai_url, "max_retries": 0}
+        with factories.create_openai(**options, compartment_id=oci.compartment) as client:
+            assert chat(client, model="gpt-4o").choices
+            assert client.responses.create(model="cohere.command-a", input="hello").output_text
+        answer = httpx.post(f"{oci.openai_url}/chat/completions", json={"model": "gpt-4o", "messages": MESSAGES})
+        assert answer.status_code == 401

@@ -45,6 +45,8 @@ class FakeOCI:
     stream_delay: seconds between two pieces of a streamed answer.
     port, workload_identity_port: the plain and the TLS port; 0 stands for any free one. The `oci` SDK asks for
     workload identity tokens on port 12250 and no other.
+    lenient: accept any model name, and store responses and conversations without a project or conversation store. OCI
+    refuses both.
     on_record: called with each record as soon as it is there.
 
     Entering the context raises `OSError` when a port that was asked for is taken.
@@ -61,6 +63,7 @@ class FakeOCI:
         stream_delay: float = 0.0,
         port: int = 0,
         workload_identity_port: int = 0,
+        lenient: bool = False,
         on_record: Callable[[Record], object] | None = None,
     ) -> None:
         self._clock = clock
@@ -72,7 +75,7 @@ class FakeOCI:
         self._lock = threading.RLock()
         self._identities = Identities(region, self._now, token_lifetime)
         self._auth = AuthServices(self._identities, session_limit)
-        self._inference = Inference(stream_delay)
+        self._inference = Inference(stream_delay, lenient=lenient)
         self._endpoints = [
             *self._auth.endpoints(),
             *self._inference.endpoints(),

@@ -19,7 +19,8 @@ DEPLOYMENT = r"/ocid1\.datasciencemodeldeployment[^/]*/predict(?:WithResponseStr
 class Inference:
     """The inference side of the stand-in. Its methods are called under the stand-in's lock."""
 
-    def __init__(self, stream_delay: float) -> None:
+    def __init__(self, stream_delay: float, *, lenient: bool = False) -> None:
+        self._strict = not lenient
         self.model = Model()
         self._responses = Responses(self.model)
         self.stream_delay = stream_delay
@@ -34,7 +35,7 @@ class Inference:
             ("(?:/.*)?", [], _nothing),
         ):
             pattern = compile_path(f"(?:{BASES}|{DEPLOYMENT})(?P<rest>{path})")
-            yield Endpoint("inference", pattern, methods, _signed_and_scoped(act))
+            yield Endpoint("inference", pattern, methods, _signed_and_scoped(act, strict=self._strict))
 
     def _chat(self, exchange: Exchange, _rest: list[str]) -> Reply:
         return chat_completion(exchange.request.json(), self.model, exchange.now, self.stream_delay)
@@ -55,15 +56,16 @@ def _nothing(_exchange: Exchange, _rest: list[str]) -> Reply:
     raise Refused("there is no such path", status=404, message="HTTP 404 Not Found")
 
 
-def _check_scope(request: Request, path: str) -> None:
-    """Refuse a request that does not name where it belongs.
-
-    Chat completions take a compartment or a project. What is stored needs a project, or a compartment's conversation store.
-    """
+def _check_scope(request: Request) -> None:
+    """Refuse a request that names neither compartment nor project."""
     compartment = request.header("opc-compartment-id") or request.header("compartmentid")
     if not compartment and not request.header("openai-project"):
         message = "Missing opc-compartment-id or OpenAI-Project header."
         raise Refused("neither compartment nor project is named", status=400, message=message)
+
+
+def _check_store(request: Request, path: str) -> None:
+    """Refuse to store anything without a project or a compartment's conversation store."""
     if request.method != "POST" or request.header("openai-project") or request.header("opc-conversation-store-id"):
         return
     if path.startswith("/conversations") or (path == "/responses" and request.json().get("store") is not False):
@@ -87,7 +89,7 @@ def _check_model(request: Request, path: str) -> None:
         raise Refused("Cohere's models are served by OCI's own chat operation", status=400)
 
 
-def _signed_and_scoped(act: Callable[[Exchange, list[str]], Reply]) -> Callable[[Exchange], Reply]:
+def _signed_and_scoped(act: Callable[[Exchange, list[str]], Reply], *, strict: bool) -> Callable[[Exchange], Reply]:
     def serve(exchange: Exchange) -> Reply:
         request = exchange.request
         scheme, _, secret = request.header("authorization").partition(" ")
@@ -98,9 +100,11 @@ def _signed_and_scoped(act: Callable[[Exchange, list[str]], Reply]) -> Callable[
             exchange.verify()
         match: Any = compile_path(f"(?:{BASES}|{DEPLOYMENT})(?P<rest>.*)").fullmatch(request.path)
         if match["base"] and not bearer:
-            _check_scope(request, match["rest"])
+            _check_scope(request)
+            if strict:
+                _check_store(request, match["rest"])
         try:
-            if match["base"]:
+            if match["base"] and strict:
                 _check_model(request, match["rest"])
             return act(exchange, match["rest"].strip("/").split("/"))
         except Refused as refused:
