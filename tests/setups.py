@@ -377,6 +377,7 @@ add("a proxy that forbids", lambda m: (m.config(), m.routes.update({"": 403})), 
 add("a proxy that does not reach OCI", lambda m: (m.config(), m.routes.update({"": 503})), "proxy", "cannot reach")
 add("a proxy by a URL of no scheme", lambda m: (m.config(), m.env(HTTPS_PROXY="foo://127.0.0.1:80")), "proxy", "HTTPS_PROXY")
 add("a SOCKS proxy without socksio", lambda m: (m.config(), m.env(HTTPS_PROXY="socks5://127.0.0.1:9")), "SOCKS", "socksio", process=True)
+add("a SOCKS proxy without socksio or credentials", lambda m: m.env(ALL_PROXY="socks5://127.0.0.1:9"), "proxy settings cannot be used", "socksio")
 add("an SSL_CERT_FILE that is missing", lambda m: (m.config(), m.env(SSL_CERT_FILE="/nowhere/ca.pem")), "SSL_CERT_FILE")
 add("an SSL_CERT_FILE that is none", lambda m: (m.config(), m.write(m.text), m.env(SSL_CERT_FILE=str(m.path))), "SSL_CERT_FILE")
 add("a host that never answers", lambda m: (m.config(), m.answer("identity", Fault(hang=True))), "in time", status=3, waits=True)

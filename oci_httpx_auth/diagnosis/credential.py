@@ -8,7 +8,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 
 from .._auth_service.tokens import parse_security_token
 from .._causes import describe_source, error_chain, unavailable_cause
-from .._errors import InvalidTokenError, NoCredentialsFoundError, OCIAuthError, SessionExpiredError
+from .._errors import ConfigError, InvalidTokenError, NoCredentialsFoundError, OCIAuthError, SessionExpiredError
 from .._signer import OCISigner
 from .._signing.waiting import in_thread
 from .._verdicts import Cause
@@ -102,7 +102,7 @@ def _fetch_cause(walk: Walk, reason: BaseException) -> Cause:
     if isinstance(reason, SessionExpiredError):
         return first_sentence_cause("session-expired", reason)
     provider = walk.provider
-    if isinstance(provider, InstancePrincipal) and provider.region is None:
+    if isinstance(provider, InstancePrincipal) and provider.region is None and not isinstance(reason, ConfigError):
         hints = ""
         if walk.chosen_by.endswith("OCI_CLI_AUTH"):
             hints += "OCI_CLI_AUTH asks for this mode: unset it if that is not meant. "
