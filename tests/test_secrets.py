@@ -189,6 +189,9 @@ class Machine:
             kind = type(link).__name__
             self.shown += [(f"str of {kind}", str(link)), (f"repr of {kind}", repr(link))]
             self.shown.append((f"vars of {kind}", repr(vars(link))))
+            # Dask and Ray pickle causes as well, with whatever an error has for attributes.
+            with contextlib.suppress(TypeError, AttributeError, pickle.PicklingError):
+                self.shown.append((f"pickle of {kind}", pickle.dumps(link).decode("latin-1")))
             for frame in traceback.TracebackException.from_exception(link, capture_locals=True).stack:
                 if frame.filename != __file__:  # what the caller holds in hands is the caller's
                     place = f"{kind}, {Path(frame.filename).name}:{frame.lineno} {frame.name}"

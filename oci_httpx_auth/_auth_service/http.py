@@ -147,6 +147,8 @@ class Client:
         # UnicodeError: a host name with an empty label or one that is too long. OSError: no file descriptors left, or no
         # address of that family.
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError, OSError) as error:
+            if isinstance(error, httpx.HTTPError):
+                error.request = httpx.Request(method, target)  # without headers: Dask and Ray pickle causes, too
             reason = str(error) or type(error).__name__
             raise ServiceUnreachableError(f"{show_url(target)} could not be reached: {reason}") from error
 
