@@ -15,6 +15,7 @@ import sys
 import threading
 import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -22,7 +23,7 @@ import pytest
 from oci_httpx_auth import Credential, CredentialsUnavailableError, SessionExpiredError
 from oci_httpx_auth._errors import ServiceRefusedError
 from oci_httpx_auth._signer import _log_refresh, credential_from
-from oci_httpx_auth._signing.cache import CacheStatus, CredentialCache
+from oci_httpx_auth._signing.cache import CacheStatus, CredentialCache, Flight, _retry_after
 from oci_httpx_auth._signing.waiting import wait, wait_async
 
 from .conftest import Clock, Key, settle
@@ -1003,3 +1004,44 @@ def test_the_status_says_since_when_a_fetch_is_under_way(setup: Setup) -> None:
     wait(flight)
     settle()
     assert setup.cache.status().refreshing_since is None
+
+
+def test_a_fetch_that_ends_while_another_is_claimed_is_the_one_that_counts(setup: Setup) -> None:
+    """Between the look at the state and the claim of a fetch, another thread's has ended."""
+    cache = setup.cache
+
+    class Flights(dict):  # type: ignore[type-arg]
+        def setdefault(self, name: str, flight: object) -> object:  # type: ignore[override]
+            if cache._state.credential is None:
+                cache._state = replace(cache._state, credential=credential)
+            return super().setdefault(name, flight)
+
+    credential = setup.credential("a")
+    cache._flights = Flights()
+    assert cache.acquire() is credential
+    assert cache._flights == {}
+    assert setup.provider.fetches == 0
+
+
+@pytest.mark.usefixtures("no_threads")
+def test_a_fetch_that_a_signal_handler_has_claimed_is_left_to_it(setup: Setup) -> None:
+    """The interrupted start does not end it a second time."""
+    flight = Flight(setup.clock.now, None)
+    assert flight.claim()
+    setup.cache._start(flight, None, may_block=False)
+    assert not flight.done()
+
+
+def test_the_hosts_that_are_remembered_are_bounded(setup: Setup) -> None:
+    """However many refuse a credential."""
+    current = setup.obtain("a")
+    for number in range(1030):
+        setup.cache._only_refused_here(current, f"host-{number}.example")
+    assert 0 < len(setup.cache._refused) <= 1024
+
+
+def test_only_the_near_causes_of_an_error_are_asked_for_a_pause() -> None:
+    """A chain that comes back to its beginning would have no end."""
+    first, second = CredentialsUnavailableError("a"), CredentialsUnavailableError("b")
+    first.__cause__, second.__cause__ = second, first
+    assert _retry_after(first) == 0.0

@@ -163,6 +163,20 @@ def test_a_request_waits_no_longer_than_its_timeouts(oci: FakeOCI) -> None:
         assert client.get(f"{oci.url}/x").status_code == 200
 
 
+def test_a_task_waits_no_longer_than_its_timeouts(oci: FakeOCI, run: Any) -> None:
+    """On asyncio and on trio."""
+    provider = Hanging(oci)
+
+    async def main() -> None:
+        async with httpx.AsyncClient(auth=OCISigner(provider), timeout=0.2) as client:
+            with pytest.raises(CredentialsUnavailableError, match="yet: "):
+                await client.get(f"{oci.url}/x")
+
+    run(main)
+    provider.release.set()
+    settle()
+
+
 @pytest.mark.parametrize("service", ["federation", "metadata"])
 @pytest.mark.parametrize(
     "fault", [Fault(hang=True), Fault(status=503), Fault(reset=True)], ids=["hangs", "503", "resets"]
@@ -299,6 +313,13 @@ def test_an_asynchronous_fetch_is_refused_at_once() -> None:
 
     with pytest.raises(Exception, match="Make it a plain function"):
         OCISigner(Asynchronous())  # type: ignore[arg-type]
+
+    class Lazy:
+        def fetch(self) -> Any:
+            return Asynchronous().fetch()
+
+    with pytest.raises(CredentialsUnavailableError, match="Make it a plain function"):
+        OCISigner(Lazy()).signed_headers("GET", "https://host.example/")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")

@@ -183,3 +183,29 @@ def test_a_config_file_without_the_default_profile_is_skipped_by_name(
     (clean_environment / ".oci" / "config").write_text("[WORK]\nuser=ocid1.user.oc1..aaaa\n")
     with pytest.raises(CredentialsUnavailableError, match=r"config file .*There is no profile DEFAULT.*It has WORK"):
         default_credentials().fetch()
+
+
+def test_the_clis_rc_file_names_profile_mode_and_region(
+    oci: FakeOCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A default profile, and defaults for that profile or for DEFAULT."""
+    config = oci.write_config(tmp_path, profile="WORK")
+    rc_file = tmp_path / "rc"
+    monkeypatch.setenv("OCI_CLI_CONFIG_FILE", str(config))
+    monkeypatch.setenv("OCI_CLI_RC_FILE", str(rc_file))
+    rc_file.write_text("[OCI_CLI_SETTINGS]\ndefault_profile = WORK\n[WORK]\nregion = eu-frankfurt-1\n")
+    assert OCISigner().region == "eu-frankfurt-1"
+    rc_file.write_text("[OCI_CLI_SETTINGS]\ndefault_profile = WORK\n[OTHER]\nregion = eu-frankfurt-1\n")
+    assert OCISigner().region == oci.region
+    rc_file.write_text("[DEFAULT]\nauth = instance_principal\n")
+    assert OCISigner(profile="DEFAULT").mode == "instance_principal"
+
+
+def test_a_kind_of_profile_that_is_not_known_is_an_error(
+    oci: FakeOCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`authentication_type` is the SDK's mark of Cloud Shell."""
+    config = oci.write_config(tmp_path)
+    config.write_text(config.read_text() + "authentication_type = kerberos\n")
+    with pytest.raises(ConfigError, match=r"authentication_type.*'kerberos'"):
+        OCISigner(config_file=config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -305,3 +306,29 @@ def test_a_delegation_token_has_the_region_of_its_instance(oci: FakeOCI, instanc
     provider = DelegationToken(token=oci.delegation_token())
     assert provider.region is None
     assert provider.discover_region() == oci.region
+
+
+def test_the_adapter_is_what_the_sdks_signers_are(oci: FakeOCI, tmp_path: Path) -> None:
+    """It signs a prepared request in place, and shows nothing secret."""
+    requests = pytest.importorskip("requests")
+    signer = RequestSigner(OCISigner(config_file=oci.write_config(tmp_path)))
+    prepared = requests.Request("POST", f"{oci.url}/x", json={"a": 1}).prepare()
+    signed = signer.do_request_sign(prepared)
+    assert requests.Session().send(signed, timeout=5).status_code == 200
+    assert repr(signer).startswith("<RequestSigner of <OCISigner mode=api_key")
+
+
+def test_a_delegation_token_is_a_file_or_a_text(oci: FakeOCI, instance: None, tmp_path: Path) -> None:
+    """One of them; a file's provider pickles, and a token need not be a JWT."""
+    path = tmp_path / "token"
+    path.write_text(oci.delegation_token())
+    for options in ({}, {"token_file": path, "token": "x"}):
+        with pytest.raises(ConfigError, match="either token_file or token"):
+            DelegationToken(**options)  # type: ignore[arg-type]
+    provider = pickle.loads(pickle.dumps(DelegationToken(token_file=path, base=InstancePrincipal())))
+    assert str(path) in repr(provider)
+    with httpx.Client(auth=OCISigner(provider)) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+    assert DelegationToken(token="opaque").fetch().headers["opc-obo-token"] == "opaque"
+    with pytest.raises(ConfigError, match="not pickled"):
+        pickle.dumps(DelegationToken(token="opaque"))

@@ -911,3 +911,28 @@ def test_an_auth_that_wraps_this_one_sees_that_the_body_is_needed(oci: FakeOCI, 
             return (await client.put(f"{oci.url}/x", content=parts())).status_code
 
     assert run(main) == 200
+
+
+def test_a_request_is_signed_by_three_credentials_at_most(
+    oci: FakeOCI, numbered: tuple[Numbered, OCISigner, Clock]
+) -> None:
+    """Others may have replaced the credential twice while a server refused this one's."""
+    _provider, signer, _clock = numbered
+
+    def replace_by_another_request() -> None:
+        with httpx.Client(auth=signer) as client:
+            oci.revoke_tokens()
+            assert client.get(f"{oci.url}/x").status_code == 200
+
+    request = httpx.Request("GET", "https://other.example/x")
+    flow = signer.sync_auth_flow(request)
+    keys = []
+    sent = next(flow)
+    while sent is not None:
+        keys.append(sent.headers["authorization"])
+        replace_by_another_request()
+        try:
+            sent = flow.send(httpx.Response(401, request=sent))
+        except StopIteration:
+            sent = None
+    assert len(set(keys)) == len(keys) == 3

@@ -189,3 +189,40 @@ def test_useless_answers_are_rejected(oci: FakeOCI, token: Any) -> None:
     """The next fetch gets a good one."""
     oci.fail("token_exchange", Fault(token=token))
     assert federation(oci, oci.subject_token()).fetch().expires_at
+
+
+def test_a_domain_that_has_trouble_is_not_blamed_on_the_client(oci: FakeOCI) -> None:
+    """A 503 or a 429 passes as it is."""
+    oci.fault_source = lambda service, record: Fault(status=429) if service == "token_exchange" else None
+    provider = federation(oci, oci.subject_token(), _service=AuthService(patient=False))
+    with pytest.raises(CredentialsUnavailableError, match="answered 429") as caught:
+        provider.fetch()
+    assert "client_id" not in str(caught.value)
+
+
+def test_an_error_of_the_function_that_is_ours_passes(oci: FakeOCI) -> None:
+    """It says already what to do."""
+
+    def subject_token() -> str:
+        raise ConfigError("set the issuer's address")
+
+    with pytest.raises(ConfigError, match="issuer's address"):
+        federation(oci, subject_token).fetch()
+
+
+def test_a_jwt_that_was_rotated_ends_the_pause(oci: FakeOCI, tmp_path: Path) -> None:
+    """The provider knows whether its file has changed since it was read."""
+    path = tmp_path / "jwt"
+    path.write_text(oci.subject_token())
+    provider = federation(oci, path)
+    provider.fetch()
+    assert not provider.changed()
+    path.write_text(oci.subject_token(60))
+    assert provider.changed()
+
+
+@pytest.mark.parametrize("domain", ["https://[::1", "https://idcs.example.com:port", "https://a b.example.com"])
+def test_an_impossible_domain_is_named(oci: FakeOCI, domain: str) -> None:
+    """In the constructor."""
+    with pytest.raises(ConfigError, match="not an identity domain"):
+        federation(oci, "jwt", domain=domain)

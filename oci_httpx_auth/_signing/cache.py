@@ -149,8 +149,9 @@ class CredentialCache:
             if under_way is None:
                 flight = Flight(self._clock(), rejected if rejected is state.credential else None)
                 under_way = self._flights.setdefault("flight", flight)
-                if under_way is flight and self._state is not state:  # a fetch ended between the look and the claim
-                    self._end(flight, self._state)
+                if under_way is flight and self._state is not state:  # a fetch has ended since the look
+                    if flight.claim():  # else it was this one: a signal handler has started it
+                        self._end(flight, self._state)
                     continue
             if under_way.owner == threading.get_ident():  # ours, or a signal handler interrupted its start
                 self._start(under_way, answer, may_block)
