@@ -116,7 +116,7 @@ MODES = [
     Mode(
         "security_token",
         0.24,
-        10.0,
+        30.0,
         0.15,
         0.3,
         {"rotate": 1, "revoke": 2, "reject": 2, "refuse": 2, "disk full": 3} | JUMPS,
@@ -290,7 +290,9 @@ class Load:
             cause = error.__cause__
             failure = f"{type(error).__name__}: {str(error)[:300]}" + (f" <- {type(cause).__name__}" if cause else "")
             expected = isinstance(error, CredentialsUnavailableError) or failure.startswith("RuntimeError: 401 ")
-            unavailable = expected and started < max(self.outage_until, outage_until)
+            # A caller that has waited for as long as it said may find nothing, too.
+            waited = time.monotonic() - started > 0.95 * timeout
+            unavailable = expected and (waited or started < max(self.outage_until, outage_until))
         finally:
             seconds = time.monotonic() - started
             del self.under_way[name]
