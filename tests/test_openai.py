@@ -795,3 +795,30 @@ def test_something_that_is_not_a_client_is_named(config: Path, what: Any, named:
     """And so is what is needed."""
     with pytest.raises(ConfigError, match=f"an instance of OpenAI or AsyncOpenAI, not {named}"):
         sign_openai_client(what, OCISigner(config_file=config))
+
+
+@pytest.mark.skipif(int(openai.__version__.split(".")[0]) < 3, reason="this is what happens there")
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_the_way_that_openai_1_and_2_need_works_with_any_major(
+    oci: FakeOCI, config: Path, monkeypatch: pytest.MonkeyPatch, asynchronous: bool
+) -> None:
+    """There, what sending raises is retried and wrapped; a response that raises is not."""
+    monkeypatch.setattr(openai, "__version__", "2.0.0")
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("openai waits for a retry"))
+    create: Any = create_async_openai if asynchronous else create_openai
+
+    async def ask(**options: Any) -> Any:
+        client = create(base_url=oci.openai_url, compartment_id="c", **options)
+        answer = client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES)
+        return await answer if asynchronous else answer
+
+    assert asyncio.run(ask(config_file=config)).choices
+    with pytest.raises(CredentialsUnavailableError, match="the vault is sealed"):
+        asyncio.run(ask(signer=Unavailable()))
+
+
+def test_a_client_with_an_auth_of_its_own_pickles_with_it() -> None:
+    """The factories' HTTP client takes any `auth`."""
+    client = PerLoopAsyncClient()
+    client.auth = ("user", "password-of-mine")
+    assert type(copy.copy(client).auth) is type(client.auth)

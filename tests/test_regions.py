@@ -133,3 +133,17 @@ def test_a_dedicated_cloud_has_its_own_regions_alone(
     path.write_text("{")
     with pytest.raises(ValueError, match="cannot be read"):
         regions.inference_endpoint("ord")
+
+
+def test_the_realm_of_a_declared_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the tables, by this machine's owner, or by nobody."""
+    region = {
+        "realmKey": "OC99",
+        "realmDomainComponent": "x.example",
+        "regionKey": "VAR",
+        "regionIdentifier": "xx-new-1",
+    }
+    monkeypatch.setenv("OCI_REGION_METADATA", json.dumps(region))
+    assert regions.region_realm("us-langley-1") == "oc2"
+    assert regions.region_realm("xx-new-1") == "oc99"
+    assert regions.region_realm("xx-other-1") is None

@@ -134,3 +134,15 @@ def test_300_megabytes_take_no_memory(oci: FakeOCI, tmp_path: Path, signer: OCIS
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 20 * 1024, f"{done.stdout} kB"
+
+
+def test_a_refused_upload_teaches_the_clock_to_the_next_one(oci: FakeOCI, signer: OCISigner) -> None:
+    """It is not sent again itself."""
+    oci.clock_offset = 3600
+    with httpx.Client(auth=signer) as client:
+        statuses = [
+            client.put(f"{oci.url}{OBJECT}", content=pieces(), headers={"content-length": "10"}).status_code
+            for _ in range(2)
+        ]
+    assert statuses == [401, 200]
+    assert len(oci.records) == 2

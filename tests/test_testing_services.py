@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from endpoints import identity, object_storage
 
-from oci_httpx_auth import OCISigner, SecurityToken, SessionExpiredError
+from oci_httpx_auth import DelegationToken, OCISigner, SecurityToken, SessionExpiredError
 
 from .byhand import Answer, Draft, answers, connect, exchange
 from .standin import FakeCredential, FakeOCI, Fault
@@ -706,3 +706,23 @@ def test_an_instance_takes_answers_of_every_make(oci: FakeOCI, monkeypatch: pyte
     assert "date" not in answers[0].headers
     assert answers[0].headers["connection"] == "close"
     assert len(answers[0].headers.get_list("opc-request-id")) == 2
+
+
+def test_a_token_exchange_is_a_form_of_one_kind(oci: FakeOCI) -> None:
+    """Another content type, and another grant, are refused in OAuth's words."""
+    client = oci.domain_client
+    url = f"{oci.url}/oauth2/v1/token"
+    answer = httpx.post(url, json={}, auth=client)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    answer = httpx.post(url, data={"grant_type": "password"}, auth=client)
+    assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
+
+
+def test_only_a_delegation_token_delegates(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another token of the same issuer does not."""
+    for name, value in oci.environment("instance_principal").items():
+        monkeypatch.setenv(name, value)
+    provider = DelegationToken(token=oci.subject_token())
+    with httpx.Client(auth=OCISigner(provider), trust_env=False) as client:
+        assert client.get(f"{oci.url}/x").status_code == 401
+    assert "a subject token delegates nothing" in oci.records[-1].reason
