@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import importlib
 import os
 import subprocess
@@ -334,3 +335,18 @@ def test_an_mcp_session_signs_its_stream_and_its_end_too(oci: FakeOCI, signer: O
     assert asyncio.run(talk()) == "21 degrees in Lisbon"
     assert {record.method for record in oci.records} == {"POST", "GET", "DELETE"}
     assert all(record.signed for record in oci.records)
+
+
+def test_copies_of_a_dspy_model_sign_as_the_model_does(
+    oci: FakeOCI, signer: OCISigner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DSPy copies models and programs deeply, with the client that was given to them."""
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    need("dspy")
+    import dspy
+
+    client = create_openai(signer=signer, base_url=oci.openai_url, compartment_id=oci.compartment)
+    lm = dspy.LM("openai/openai.gpt-oss-20b", engine="litellm", cache=False, client=client)
+    for each in (lm, lm.copy(temperature=0.5), copy.deepcopy(lm)):
+        assert each("Say hello.")
+    assert [record.signed for record in oci.records] == [True] * 3

@@ -32,7 +32,7 @@ def main() -> None:
     litellm.telemetry = False
     with oci() as place:
         # Both, and before the first call: litellm keeps the clients that it makes of them. DSPy's own engine ("auto")
-        # uses no client of httpx at all, and LM(client=…) cannot be copied, which DSPy does.
+        # uses no client of httpx at all. LM(client=create_openai(…)) serves sync calls alone.
         litellm.client_session = httpx.Client(auth=place.signer, timeout=600)
         litellm.aclient_session = httpx.AsyncClient(auth=place.signer, timeout=600)
         lm = dspy.LM(f"openai/{place.model}", engine="litellm", cache=False, **options(place))
