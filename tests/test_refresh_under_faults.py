@@ -116,11 +116,14 @@ FAULTS = {
 
 @pytest.mark.usefixtures("ready_made_keys")
 @pytest.mark.parametrize("instance", [20.0], indirect=True)
-def test_nobody_notices_a_day_of_federation_faults(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("third", [1, 2, 3])
+def test_nobody_notices_a_day_of_federation_faults(
+    instance: Instance, third: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Tokens of 20 seconds, a fault in one of twenty exchanges, busy hours and quiet ones: every answer is a 200."""
     # Ten seconds in real life; a day has several, and each is waited for.
     monkeypatch.setattr(service, "_ATTEMPT", 0.3)
-    chance = random.Random(20)
+    chance = random.Random(20 + third)
     kinds = itertools.cycle(FAULTS)
     met: Counter[str] = Counter()
 
@@ -135,7 +138,7 @@ def test_nobody_notices_a_day_of_federation_faults(instance: Instance, monkeypat
     time = instance.time
     midnight = time.now
     with httpx.Client(auth=instance.signer) as client:
-        while time.now < midnight + DAY:
+        while time.now < midnight + DAY / 3:
             assert client.get(instance.url).status_code == 200
             settle()
             busy = int((time.now - midnight) / HOUR) % 8 == 7
@@ -143,7 +146,7 @@ def test_nobody_notices_a_day_of_federation_faults(instance: Instance, monkeypat
 
     assert set(met) == set(FAULTS)
     assert {status for service, status in instance.answers if service == "echo"} == {200}, instance.reasons
-    assert instance.answers["federation", 200] > 1000
+    assert instance.answers["federation", 200] > 400
 
 
 @pytest.mark.parametrize("services", [("federation",), ("metadata", "federation")], ids="+".join)
