@@ -248,11 +248,11 @@ class OCISigner(_Auth):
         url = request.url
         host = url.host
         self._check_transport(url.scheme, host)
-        ends_at = time.monotonic() + _patience(request)
-        acquire = partial(self._cache.acquire, host=host, may_block=may_block)
-        credential = acquire(offset=self._clocks.offset(host))
+        started = time.monotonic()
+        offset = self._clocks.offset(host)
+        credential = self._cache.acquire(offset=offset, host=host, may_block=may_block)
         if isinstance(credential, Future):
-            credential = yield from self._wait_for(credential, ends_at)
+            credential = yield from self._wait_for(credential, started + _patience(request))
         corrected, rewritten, replacements = False, False, 0
         problem = None
         while True:
@@ -288,13 +288,14 @@ class OCISigner(_Auth):
             if replacements == 2:
                 break
             replacements += 1
-            newer = acquire(rejected=credential, offset=self._clocks.offset(host))
+            offset = self._clocks.offset(host)
+            newer = self._cache.acquire(rejected=credential, offset=offset, host=host, may_block=may_block)
             if streamed:
                 break
             if isinstance(newer, Future):
                 yield _Read(response)  # otherwise it would hold its connection while we wait
                 try:
-                    newer = yield from self._wait_for(newer, ends_at)
+                    newer = yield from self._wait_for(newer, started + _patience(request))
                 except OCIAuthError as error:
                     problem = str(error)
                     break
