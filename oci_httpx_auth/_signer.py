@@ -398,11 +398,20 @@ def _signed_headers(
     """All headers of the signed request, and what the signature covers, to explain a refusal."""
     url, raw = request.url, request.headers.raw
     present = {name.lower(): value for name, value in raw}
-    present.setdefault(b"host", url.netloc)
+    if b"host" not in present:
+        present[b"host"] = url.netloc
     # A client may send a target other than the URL's, such as `OPTIONS *`.
     target = request.extensions.get("target", url.raw_path)
-    body: Any = {"length": length, "digest": digest, "body_signed": digest is not None}
-    signed = sign(request.method, target, present, credential, now=now, **body)
+    signed = sign(
+        request.method,
+        target,
+        present,
+        credential,
+        now=now,
+        length=length,
+        digest=digest,
+        body_signed=digest is not None,
+    )
     if b"transfer-encoding" in present:
         signed[b"content-length"] = b"%d" % length
     accepted = present.get(b"accept-encoding", b"")
