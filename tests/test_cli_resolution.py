@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import configparser
 import importlib.util
 import json
 import os
@@ -34,6 +35,7 @@ from oci_httpx_auth.credentials._default import default_credentials
 from oci_httpx_auth.credentials._settings import Rank, resolve
 
 from .conftest import Key
+from .interceptor import Interceptor
 from .standin import FakeOCI
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("oci_cli") is None, reason="needs the package oci-cli")
@@ -337,3 +339,33 @@ def test_the_clis_requests_and_ours_are_of_one_principal(
         assert client.get(f"{oci.url}/x").status_code == 200
     ours = oci.records[-1]
     assert (theirs.mode, theirs.principal) == (ours.mode, ours.principal) == (mode, ours.principal)
+
+
+def test_the_cli_renews_a_session_and_ours_goes_on_with_it(
+    oci: FakeOCI, clean_environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`oci session refresh` at the auth endpoint of the profile's region; a session that has been revoked is refused."""
+    home = clean_environment / ".oci"
+    path = oci.write_config(home, session=True)
+    token_file = Path(configured(path)["security_token_file"])
+    before = token_file.read_text()
+    with Interceptor(oci, clean_environment) as interceptor:
+        for name, value in interceptor.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", interceptor.environment["SSL_CERT_FILE"])
+        command = [sys.executable, "-m", "oci_cli.cli", "session", "refresh"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (oci.records[-1].service, oci.records[-1].status) == ("session_refresh", 200)
+        assert token_file.read_text() != before
+        oci.revoke_tokens()
+        refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert refused.returncode == 1
+    assert "no longer valid" in refused.stderr
+    assert interceptor.hosts == [f"auth.{oci.region}.oraclecloud.com"] * 2
+
+
+def configured(path: Path) -> dict[str, str]:
+    parser = configparser.ConfigParser()
+    parser.read(path)
+    return dict(parser["DEFAULT"])

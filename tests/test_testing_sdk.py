@@ -11,10 +11,11 @@ import pytest
 
 sdk = pytest.importorskip("oci")
 
-from endpoints import native_chat, object_storage  # noqa: E402
+from endpoints import identity, native_chat, object_storage  # noqa: E402
 from native_chat import text_of  # noqa: E402
 from oci._vendor import requests  # noqa: E402
 from oci.auth import rpt_path_providers, signers  # noqa: E402
+from oci.auth.security_token_container import SecurityTokenContainer  # noqa: E402
 from oci.auth.signers import resource_principals_federation_signer  # noqa: E402
 
 from .standin import FakeOCI, Record  # noqa: E402
@@ -269,6 +270,43 @@ def test_the_sdks_clients_work_with_it(oci: FakeOCI, tmp_path: Path) -> None:
         request.is_stream = True
         events = list(client.chat(details).data.events())
         assert len(events) > 2
+
+
+def test_the_sdk_reads_every_page_and_every_head(oci: FakeOCI, tmp_path: Path) -> None:
+    """Its own pagination follows the stand-in's pages to the last one."""
+    identity.add_to(oci)
+    object_storage.add_to(oci)
+    config = sdk.config.from_file(str(oci.write_config(tmp_path)))
+    storage = sdk.object_storage.ObjectStorageClient(config, service_endpoint=oci.url)
+    namespace = storage.get_namespace().data
+    for bucket, name in [("one", "a"), ("one", "ab"), ("one", "b"), ("two", "c")]:
+        storage.put_object(namespace, bucket, name, b"some bytes")
+    whole = sdk.pagination.list_call_get_all_results
+    buckets = whole(storage.list_buckets, namespace, oci.compartment, limit=1).data
+    assert [bucket.name for bucket in buckets] == ["one", "two"]
+    first = storage.list_objects(namespace, "one", limit=2).data
+    rest = storage.list_objects(namespace, "one", start=first.next_start_with).data
+    assert [each.name for each in first.objects + rest.objects] == ["a", "ab", "b"]
+    assert [each.name for each in storage.list_objects(namespace, "one", prefix="a").data.objects] == ["a", "ab"]
+    assert storage.head_object(namespace, "one", "a").headers["content-length"] == "10"
+
+    client = sdk.identity.IdentityClient(config, service_endpoint=oci.url + "/20160918")
+    once = client.list_compartments(oci.tenancy).data
+    paged = whole(client.list_compartments, oci.tenancy, limit=2).data
+    assert [each.id for each in paged] == [each.id for each in once]
+    assert len(once) > 2
+    assert {each.lifecycle_state for each in once} == {"ACTIVE"}
+
+
+@pytest.mark.parametrize("kind", ["session", "instance", "resource", "workload"])
+def test_the_sdk_reads_the_tokens(oci: FakeOCI, kind: str) -> None:
+    """Its container finds them valid, for whom they are, and no longer once they have ended."""
+    public_key = oci.add_api_key().public_key
+    tokens = [oci.issue_token(public_key, kind=kind, lifetime=lifetime) for lifetime in (600.0, -60.0)]
+    fresh, ended = (SecurityTokenContainer(None, token) for token in tokens)
+    assert (fresh.valid(), fresh.valid_with_half_expiration_time(), ended.valid()) == (True, True, False)
+    claims = fresh.get_jwt()
+    assert (claims["tenant"], claims["exp"] - claims["iat"]) == (oci.tenancy, 600)
 
 
 def test_the_sdk_sees_its_key_refused_as_oci_refuses_it(oci: FakeOCI, tmp_path: Path) -> None:

@@ -88,6 +88,16 @@ def test_metadata_describes_the_instance(oci: FakeOCI) -> None:
     assert f"opc-tenant:{oci.tenancy}".encode() in leaf.tbs_certificate_bytes
 
 
+def test_a_certificate_is_rotated_at_half_its_life(oci: FakeOCI) -> None:
+    """Not before, and the instance is served with the new one."""
+    bearer = "Authorization: Bearer Oracle"
+    first = metadata(oci, "identity/cert.pem", bearer).body
+    oci.clock_offset = 3500.0
+    assert metadata(oci, "identity/cert.pem", bearer).body == first
+    oci.clock_offset = 3700.0
+    assert metadata(oci, "identity/cert.pem", bearer).body != first
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "status", "reason"),
     [

@@ -29,6 +29,98 @@ BASES = [
     "/ocid1.datasciencemodeldeployment.oc1..a/predictWithResponseStream/v1",
 ]
 
+KEPT = """
+        test_testing_table::test_what_openais_client_keeps_at_the_examples_endpoints
+        test_oracles_clients::test_what_oci_openai_keeps_at_the_examples_endpoints"""
+SDK = {"test_testing_sdk", "test_principals_against_sdk", "test_token_exchange"}
+
+# Which tests show what a row says, by the row's first cell. Where a client of Oracle's can run the row, one of them does.
+PROOFS = {
+    "`GET, HEAD /opc/v2/instance/region`": """
+        test_testing_services::test_metadata_describes_the_instance
+        test_testing_services::test_metadata_refuses
+        test_testing_services::test_a_certificate_is_rotated_at_half_its_life
+        test_testing_sdk::test_an_instance_principal_of_the_sdk_gets_its_token""",
+    "`POST /v1/x509`": """
+        test_testing_services::test_a_certificate_is_exchanged_for_a_token
+        test_testing_services::test_federation_refuses
+        test_testing_sdk::test_an_instance_principal_of_the_sdk_gets_its_token""",
+    "`POST /v1/authentication/refresh`": """
+        test_testing_services::test_a_session_ends_at_its_limit
+        test_testing_services::test_session_refresh_refuses
+        test_cli_resolution::test_the_cli_renews_a_session_and_ours_goes_on_with_it""",
+    "`POST /oauth2/v1/token`": """
+        test_testing_services::test_a_token_exchange_is_a_form_of_one_kind
+        test_token_exchange::test_the_sdks_own_signer_is_served_alike""",
+    "`POST /resourcePrincipalSessionTokens`": """
+        test_testing_services::test_a_pod_exchanges_its_service_accounts_token
+        test_testing_services::test_workload_identity_refuses
+        test_testing_sdk::test_a_pod_of_the_sdk_gets_its_token_over_tls""",
+    "`POST /openai/v1/chat/completions`": """
+        test_testing_inference::test_a_compartment_or_a_project_must_be_named
+        test_testing_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words
+        test_oracles_clients::test_a_chat_of_oci_openai_is_answered
+        test_oracles_clients::test_a_refusal_reaches_oci_openai_in_ocis_form""",
+    "`POST /openai/v1/responses`": """
+        test_testing_generative_ai::test_what_is_stored_needs_a_project_or_a_conversation_store
+        test_oracles_clients::test_what_is_stored_needs_a_conversation_store""",
+    "`GET, POST, DELETE /openai/v1/responses/{id}`": """
+        test_testing_corners::test_a_response_can_be_cancelled_and_not_put
+        test_oracles_clients::test_responses_of_oci_openai_are_kept""",
+    "`GET, POST, DELETE /openai/v1/conversations`": """
+        test_testing_generative_ai::test_what_is_stored_needs_a_project_or_a_conversation_store
+        test_oracles_clients::test_a_conversation_of_oci_openai_is_kept""",
+    "`any /openai/v1/{anything else}`": """
+        test_testing_inference::test_an_unknown_path_is_404_in_ocis_form
+        test_oracles_clients::test_a_refusal_reaches_oci_openai_in_ocis_form""",
+    "`GET /20160918/regions`": """
+        test_testing_services::test_regions_are_listed
+        test_testing_sdk::test_the_sdks_clients_work_with_it""",
+    "`any /{anything else}`": """
+        test_testing::test_a_request_signed_by_the_rules_is_accepted
+        test_testing_sdk::test_the_sdks_api_key_signer_is_accepted_for_each_method""",
+    "An error's `code`": """
+        test_testing_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words
+        test_oracles_clients::test_an_unknown_key_is_refused_to_oci_openai""",
+    "A parameter's 400": "test_testing_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words",
+    "A 400 may be": "test_testing_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words",
+    "To a client that accepts zstd": """
+        test_zstd::test_the_stand_ins_frames_are_zstd
+        test_oracles_clients::test_a_zstd_stream_breaks_off_as_users_of_oci_openai_report""",
+    "A Generative AI API key": "test_identities::test_an_api_key_of_generative_ai_replaces_signing",
+    "Any compartment, project": "test_testing_generative_ai::test_check_tells_the_refusals_apart",
+    "`FakeOCI(lenient=True)`": "test_testing_generative_ai::test_a_lenient_stand_in_takes_any_model_and_needs_no_project",
+    "An error inside of a stream": "",  # no behaviour
+    "`POST /20231130/actions/chat`": """
+        test_testing_corners::test_a_native_chat_that_is_not_whole_is_refused
+        test_testing_sdk::test_a_native_stream_is_read_by_the_sdk
+        test_testing_sdk::test_the_sdk_reads_a_message_that_is_not_there
+        test_oracles_clients::test_langchain_oci_chats_natively""",
+    "`POST /anthropic/v1/messages`": "test_testing_inference::test_messages_are_answered_in_anthropics_form",
+    "`POST /google/v1beta": "test_testing_inference::test_content_is_generated_in_googles_form",
+    "`GET /openai/v1/responses`": "test_testing::test_a_websocket_handshake_is_verified_accepted_and_closed",
+    "`POST /openai/v1/embeddings`": "test_oracles_clients::test_a_model_deployments_embeddings_by_oci_openai",
+    "`GET, POST, DELETE /openai/v1/files`": """
+        test_testing_inference::test_a_file_is_uploaded_byte_for_byte
+        test_oracles_clients::test_what_oci_openai_keeps_at_the_examples_endpoints""",
+    "`GET, POST, DELETE /openai/v1/batches`": KEPT,
+    "`GET, POST, DELETE /openai/v1/vector_stores`": KEPT,
+    "`GET, POST, DELETE /openai/v1/containers`": KEPT,
+    "`POST /openai/v1/images/generations`": KEPT,
+    "`GET /n/`": "test_testing_sdk::test_the_sdks_clients_work_with_it",
+    "`GET, HEAD /n/{namespace}/b/`": "test_testing_sdk::test_the_sdk_reads_every_page_and_every_head",
+    "`GET /n/{namespace}/b/{bucket}/o`": "test_testing_sdk::test_the_sdk_reads_every_page_and_every_head",
+    "`GET, HEAD, DELETE /n/{namespace}/b/{bucket}/o/{object}`": """
+        test_testing_services::test_objects_are_kept
+        test_testing_sdk::test_the_sdk_reads_every_page_and_every_head""",
+    "`PUT /n/": """
+        test_testing_services::test_objects_are_kept
+        test_testing_sdk::test_the_sdks_clients_work_with_it""",
+    "`GET, HEAD /20160918/compartments`": """
+        test_testing_services::test_compartments_are_listed_page_by_page
+        test_testing_sdk::test_the_sdk_reads_every_page_and_every_head""",
+}
+
 
 def named(table: list[tuple[str, str, str, str]], of: str) -> list[tuple[str, str]]:
     """The methods and paths that a table's rows name for a service or a module."""
@@ -54,6 +146,27 @@ def test_each_row_has_a_source_or_is_unverified() -> None:
     """None is empty, and the tables were read at all."""
     assert (len(OWN), len(ADDED)) >= (12, 15)
     assert all(source.strip() for *_, source in OWN + ADDED)
+
+
+def test_each_row_has_a_test() -> None:
+    """By Oracle's own software where the source is Oracle's software; and no test is named that is not there."""
+    rows = [
+        line
+        for line in TEXT.splitlines()
+        if line.startswith("| ") and not re.match(r"\| (---|endpoint|behaviour)", line)
+    ]
+    proved = {}
+    for line in rows:
+        (beginning,) = (start for start in PROOFS if line.startswith(f"| {start}"))
+        proved[beginning] = {proof.partition("::")[0] for proof in PROOFS[beginning].split()}
+        source = line.rsplit(" | ", 1)[1]
+        assert "SDK" not in source or proved[beginning] & SDK, line
+        assert "CLI" not in source or "test_cli_resolution" in proved[beginning], line
+        assert not re.search("langchain-oci|oci-openai", source) or proved[beginning], line
+    assert set(proved) == set(PROOFS)
+    for proof in " ".join(PROOFS.values()).split():
+        module, _, name = proof.partition("::")
+        assert f"def {name}(" in (ROOT / "tests" / f"{module}.py").read_text(), proof
 
 
 @pytest.mark.parametrize("service", sorted({endpoint.service for endpoint in FakeOCI()._endpoints} | {"echo"}))

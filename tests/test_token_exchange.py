@@ -95,7 +95,7 @@ def test_a_token_is_renewed_before_it_ends(oci: FakeOCI) -> None:
 def test_the_sdks_own_signer_is_served_alike(oci: FakeOCI) -> None:
     """It runs against the same stand-in, and both are the same principal."""
     sdk = pytest.importorskip("oci.auth.signers.token_exchange_signer")
-    requests = pytest.importorskip("requests")
+    requests = pytest.importorskip("oci._vendor.requests")
     jwt = oci.subject_token()
     signer = sdk.TokenExchangeSigner(jwt, oci.url, *oci.domain_client)
     assert requests.get(f"{oci.url}/x", auth=signer, timeout=5).status_code == 200
