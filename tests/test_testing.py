@@ -352,7 +352,11 @@ def test_a_token_carries_the_claims_of_its_kind(oci: FakeOCI, key: FakeCredentia
     assert claims["exp"] == claims["iat"] + 60
     assert claims["tenant"] == oci.tenancy
     assert claims["colour"] == "green"
-    assert set(json.loads(claims["jwk"])) == {"kty", "n", "e", "kid"}
+    assert set(json.loads(claims["jwk"])) == {"kid", "n", "e", "kty", "alg", "use"}
+    if kind != "session":  # what a published token of an instance has
+        names = "sub opc-certtype iss fprint ptype aud opc-tag ttype exp opc-compartment iat jti tenant jwk opc-tenant"
+        assert set(names.split()) - {"sub"} <= set(claims)
+        assert 1500 < len(token) < 3000
     if kind in ("resource", "workload"):
         assert (claims["res_tenant"], claims["res_compartment"]) == (oci.tenancy, oci.compartment)
 

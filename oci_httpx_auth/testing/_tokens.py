@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import json
 import secrets
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,7 +84,7 @@ class TokenIssuer:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._name = f"fake-oci-{secrets.token_hex(8)}"
+        self._key_name = f"asw_{secrets.token_hex(8)}"  # tells one stand-in's tokens from another's
         self._serials = itertools.count(1)
         self._last_serial = 0
         self._revoked_up_to = 0
@@ -96,17 +97,17 @@ class TokenIssuer:
         expires_at = issued_at + lifetime
         self._last_serial = next(self._serials)
         merged: dict[str, Any] = {
-            "iss": self._name,
-            "jti": str(self._last_serial),
+            "iss": "authService.oracle.com",
+            "jti": f"{uuid.uuid4()}"[:24] + f"{self._last_serial:012x}",
             "kind": kind,
             "iat": issued_at,
             "exp": int(expires_at) if float(expires_at).is_integer() else expires_at,
         }
         if public_key is not None:
-            merged["jwk"] = json.dumps(jwk_of(public_key))
+            merged["jwk"] = json.dumps(jwk_of(public_key), separators=(",", ":"))
         merged.update(claims)
         payload = {name: value for name, value in merged.items() if value is not None}
-        signing_input = f"{_encode({'alg': 'RS256', 'kid': 'asw', 'typ': 'JWT'})}.{_encode(payload)}"
+        signing_input = f"{_encode({'kid': self._key_name, 'alg': 'RS256'})}.{_encode(payload)}"
         signature = issuer_key().sign(signing_input.encode(), padding.PKCS1v15(), hashes.SHA256())
         return f"{signing_input}.{_base64url(signature)}"
 
@@ -131,8 +132,7 @@ class TokenIssuer:
 
     def _serial_is_revoked(self, token: Token) -> bool:
         # Service account tokens are Kubernetes' own: revoking OCI's tokens leaves them alone.
-        serial = str(token.claims.get("jti", "0"))
-        return token.kind != "service_account" and serial.isdigit() and int(serial) <= self._revoked_up_to
+        return token.kind != "service_account" and int(str(token.claims["jti"])[-12:], 16) <= self._revoked_up_to
 
     def _parse(self, text: str) -> Token:
         parts = text.split(".")
@@ -151,7 +151,7 @@ class TokenIssuer:
             )
         except InvalidSignature:
             raise Refused("the token's own signature is wrong") from None
-        if claims.get("iss") != self._name:
+        if header.get("kid") != self._key_name:
             raise Refused("the token was issued by somebody else")
         return Token(text, claims, _key_of(claims.get("jwk")))
 
@@ -159,10 +159,12 @@ class TokenIssuer:
 def jwk_of(key: rsa.RSAPublicKey) -> dict[str, str]:
     numbers = key.public_numbers()
     return {
-        "kty": "RSA",
+        "kid": fingerprint_of(key),
         "n": _base64url(numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8, "big")),
         "e": _base64url(numbers.e.to_bytes((numbers.e.bit_length() + 7) // 8, "big")),
-        "kid": "Ignored",
+        "kty": "RSA",
+        "alg": "RS256",
+        "use": "sig",
     }
 
 
