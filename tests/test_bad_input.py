@@ -26,12 +26,14 @@ from oci_httpx_auth import (
     CredentialsUnavailableError,
     InvalidKeyError,
     InvalidTokenError,
+    NoCredentialsFoundError,
     OCIAuthError,
     OCISigner,
     ProfileNotFoundError,
     ResourcePrincipal,
     SecurityToken,
     SigningError,
+    _errors,
     default_credentials,
 )
 from oci_httpx_auth._signing.clock import parse_http_date
@@ -235,7 +237,7 @@ CASES: list[Case] = [
     ("session key that was never written", lambda w: w.session(key_file="Update_private_key_path"), ConfigError, ("key_file of profile DEFAULT", "Update_private_key_path")),
     # The chain and the signer
     ("unknown way to authenticate", lambda w: default_credentials(auth="magic"), ConfigError, ("auth", "'magic'", "api_key")),
-    ("no credentials anywhere", lambda w: default_credentials().fetch(), CredentialsUnavailableError, ("config file", "does not exist", "environment", "oci setup config")),
+    ("no credentials anywhere", lambda w: default_credentials().fetch(), NoCredentialsFoundError, ("config file", "does not exist", "environment", "oci setup config")),
     ("credentials and a profile", lambda w: OCISigner(w.api_key(), profile="X"), ConfigError, ("either credentials", "not both")),
     ("a class instead of a provider", lambda w: OCISigner(APIKey), ConfigError, ("fetch()", "type")),  # type: ignore[arg-type]
     ("a string instead of a provider", lambda w: OCISigner("DEFAULT"), ConfigError, ("fetch()", "str")),  # type: ignore[arg-type]
@@ -362,6 +364,8 @@ def test_a_certificate_of_an_unknown_version_is_reported_as_unreadable(key: Key)
 def test_every_error_is_public() -> None:
     """Everything that is raised can be caught by a name that the package exports."""
     assert {kind.__name__ for _, _, kind, _ in CASES} <= set(oci_httpx_auth.__all__)
+    errors = {name for name, value in vars(_errors).items() if isinstance(value, type) and issubclass(value, Exception)}
+    assert errors <= set(oci_httpx_auth.__all__)
 
 
 def test_a_dsa_key_is_not_an_rsa_key(tmp_path: Path, key: Key, other_key: Key) -> None:

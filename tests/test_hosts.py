@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from oci_httpx_auth import (
+    ConfigError,
     Credential,
     InstancePrincipal,
     OCIAuthError,
@@ -138,7 +139,7 @@ EXCHANGED = ("session", "instance", "resource 1.1", "resource 2.1", "resource 2.
 def test_no_token_is_exchanged_over_plain_http(platform: Platform, mode: str, host: str) -> None:
     """Not even with a link-local address: metadata alone lives there. Nothing is looked up, nothing connected to."""
     provider = platform.become(mode, f"http://{host}")
-    with pytest.raises(SigningError, match="not an https address"):
+    with pytest.raises(ConfigError, match="not an https address"):
         provider.fetch()
     assert {record.service for record in platform.oci.records} <= {"metadata", "federation"}
 

@@ -22,7 +22,6 @@ from .._errors import (
     OCIAuthError,
     ServiceRefusedError,
     ServiceUnreachableError,
-    SigningError,
 )
 from .._hosts import is_loopback
 from .._secrecy import hide_secrets, quote_value
@@ -113,18 +112,18 @@ class Calls:
         after a growing random pause or as `Retry-After` asks. After a 401 whose `Date` shows that this machine's clock is
         off, the call is signed again, once.
 
-        Raises `ServiceRefusedError` for any other answer but 200, the last failure when time is up, `ConfigError` for an
-        invalid URL, and `SigningError` for a credential that would be sent over plain http.
+        Raises `ServiceRefusedError` for any other answer but 200 and for an unusable one, `ServiceUnreachableError` if
+        there is none, and `ConfigError` for a URL that is invalid or would carry a credential over plain http.
         """
         target = _target(call.url)
         if call.credential is not None and target.scheme != "https" and not is_loopback(target.host):
-            raise SigningError(f"{show_url(target)} is not an https address; tokens are not exchanged over plain http.")
+            raise ConfigError(f"{show_url(target)} is not an https address; tokens are not exchanged over plain http.")
         encode = urlencode if call.form else json.dumps
         content = b"" if call.payload is None else encode(call.payload).encode()
         ends_at = min(self._ends_at, time.monotonic() + call.patience)
         pause, corrected = _FIRST_PAUSE, False
         while True:
-            failure: ServiceRefusedError | ServiceUnreachableError | InvalidTokenError
+            failure: ServiceRefusedError | ServiceUnreachableError
             offset = self._service.offsets.offset(target.host)
             headers = self._headers(call, target, content, offset)
             retry_after = None
@@ -134,7 +133,9 @@ class Calls:
                 received_at = self._service.clock()
                 if answer.status == 200:
                     return parse(answer, received_at)
-            except (ServiceUnreachableError, ServiceRefusedError, InvalidTokenError) as error:
+            except InvalidTokenError as error:
+                failure = ServiceRefusedError(str(error))
+            except (ServiceUnreachableError, ServiceRefusedError) as error:
                 failure = error
             else:
                 retry_after = _retry_after(answer)

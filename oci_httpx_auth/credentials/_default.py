@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 
-from .._auth_service.service import AuthService
+from .._auth_service.service import AuthService, Calls
 from .._credential import Credential, CredentialProvider
 from .._errors import ConfigError, CredentialsUnavailableError, NoCredentialsFoundError
 from .._secrecy import hides_locals, quote_value
@@ -93,19 +93,22 @@ class InstancePrincipalIfAvailable(InstancePrincipal):
 
     @hides_locals
     def discover_region(self) -> str:
-        if self.region is None:
-            try:
-                self.look_up_region(patience=_PROBE)
-            except CredentialsUnavailableError as error:
-                # In a pod, people meant its identity; anywhere else, most have a config file.
-                likely = self._tried[-1] if env_value(("KUBERNETES_SERVICE_HOST",)) else self._tried[0]
-                raise NoCredentialsFoundError(likely, [*self._tried, f"instance metadata: {error}"]) from error
-        return str(self.region)
+        with self._calls() as calls:
+            return self._probe(calls)
 
     @hides_locals
     def fetch(self) -> Credential:
-        self.discover_region()
-        return super().fetch()
+        with self._calls() as calls:
+            self._probe(calls)
+            return self._fetch(calls)
+
+    def _probe(self, calls: Calls) -> str:
+        try:
+            return self._known_region(calls, patience=_PROBE)
+        except CredentialsUnavailableError as error:
+            # In a pod, people meant its identity; anywhere else, most have a config file.
+            likely = self._tried[-1] if env_value(("KUBERNETES_SERVICE_HOST",)) else self._tried[0]
+            raise NoCredentialsFoundError(likely, [*self._tried, f"instance metadata: {error}"]) from error
 
 
 def _by_mode(mode: str, settings: Settings, service: AuthService | None) -> CredentialProvider:

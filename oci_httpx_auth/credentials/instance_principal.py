@@ -124,7 +124,7 @@ class InstancePrincipal:
 
     @hides_locals
     def fetch(self) -> Credential:
-        """Exchange the instance's certificate for a token. Raises `CredentialsUnavailableError` and its children."""
+        """Exchange the instance's certificate for a token. Raises `CredentialsUnavailableError`, `ConfigError` and children."""
         with self._calls() as calls:
             return self._fetch(calls)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
+
+import httpx
 
 from .._auth_service.tokens import parse_security_token, token_credential
 from .._credential import Credential, pickled_as
-from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError
+from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, SigningError
 from .._secrecy import hidden, hides_locals
 
 # The SDK always signs these; each request's signature sets them itself.
@@ -47,9 +50,9 @@ class SDKSigner:
 
         Raises `CredentialsUnavailableError`.
         """
-        hardware = _hardware(self._signer)
-        if hardware is not None:
-            return Credential(key_id=str(self._signer.keyid), private_key=_HardwareKey(hardware))  # type: ignore[arg-type]
+        device = _hardware(self._signer)
+        if device is not None:
+            return self._credential(str(self._signer.keyid), _HardwareKey(device), {})
         credential = self._probe()
         if credential.key_id == self._last and callable(getattr(self._signer, "refresh_security_token", None)):
             try:
@@ -61,28 +64,30 @@ class SDKSigner:
         return credential
 
     def _probe(self) -> Credential:
-        """Have the SDK sign a request that is never sent, with all that it does on that occasion, and see with what."""
-        probe = _Probe()
+        """The key, key id and headers of a request that the SDK signs, refreshing as usual, and that is never sent."""
+        headers = httpx.Headers()
+        # As much of a `requests.PreparedRequest` as the SDK's signers look at.
+        request = SimpleNamespace(method="GET", url="https://probe.invalid/", path_url="/", body=None, headers=headers)
         try:
-            self._signer(probe)
+            self._signer(request)
             private_key = self._signer.private_key
         except Exception as error:
             raise self._unavailable(error) from error
-        parameters = dict(re.findall(r'(\w+)="([^"]*)"', str(probe.headers.get("authorization", ""))))
-        if "keyId" not in parameters or "headers" not in parameters:
+        parameters = dict(re.findall(r'(\w+)="([^"]*)"', headers.get("authorization", "")))
+        names = set(parameters.get("headers", "").split()) - _GENERIC
+        if "keyId" not in parameters or "headers" not in parameters or not names <= headers.keys():
             raise CredentialsUnavailableError(f"{self.source} put no signature of version 1 on a request.")
-        extra = {name: str(probe.headers[name]) for name in parameters["headers"].split() if name not in _GENERIC}
-        key_id = parameters["keyId"]
-        if key_id.startswith("ST$"):
-            token = key_id[3:]
-            try:
-                parse_security_token(token, f"The token of {self.source}")
-            except InvalidTokenError:
-                pass  # a token of a kind that says nothing to us: it is used until a server rejects it
-            else:
-                plain = token_credential(token, private_key, f"The token of {self.source}")
-                return Credential(key_id, private_key, plain.expires_at, extra, plain.issued_at)
-        return Credential(key_id, private_key, headers=extra)
+        return self._credential(parameters["keyId"], private_key, {name: headers[name] for name in names})
+
+    def _credential(self, key_id: str, private_key: Any, headers: dict[str, str]) -> Credential:
+        label, expires_at, issued_at = f"The token of {self.source}", None, None
+        try:
+            if key_id.startswith("ST$") and _is_readable(key_id[3:]):
+                token = token_credential(key_id[3:], private_key, label)
+                expires_at, issued_at = token.expires_at, token.issued_at
+            return Credential(key_id, private_key, expires_at, headers, issued_at)
+        except (InvalidTokenError, SigningError) as error:
+            raise CredentialsUnavailableError(f"{self.source} cannot be used: {error}") from error
 
     def _unavailable(self, error: Exception) -> CredentialsUnavailableError:
         # The SDK's own words may quote anything, so they are not repeated; the exception stays chained.
@@ -95,38 +100,13 @@ class SDKSigner:
         return f"<SDKSigner of {self.source}>"
 
 
-class _Probe:
-    """As much of a `requests.PreparedRequest` as the SDK's signers look at."""
-
-    def __init__(self) -> None:
-        self.method, self.url, self.path_url, self.body = "GET", "https://probe.invalid/", "/", None
-        self.headers = _Headers()
-
-
-class _Headers(dict[str, Any]):
-    """A dictionary with case-insensitive names."""
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        super().__setitem__(name.lower(), value)
-
-    def __getitem__(self, name: str) -> Any:
-        return super().__getitem__(name.lower())
-
-    def __contains__(self, name: object) -> bool:
-        return super().__contains__(str(name).lower())
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return super().get(name.lower(), default)
-
-    def pop(self, name: str, *default: Any) -> Any:
-        return super().pop(name.lower(), *default)
-
-    def setdefault(self, name: str, default: Any = None) -> Any:
-        return super().setdefault(name.lower(), default)
-
-    def update(self, *others: Any, **values: Any) -> None:
-        for name, value in dict(*others, **values).items():
-            self[name] = value
+def _is_readable(token: str) -> bool:
+    """Whether a token says when it ends. Others are used until a server rejects them."""
+    try:
+        parse_security_token(token, "the token")
+    except InvalidTokenError:
+        return False
+    return True
 
 
 def _hardware(signer: Any) -> Any:

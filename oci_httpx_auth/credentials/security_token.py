@@ -166,8 +166,8 @@ class SecurityToken:
     def fetch(self) -> Credential:
         """A token from the file if it is new and has time left; otherwise a renewed one.
 
-        Raises `SessionExpiredError` when a person has to authenticate again, `ConfigError` for unusable files, and
-        `CredentialsUnavailableError` when the auth service cannot be reached.
+        Raises `SessionExpiredError` when a person has to authenticate again, `ConfigError` for unusable files
+        and settings, and `CredentialsUnavailableError` when the auth service fails.
         """
         token, credential = self._newest()
         if not self._is_new(token, credential):
