@@ -25,9 +25,13 @@ ROOT = HERE.parents[1]
 # Each part has its own tests alone: a mutant that survives takes the time of all of them.
 FLOW = "sync_auth_flow async_auth_flow _steps _replace _check_transport signed_headers _was_redirected _without_host _digest_async"
 PARTS = (
-    ("_signing/signature", ["*"], ["test_signature.py"]),
-    ("_signing/cache", ["*"], ["test_cache.py"]),
-    ("_signer", [f"*{name}__mutmut*" for name in FLOW.split()], ["test_signer.py", "test_secrets.py"]),
+    ("_signing/signature", ["*"], ["signing/test_signature.py"]),
+    ("_signing/cache", ["*"], ["signing/test_cache.py"]),
+    (
+        "_signer",
+        [f"*{name}__mutmut*" for name in FLOW.split()],
+        ["test_signer.py", "campaigns/secrets/test_secrets.py"],
+    ),
 )
 CHOSEN = "not thousand and not travels and not threads_that_meet and not (secrets and not sdks)"
 CONFIG = """
@@ -49,7 +53,7 @@ def survivors(module: str, names: list[str], tests: list[str]) -> list[tuple[str
             shutil.copytree(ROOT / name, work / name, ignore=shutil.ignore_patterns("__pycache__", "mutation"))
         config = CONFIG.format(module=module, tests=[f"tests/{test}" for test in tests], chosen=CHOSEN)
         (work / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + config)
-        for path in (work / "tests").glob("test_*.py"):  # hundreds of examples for each mutant take hours
+        for path in (work / "tests").rglob("test_*.py"):  # hundreds of examples for each mutant take hours
             path.write_text(re.sub(r"max_examples=\d+", "max_examples=25, database=None", path.read_text()))
         (work / "mutants").mkdir()  # before Python looks for it, since it remembers what is not there
         environment = {**os.environ, "PYTHONPATH": str(work / "mutants")}

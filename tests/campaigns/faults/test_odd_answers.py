@@ -1,0 +1,206 @@
+"""Auth services whose answers are valid HTTP and JSON, but not as the stand-in writes them."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from oci_httpx_auth import InstancePrincipal, OCISigner, ResourcePrincipal, SecurityToken, TokenExchange
+from oci_httpx_auth._auth_service.service import AuthService
+
+from ...standin import FakeOCI
+
+Head = list[tuple[str, str]]
+Rewrite = Callable[[str, Head, bytes], tuple[str, Head, bytes, bool]]
+"""From status line, headers and body to others, and whether the connection is closed after them."""
+
+
+def _without(headers: Head, *names: str) -> Head:
+    return [(name, value) for name, value in headers if name.lower() not in names]
+
+
+def http_1_0(status: str, headers: Head, body: bytes) -> tuple[str, Head, bytes, bool]:
+    """The end of the connection is the end of the body."""
+    return status.replace("HTTP/1.1", "HTTP/1.0"), _without(headers, "content-length", "connection"), body, True
+
+
+def closing_after_each(status: str, headers: Head, body: bytes) -> tuple[str, Head, bytes, bool]:
+    return status, [*_without(headers, "connection"), ("Connection", "close")], body, True
+
+
+def in_lower_case(status: str, headers: Head, body: bytes) -> tuple[str, Head, bytes, bool]:
+    return status, [(name.lower(), value) for name, value in headers], body, False
+
+
+def in_upper_case(status: str, headers: Head, body: bytes) -> tuple[str, Head, bytes, bool]:
+    return status, [(name.upper(), value) for name, value in headers], body, False
+
+
+def with_duplicates(status: str, headers: Head, body: bytes) -> tuple[str, Head, bytes, bool]:
+    """Some gateways add a Date, a content type and an id of their own."""
+    again = [pair for pair in headers if pair[0].lower() in ("date", "content-type", "opc-request-id")]
+    assert again
+    return status, [*headers, *again], body, False
+
+
+def without_date(status: str, headers: Head, body: bytes) -> tuple[str, Head, bytes, bool]:
+    return status, _without(headers, "date"), body, False
+
+
+def with_unknown_fields(status: str, headers: Head, body: bytes) -> tuple[str, Head, bytes, bool]:
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        return status, headers, body, False
+    if not isinstance(fields, dict):
+        return status, headers, body, False
+    body = json.dumps({"schemaVersion": 7, "links": [{"rel": None}], **fields, "warnings": {}}).encode()
+    return status, [*_without(headers, "content-length"), ("Content-Length", str(len(body)))], body, False
+
+
+REWRITES: list[Rewrite] = [
+    http_1_0,
+    closing_after_each,
+    in_lower_case,
+    in_upper_case,
+    with_duplicates,
+    without_date,
+    with_unknown_fields,
+]
+
+
+class Gateway:
+    """Passes requests on as they are, and answers in another form."""
+
+    def __init__(self, port: int, rewrite: Rewrite) -> None:
+        self._port, self._rewrite = port, rewrite
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.answers = 0
+        threading.Thread(target=self._accept, name="gateway", daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), name="gateway", daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with closing(connection), socket.create_connection(("127.0.0.1", self._port)) as onward:
+            while request := _message(connection):
+                onward.sendall(request)
+                head, _, body = _message(onward).partition(b"\r\n\r\n")
+                status, *lines = head.decode("latin-1").split("\r\n")
+                pairs = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+                status, pairs, body, last = self._rewrite(status, pairs, body)
+                lines = [status, *(f"{name}: {value}" for name, value in pairs), "", ""]
+                self.answers += 1
+                connection.sendall("\r\n".join(lines).encode("latin-1") + body)
+                if last:
+                    return
+
+
+def _message(connection: socket.socket) -> bytes:
+    """One request or response with its body; empty at the end of the connection."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        try:
+            piece = connection.recv(1 << 16)
+        except OSError:
+            return b""
+        if not piece:
+            return b""
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next(
+        (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
+    )
+    while len(body) < length:
+        body += connection.recv(1 << 16)
+    return head + b"\r\n\r\n" + body
+
+
+def _instance(oci: FakeOCI, url: str, directory: Path, **options: Any) -> InstancePrincipal:
+    return InstancePrincipal(metadata_url=f"{url}/opc/v2", federation_endpoint=f"{url}/v1/x509", **options)
+
+
+def _session(oci: FakeOCI, url: str, directory: Path, **options: Any) -> SecurityToken:
+    provider = SecurityToken.from_config(
+        config_file=oci.write_config(directory, session=True), auth_endpoint=url, **options
+    )
+    provider.fetch()  # what is in the file; the next one is renewed
+    return provider
+
+
+def _resource(oci: FakeOCI, url: str, directory: Path, **options: Any) -> ResourcePrincipal:
+    variables = oci.environment("resource_principal", version="3.0", leaf="1.1", depth=1)
+    os.environ.update({name: value.replace(oci.url, url) for name, value in variables.items()})
+    os.environ["OCI_CLI_FEDERATION_ENDPOINT"] = f"{url}/v1/x509"
+    return ResourcePrincipal(**options)
+
+
+def _exchange(oci: FakeOCI, url: str, directory: Path, **options: Any) -> TokenExchange:
+    client_id, client_secret = oci.domain_client
+    return TokenExchange(
+        domain=url, client_id=client_id, client_secret=client_secret, subject_token=oci.subject_token(), **options
+    )
+
+
+PROVIDERS: list[Callable[..., Any]] = [_instance, _session, _resource, _exchange]
+
+
+@pytest.fixture
+def gateway(oci: FakeOCI, request: pytest.FixtureRequest) -> Iterator[Gateway]:
+    gateway = Gateway(int(oci.url.rpartition(":")[2]), request.param)
+    yield gateway
+    gateway.close()
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.__name__[1:])
+@pytest.mark.parametrize("gateway", REWRITES, ids=lambda rewrite: rewrite.__name__, indirect=True)
+def test_the_form_of_an_answer_does_not_matter(
+    oci: FakeOCI, gateway: Gateway, provider: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only its status and the fields that are needed do."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    made = provider(oci, gateway.url, tmp_path)
+    with httpx.Client(auth=OCISigner(made)) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+    assert gateway.answers >= 1
+
+
+@pytest.mark.parametrize("provider", PROVIDERS[:2], ids=lambda provider: provider.__name__[1:])
+@pytest.mark.parametrize(
+    "gateway",
+    [http_1_0, in_lower_case, in_upper_case, with_duplicates],
+    ids=lambda rewrite: rewrite.__name__,
+    indirect=True,
+)
+def test_a_wrong_clock_is_corrected_by_any_form_of_date(
+    oci: FakeOCI, gateway: Gateway, provider: Callable[..., Any], tmp_path: Path
+) -> None:
+    """However its name is spelled, and if it is there twice."""
+    late = time.time() - 3600
+
+    def clock() -> float:
+        return late
+
+    made = provider(oci, gateway.url, tmp_path, _service=AuthService(clock=clock))
+    credential = made.fetch()
+    assert credential.expiry() is not None
+    assert abs((credential.clock_offset or 0.0) - 3600) < 60

@@ -1,0 +1,234 @@
+"""API keys from arguments, profiles and the environment, in every file format."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from oci_httpx_auth import APIKey, ConfigError, OCISigner, SecurityToken, default_credentials
+from oci_httpx_auth.credentials._config import load_profile
+from oci_httpx_auth.credentials._default import implied_mode
+from oci_httpx_auth.credentials._settings import resolve
+
+from ..conftest import TENANCY, USER, Key
+
+KEY_ID = f"{TENANCY}/{USER}/"
+
+
+def write_profile(path: Path, key: Key, pem: str | None = None, *, name: str = "DEFAULT", **changes: str) -> Path:
+    """A config file with one API key profile, its key file beside it."""
+    key_file = path.parent / f"{name}.pem"
+    key_file.write_text(key.pem() if pem is None else pem)
+    fields = {
+        "user": USER,
+        "tenancy": TENANCY,
+        "fingerprint": key.fingerprint,
+        "key_file": str(key_file),
+        "region": "us-chicago-1",
+        **changes,
+    }
+    with path.open("a") as file:
+        file.write(f"[{name}]\n" + "".join(f"{key}={value}\n" for key, value in fields.items()))
+    return path
+
+
+@pytest.mark.parametrize("pkcs1", [False, True], ids=["PKCS#8", "PKCS#1"])
+@pytest.mark.parametrize("passphrase", [None, "pässphrase with spaces"], ids=["plain", "encrypted"])
+@pytest.mark.parametrize(
+    "decorate",
+    [
+        lambda pem: pem,
+        lambda pem: pem.rstrip("\n") + "\nOCI_API_KEY",
+        lambda pem: pem.rstrip("\n") + "OCI_API_KEY",
+        lambda pem: "\n\n  " + pem.replace("\n", "\r\n") + "\r\n\r\n",
+        lambda pem: "﻿" + pem,
+    ],
+    ids=["bare", "label line", "label glued on", "CRLF and space", "byte order mark"],
+)
+def test_a_key_loads_in_every_form(tmp_path: Path, key: Key, pkcs1: bool, passphrase: str | None, decorate) -> None:
+    """PKCS#1 and PKCS#8, encrypted or not, as editors and the CLI write them."""
+    changes = {"pass_phrase": passphrase} if passphrase else {}
+    config = write_profile(tmp_path / "config", key, decorate(key.pem(passphrase, pkcs1=pkcs1)), **changes)
+    assert APIKey.from_config(config_file=config).fetch().key_id == KEY_ID + key.fingerprint
+
+
+def test_a_passphrase_inherited_by_a_plain_key_is_ignored(tmp_path: Path, key: Key, other_key: Key) -> None:
+    """DEFAULT's passphrase belongs to DEFAULT's key."""
+    config = write_profile(tmp_path / "config", key, key.pem("secret"), pass_phrase="secret")
+    write_profile(config, other_key, name="OTHER")
+    assert APIKey.from_config("OTHER", config).fetch().key_id == KEY_ID + other_key.fingerprint
+
+
+def test_a_profile_inherits_from_default(tmp_path: Path, key: Key) -> None:
+    """Values that a profile doesn't set come from DEFAULT."""
+    config = write_profile(tmp_path / "config", key)
+    with config.open("a") as file:
+        file.write("[FRANKFURT]\nregion = FRA\n")
+    provider = APIKey.from_config("FRANKFURT", config)
+    assert provider.region == "eu-frankfurt-1"
+    assert provider.tenancy == TENANCY
+    assert provider.fetch().key_id == KEY_ID + key.fingerprint
+
+
+def test_paths_and_fingerprints_are_taken_as_people_write_them(
+    tmp_path: Path, key: Key, clean_environment: Path
+) -> None:
+    """`~` in a path, upper case in a fingerprint."""
+    (clean_environment / "key.pem").write_text(key.pem())
+    config = write_profile(
+        tmp_path / "config", key, key_file="~/key.pem", fingerprint=key.fingerprint.upper(), region="ORD"
+    )
+    provider = APIKey.from_config(config_file=config)
+    assert provider.fetch().key_id == KEY_ID + key.fingerprint
+    assert provider.region == "us-chicago-1"
+
+
+def test_the_default_file_is_found_where_the_sdk_finds_it(
+    tmp_path: Path, key: Key, other_key: Key, clean_environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`~/.oraclebmc/config`, before it `OCI_CONFIG_FILE`, before it `~/.oci/config`, before it `OCI_CLI_CONFIG_FILE`."""
+
+    def fingerprint() -> str:
+        provider = OCISigner()._provider
+        assert isinstance(provider, APIKey)
+        return provider.fingerprint
+
+    legacy = clean_environment / ".oraclebmc" / "config"
+    legacy.parent.mkdir()
+    write_profile(legacy, key)
+    assert fingerprint() == key.fingerprint
+    monkeypatch.setenv("OCI_CONFIG_FILE", str(write_profile(tmp_path / "elsewhere", other_key)))
+    assert fingerprint() == other_key.fingerprint
+    usual = clean_environment / ".oci" / "config"
+    usual.parent.mkdir()
+    write_profile(usual, key)
+    assert fingerprint() == key.fingerprint
+    monkeypatch.setenv("OCI_CLI_CONFIG_FILE", str(tmp_path / "elsewhere"))
+    assert fingerprint() == other_key.fingerprint
+
+
+@pytest.mark.parametrize("variable", ["OCI_CLI_PROFILE", "OCI_CONFIG_PROFILE"])
+def test_the_profile_can_come_from_the_environment(
+    tmp_path: Path, key: Key, other_key: Key, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """An argument wins over the variable."""
+    config = write_profile(write_profile(tmp_path / "config", key), other_key, name="OTHER")
+    monkeypatch.setenv(variable, "OTHER")
+    assert APIKey.from_config(config_file=config).fingerprint == other_key.fingerprint
+    assert APIKey.from_config("DEFAULT", config).fingerprint == key.fingerprint
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("OCI_CLI_TENANCY", "OCI_CLI_USER", "OCI_CLI_FINGERPRINT", "OCI_CLI_KEY_FILE", "OCI_CLI_KEY_CONTENT"),
+        ("OCI_TENANCY_OCID", "OCI_USER_OCID", "OCI_FINGERPRINT", "OCI_PRIVATE_KEY_PATH", "OCI_PRIVATE_KEY"),
+        ("OCI_TENANCY", "OCI_USER", "OCI_FINGERPRINT", "OCI_KEY_FILE", "OCI_PRIVATE_KEY"),
+    ],
+    ids=["CLI", "Terraform", "opendal"],
+)
+@pytest.mark.parametrize("content", [False, True], ids=["file", "content"])
+def test_the_environment_describes_a_key(
+    tmp_path: Path, key: Key, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], content: bool
+) -> None:
+    """With the variable names of the CLI, Terraform and other tools; without a config file the chain uses it."""
+    (tmp_path / "key.pem").write_text(key.pem())
+    values = [
+        TENANCY,
+        USER,
+        key.fingerprint,
+        "" if content else str(tmp_path / "key.pem"),
+        key.pem() if content else "",
+    ]
+    for name, value in zip(names, values, strict=True):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("OCI_REGION", "PHX")
+    provider = default_credentials()
+    assert isinstance(provider, APIKey)
+    assert provider.fetch().key_id == KEY_ID + key.fingerprint
+    assert provider.region == "us-phoenix-1"
+    assert pickle.loads(pickle.dumps(provider)).fetch().key_id == KEY_ID + key.fingerprint
+
+
+def test_half_an_environment_is_an_error_and_not_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anyone who sets a user means this source, not another identity."""
+    monkeypatch.setenv("OCI_CLI_USER", USER)
+    with pytest.raises(ConfigError, match="OCI_CLI_TENANCY, OCI_CLI_FINGERPRINT and OCI_CLI_KEY_FILE"):
+        default_credentials()
+
+
+def test_a_rotated_key_is_picked_up(tmp_path: Path, key: Key, other_key: Key) -> None:
+    """Profile and key file are read again at each fetch."""
+    config = write_profile(tmp_path / "config", key)
+    provider = APIKey.from_config(config_file=config)
+    config.unlink()
+    write_profile(config, other_key)
+    assert provider.fetch().key_id == KEY_ID + other_key.fingerprint
+
+
+def test_a_profile_pickles_as_its_recipe(tmp_path: Path, key: Key) -> None:
+    """Neither the key nor its path's content travels; the worker reads its own file."""
+    config = write_profile(tmp_path / "config", key)
+    for subject in (APIKey.from_config(config_file=config), OCISigner(config_file=config)):
+        pickled = pickle.dumps(subject)
+        assert b"PRIVATE" not in pickled
+        assert key.fingerprint.encode() not in pickled
+        assert repr(pickle.loads(pickled)) == repr(subject)
+
+
+def test_secrets_in_memory_are_not_pickled(key: Key) -> None:
+    """A signer made of a key in memory refuses, and says what to do instead."""
+    provider = APIKey(tenancy=TENANCY, user=USER, fingerprint=key.fingerprint, private_key=key.pem())
+    for subject in (provider, OCISigner(provider)):
+        with pytest.raises(ConfigError, match="secrets in memory"):
+            pickle.dumps(subject)
+    with pytest.raises(TypeError, match="private key"):
+        pickle.dumps(provider.fetch())
+
+
+def test_an_unencrypted_key_file_given_as_argument_pickles(tmp_path: Path, key: Key) -> None:
+    """A path is no secret."""
+    (tmp_path / "key.pem").write_text(key.pem())
+    provider = APIKey(tenancy=TENANCY, user=USER, fingerprint=key.fingerprint, key_file=tmp_path / "key.pem")
+    assert pickle.loads(pickle.dumps(provider)).fetch().key_id == provider.fetch().key_id
+
+
+@pytest.mark.parametrize(
+    ("own", "session"),
+    [
+        ("security_token_file=/t\n", True),
+        ("security_token_file=/t\nuser=x\n", True),
+        ("region=x\n", True),
+        ("user=x\n", False),
+    ],
+)
+def test_which_profile_is_a_session(tmp_path: Path, own: str, session: bool) -> None:
+    """`security_token_file` makes it one, unless it is inherited and the profile has its own user."""
+    config = tmp_path / "config"
+    config.write_text(f"[DEFAULT]\nsecurity_token_file=/inherited\n[P]\n{own}")
+    assert implied_mode(resolve(profile="P", config_file=config)) == ("security_token" if session else "api_key")
+
+
+def test_the_mode_can_be_named(tmp_path: Path, key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`auth=`, or `OCI_CLI_AUTH`, as the CLI spells it."""
+    config = write_profile(tmp_path / "config", key)
+    assert isinstance(default_credentials("api_key", None, config), APIKey)
+    monkeypatch.setenv("OCI_CLI_AUTH", "security_token")
+    with pytest.raises(ConfigError, match="no security_token_file"):
+        default_credentials(config_file=config)
+    assert isinstance(default_credentials("api_key", None, config), APIKey)
+    assert SecurityToken.mode == "security_token"
+
+
+def test_nothing_secret_is_shown(tmp_path: Path, key: Key) -> None:
+    """repr names the source, never key, passphrase or key id."""
+    config = write_profile(tmp_path / "config", key, key.pem("very-secret"), pass_phrase="very-secret")
+    signer = OCISigner(config_file=config)
+    provider = APIKey.from_config(config_file=config)
+    shown = f"{signer!r} {provider!r} {provider.fetch()!r} {signer.status()!r} {load_profile(None, config)!r}"
+    assert os.fspath(config) in shown
+    for secret in ("very-secret", "PRIVATE KEY", key.fingerprint):
+        assert secret not in shown

@@ -1,0 +1,230 @@
+"""docs/stand-in.md lists what is served: no more, no less. And the objects of `openai_objects` answer openai's client."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from endpoints import openai_files, openai_objects
+
+from oci_httpx_auth.testing import FakeOCI, Request
+from oci_httpx_auth.testing._exchange import Endpoint, route
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "stand-in.md").read_text()
+ROW = re.compile(r"^\| `([A-Za-z, ]+) (/\S*?(?: \S+)?)` \| (\w+) \| .+ \| (.+) \|$", re.MULTILINE)
+OWN, ADDED = (ROW.findall(part) for part in TEXT.split("\n## What the examples add\n"))
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+MODULES = sorted(
+    path.stem for path in (ROOT / "examples" / "endpoints").glob("*.py") if "def add_to" in path.read_text()
+)
+BASES = [
+    "/20231130/actions/v1",
+    "/20231130/openai/v1",
+    "/ocid1.datasciencemodeldeployment.oc1..a/predict/v1",
+    "/ocid1.datasciencemodeldeployment.oc1..a/predictWithResponseStream/v1",
+]
+
+KEPT = """
+        docs/test_stand_in::test_what_openais_client_keeps_at_the_examples_endpoints
+        frameworks/test_oracles_clients::test_what_oci_openai_keeps_at_the_examples_endpoints"""
+SDK = {
+    "campaigns/against_oracle/test_stand_in",
+    "campaigns/against_oracle/test_principals",
+    "credentials/test_token_exchange",
+}
+
+# Which tests show what a row says, by the row's first cell. Where a client of Oracle's can run the row, one of them does.
+PROOFS = {
+    "`GET, HEAD /opc/v2/instance/region`": """
+        testing/test_testing_services::test_metadata_describes_the_instance
+        testing/test_testing_services::test_metadata_refuses
+        testing/test_testing_services::test_a_certificate_is_rotated_at_half_its_life
+        campaigns/against_oracle/test_stand_in::test_an_instance_principal_of_the_sdk_gets_its_token""",
+    "`POST /v1/x509`": """
+        testing/test_testing_services::test_a_certificate_is_exchanged_for_a_token
+        testing/test_testing_services::test_federation_refuses
+        campaigns/against_oracle/test_stand_in::test_an_instance_principal_of_the_sdk_gets_its_token""",
+    "`POST /v1/authentication/refresh`": """
+        testing/test_testing_services::test_a_session_ends_at_its_limit
+        testing/test_testing_services::test_session_refresh_refuses
+        campaigns/against_oracle/test_cli_resolution::test_the_cli_renews_a_session_and_ours_goes_on_with_it""",
+    "`POST /oauth2/v1/token`": """
+        testing/test_testing_services::test_a_token_exchange_is_a_form_of_one_kind
+        credentials/test_token_exchange::test_the_sdks_own_signer_is_served_alike""",
+    "`POST /resourcePrincipalSessionTokens`": """
+        testing/test_testing_services::test_a_pod_exchanges_its_service_accounts_token
+        testing/test_testing_services::test_workload_identity_refuses
+        campaigns/against_oracle/test_stand_in::test_a_pod_of_the_sdk_gets_its_token_over_tls""",
+    "`POST /openai/v1/chat/completions`": """
+        testing/test_testing_inference::test_a_compartment_or_a_project_must_be_named
+        testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words
+        frameworks/test_oracles_clients::test_a_chat_of_oci_openai_is_answered
+        frameworks/test_oracles_clients::test_a_refusal_reaches_oci_openai_in_ocis_form""",
+    "`POST /openai/v1/responses`": """
+        testing/test_generative_ai::test_what_is_stored_needs_a_project_or_a_conversation_store
+        frameworks/test_oracles_clients::test_what_is_stored_needs_a_conversation_store""",
+    "`GET, POST, DELETE /openai/v1/responses/{id}`": """
+        testing/test_testing_corners::test_a_response_can_be_cancelled_and_not_put
+        frameworks/test_oracles_clients::test_responses_of_oci_openai_are_kept""",
+    "`GET, POST, DELETE /openai/v1/conversations`": """
+        testing/test_generative_ai::test_what_is_stored_needs_a_project_or_a_conversation_store
+        frameworks/test_oracles_clients::test_a_conversation_of_oci_openai_is_kept""",
+    "`any /openai/v1/{anything else}`": """
+        testing/test_testing_inference::test_an_unknown_path_is_404_in_ocis_form
+        frameworks/test_oracles_clients::test_a_refusal_reaches_oci_openai_in_ocis_form""",
+    "`GET /20160918/regions`": """
+        testing/test_testing_services::test_regions_are_listed
+        campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it""",
+    "`any /{anything else}`": """
+        testing/test_testing::test_a_request_signed_by_the_rules_is_accepted
+        campaigns/against_oracle/test_stand_in::test_the_sdks_api_key_signer_is_accepted_for_each_method""",
+    "An error's `code`": """
+        testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words
+        frameworks/test_oracles_clients::test_an_unknown_key_is_refused_to_oci_openai""",
+    "A parameter's 400": "testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words",
+    "A 400 may be": "testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words",
+    "To a client that accepts zstd": """
+        test_zstd::test_the_stand_ins_frames_are_zstd
+        frameworks/test_oracles_clients::test_a_zstd_stream_breaks_off_as_users_of_oci_openai_report""",
+    "A Generative AI API key": "test_identities::test_an_api_key_of_generative_ai_replaces_signing",
+    "Any compartment, project": "testing/test_generative_ai::test_check_tells_the_refusals_apart",
+    "`FakeOCI(lenient=True)`": "testing/test_generative_ai::test_a_lenient_stand_in_takes_any_model_and_needs_no_project",
+    "An error inside of a stream": "",  # no behaviour
+    "`POST /20231130/actions/chat`": """
+        testing/test_testing_corners::test_a_native_chat_that_is_not_whole_is_refused
+        campaigns/against_oracle/test_stand_in::test_a_native_stream_is_read_by_the_sdk
+        campaigns/against_oracle/test_stand_in::test_the_sdk_reads_a_message_that_is_not_there
+        frameworks/test_oracles_clients::test_langchain_oci_chats_natively""",
+    "`POST /anthropic/v1/messages`": "testing/test_testing_inference::test_messages_are_answered_in_anthropics_form",
+    "`POST /google/v1beta": "testing/test_testing_inference::test_content_is_generated_in_googles_form",
+    "`GET /openai/v1/responses`": "testing/test_testing::test_a_websocket_handshake_is_verified_accepted_and_closed",
+    "`POST /openai/v1/embeddings`": "frameworks/test_oracles_clients::test_a_model_deployments_embeddings_by_oci_openai",
+    "`GET, POST, DELETE /openai/v1/files`": """
+        testing/test_testing_inference::test_a_file_is_uploaded_byte_for_byte
+        frameworks/test_oracles_clients::test_what_oci_openai_keeps_at_the_examples_endpoints""",
+    "`GET, POST, DELETE /openai/v1/batches`": KEPT,
+    "`GET, POST, DELETE /openai/v1/vector_stores`": KEPT,
+    "`GET, POST, DELETE /openai/v1/containers`": KEPT,
+    "`POST /openai/v1/images/generations`": KEPT,
+    "`GET /n/`": "campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it",
+    "`GET, HEAD /n/{namespace}/b/`": "campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head",
+    "`GET /n/{namespace}/b/{bucket}/o`": "campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head",
+    "`GET, HEAD, DELETE /n/{namespace}/b/{bucket}/o/{object}`": """
+        testing/test_testing_services::test_objects_are_kept
+        campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head""",
+    "`PUT /n/": """
+        testing/test_testing_services::test_objects_are_kept
+        campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it""",
+    "`GET, HEAD /20160918/compartments`": """
+        testing/test_testing_services::test_compartments_are_listed_page_by_page
+        campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head""",
+}
+
+
+def named(table: list[tuple[str, str, str, str]], of: str) -> list[tuple[str, str]]:
+    """The methods and paths that a table's rows name for a service or a module."""
+    rows = [(methods, path) for methods, path, name, _ in table if name == of]
+    return [
+        (method, re.sub(r"\{[^}]*\}", "x", path))
+        for methods, path in rows
+        for method in (METHODS if methods == "any" else methods.split(", "))
+    ]
+
+
+def endpoint_for(oci: FakeOCI, method: str, path: str) -> Endpoint:
+    return route(oci._endpoints, Request(method, path, (), b""), oci._otherwise)
+
+
+def patterns(endpoints: list[Endpoint], names: list[tuple[str, str]], oci: FakeOCI) -> set[tuple[str, str]]:
+    """Which methods of which endpoints these requests reach."""
+    reached = {(endpoint_for(oci, method, path).pattern.pattern, method) for method, path in names}
+    return reached & {(e.pattern.pattern, method) for e in endpoints for method in e.methods or METHODS}
+
+
+def test_each_row_has_a_source_or_is_unverified() -> None:
+    """None is empty, and the tables were read at all."""
+    assert (len(OWN), len(ADDED)) >= (12, 15)
+    assert all(source.strip() for *_, source in OWN + ADDED)
+
+
+def test_each_row_has_a_test() -> None:
+    """By Oracle's own software where the source is Oracle's software; and no test is named that is not there."""
+    rows = [
+        line
+        for line in TEXT.splitlines()
+        if line.startswith("| ") and not re.match(r"\| (---|endpoint|behaviour)", line)
+    ]
+    proved = {}
+    for line in rows:
+        (beginning,) = (start for start in PROOFS if line.startswith(f"| {start}"))
+        proved[beginning] = {proof.partition("::")[0] for proof in PROOFS[beginning].split()}
+        source = line.rsplit(" | ", 1)[1]
+        assert "SDK" not in source or proved[beginning] & SDK, line
+        assert "CLI" not in source or "campaigns/against_oracle/test_cli_resolution" in proved[beginning], line
+        assert not re.search("langchain-oci|oci-openai", source) or proved[beginning], line
+    assert set(proved) == set(PROOFS)
+    for proof in " ".join(PROOFS.values()).split():
+        module, _, name = proof.partition("::")
+        assert f"def {name}(" in (ROOT / "tests" / f"{module}.py").read_text(), proof
+
+
+@pytest.mark.parametrize("service", sorted({endpoint.service for endpoint in FakeOCI()._endpoints} | {"echo"}))
+def test_the_stand_in_serves_what_the_table_lists(service: str) -> None:
+    """Each method of each endpoint has a row, and each row is served, below every base path."""
+    oci = FakeOCI()
+    rows = named(OWN, service)
+    own = [endpoint for endpoint in [*oci._endpoints, oci._otherwise] if endpoint.service == service]
+    assert patterns(own, rows, oci) == {(e.pattern.pattern, method) for e in own for method in e.methods or METHODS}
+    for method, path in rows:
+        for base in BASES if path.startswith("/openai/v1") else ["/openai/v1"]:
+            endpoint = endpoint_for(oci, method, path.replace("/openai/v1", base))
+            assert endpoint.service == service
+            assert not endpoint.methods or method in endpoint.methods
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_examples_serve_what_the_table_lists(module: str) -> None:
+    """As above, for the endpoints that are added."""
+    oci = FakeOCI()
+    before = len(oci._endpoints)
+    importlib.import_module(f"endpoints.{module}").add_to(oci)
+    own = oci._endpoints[: len(oci._endpoints) - before]
+    assert patterns(own, named(ADDED, module), oci) == {(e.pattern.pattern, m) for e in own for m in e.methods}
+
+
+def test_what_openais_client_keeps_at_the_examples_endpoints(tmp_path: Path) -> None:
+    """Batches, vector stores, containers and their files, images and audio: made, listed, read, deleted."""
+    factories = pytest.importorskip("oci_httpx_auth.openai")
+    with FakeOCI() as oci:
+        openai_files.add_to(oci)
+        openai_objects.add_to(oci)
+        options = {"config_file": oci.write_config(tmp_path), "base_url": oci.openai_url, "project_id": "p"}
+        with factories.create_openai(**options) as client:
+            batch = client.batches.create(
+                input_file_id="file_x", endpoint="/v1/chat/completions", completion_window="24h"
+            )
+            assert client.batches.cancel(batch.id).status == "cancelled"
+            store = client.vector_stores.create(name="papers")
+            member = client.vector_stores.files.create(store.id, file_id="file_x")
+            assert [each.id for each in client.vector_stores.files.list(store.id)] == [member.id] == ["file_x"]
+            assert client.vector_stores.delete(store.id).deleted
+            container = client.containers.create(name="box")
+            client.containers.files.create(container.id, file=io.BytesIO(b"content"))
+            assert [each.name for each in client.containers.list()] == ["box"]
+            assert len(list(client.containers.files.list(container.id))) == 1
+            assert client.images.generate(prompt="a fish", model="openai.gpt-image-1").data[0].b64_json
+            assert client.audio.speech.create(input="hi", model="openai.tts", voice="v").read() == b"sound of hi"
+            heard: Any = client.audio.transcriptions.create(file=io.BytesIO(b"hi"), model="openai.whisper")
+            assert heard.text == "hi"
+            for refused in (
+                lambda: client.batches.retrieve("batch_x"),
+                lambda: client.images.edit(image=b"", prompt=""),
+            ):
+                with pytest.raises(Exception, match="404"):
+                    refused()
+        assert all(record.signed for record in oci.records)
