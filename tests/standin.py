@@ -163,7 +163,7 @@ class FakeOCI(testing.FakeOCI):
     def handle(
         self, method: str, target: str, headers: list[tuple[str, str]], body: bytes, *, secure: bool = False
     ) -> Reply:
-        return self._handle(method, target, headers, body, secure=secure)
+        return self._handle(Request(method, target, tuple(headers), body, secure))
 
     def httpx_transport(self) -> Any:
         return self.transport(httpx)

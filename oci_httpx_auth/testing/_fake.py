@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from email.utils import formatdate
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -261,14 +261,11 @@ class FakeOCI:
         """This server's time in seconds since the epoch."""
         return self._clock() + self._clock_offset
 
-    def _handle(
-        self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes, *, secure: bool = False
-    ) -> Reply:
-        """Answer one request, given as it is on the wire. `secure` says that it came by TLS."""
-        request = Request(method, target, tuple(headers), body, secure)
+    def _handle(self, request: Request) -> Reply:
+        """Answer one request, given as it is on the wire."""
         endpoint = route(self._endpoints, request, self._otherwise)
         service = endpoint.service
-        record = Record(service, method, target, list(headers), body)
+        record = Record(service, request.method, request.target, list(request.headers), request.body)
         if request.values("x-content-sha256"):
             _ = request.digest  # Hashing a long body takes a while: not under the lock.
         with self._lock:
@@ -299,10 +296,10 @@ class FakeOCI:
             reply.headers += [header for header in fault.headers.items() if header[1]]
         return reply
 
-    def _refuse_malformed(self, reason: str, status: int = 400) -> Reply:
+    def _refuse_malformed(self, refused: Refused) -> Reply:
         """The answer to what is no HTTP request, with a record of it."""
-        record = Record("malformed", "", "", [], b"", reason=reason, time=self._now())
-        reply = error_reply("malformed", status, "CannotParseRequest", reason)
+        record = Record("malformed", "", "", [], b"", reason=refused.reason, time=self._now())
+        reply = refused.reply("malformed")
         with self._lock:
             self._finish(record, Findings(), reply)
         return reply

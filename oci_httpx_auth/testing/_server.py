@@ -1,4 +1,8 @@
-"""A small HTTP/1.1 server on loopback: it hands each request on untouched, and sends each chunk as it comes."""
+"""A strict HTTP/1.1 server on loopback: it hands each request on as it came, and sends each chunk at its time.
+
+It is not built on h11, which forgives what the stand-in has to refuse (folded lines, lone line feeds, repeated
+lengths), refuses what it has to accept (raw bytes in a target), and would double the time of an answer.
+"""
 
 from __future__ import annotations
 
@@ -11,325 +15,227 @@ import ssl
 import struct
 import tempfile
 import threading
+from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable
-from http import HTTPStatus
+from concurrent.futures import Future
+from dataclasses import replace
+from http.client import responses
+from pathlib import Path
 
-from ._wire import Handle, Reply
+from ._wire import Refused, Reply, Request, is_bodiless, malformed, pieces_to_send
 
 LARGEST_HEAD = 256 * 1024
 LARGEST_BODY = 320 * 1024 * 1024
-READ_SIZE = 1024 * 1024
-BACKLOG = 4096
 # From this size on a body is hashed on a thread, so that other connections go on.
 LARGE_BODY = 1024 * 1024
+BACKLOG = 4096
 
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\xff]+) HTTP/1\.([01])")
-
-
-class _Malformed(Exception):
-    def __init__(self, reason: str, status: int = 400) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.status = status
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_REQUEST_LINE = re.compile(rb"(%b) ([\x21-\xff]+) HTTP/1\.([01])" % _TOKEN)
+_HEADER_LINE = re.compile(rb"%b:[^\r\n\0]*" % _TOKEN)
 
 
 class Server:
-    """The listening sockets, and the thread with the event loop that serves them."""
+    """Listening sockets, and a thread with the event loop that serves them. A port of 0 stands for any free one."""
 
     def __init__(
         self,
-        handle: Handle,
-        refuse_malformed: Callable[[str, int], Reply],
+        handle: Callable[[Request], Reply],
+        refuse_malformed: Callable[[Refused], Reply],
         *,
         certificate: bytes,
-        tls_port: int = 0,
         port: int = 0,
+        tls_port: int = 0,
     ) -> None:
         self._handle = handle
         self._refuse_malformed = refuse_malformed
         self._certificate = certificate
-        self._wanted_port = port
-        self._wanted_tls_port = tls_port
-        self._connections: set[asyncio.Task[None]] = set()
-        self._transports: set[asyncio.BaseTransport] = set()
+        self.port = port
+        self.tls_port = tls_port
         self._pid = os.getpid()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self.port = 0
-        self.tls_port = 0
 
     def start(self) -> None:
         """Listen, then return. Raises `OSError` when a port is taken."""
-        ready = threading.Event()
-        failure: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                asyncio.run(self._serve(ready))
-            except BaseException as error:
-                failure.append(error)
-            finally:
-                ready.set()
-
-        self._thread = threading.Thread(target=run, name="fake-oci", daemon=True)
+        ready: Future[None] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), name="fake-oci", daemon=True)
         self._thread.start()
-        ready.wait()
-        if failure:
-            raise failure[0]
+        ready.result()
 
     def stop(self) -> None:
         """Break what is still open and free the ports."""
-        if self._pid != os.getpid() or self._loop is None or self._stop is None:
-            return  # A forked child has no such thread, and the parent goes on serving.
-        with contextlib.suppress(RuntimeError):
+        if self._pid == os.getpid():  # A forked child has no such thread, and the parent goes on serving.
             self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+            self._thread.join(10)
 
-    async def _serve(self, ready: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
-        context = _tls_context(self._certificate)
-        async with contextlib.AsyncExitStack() as stack:
-            self.port = await self._listen(stack, self._wanted_port, None)
-            self.tls_port = await self._listen(stack, self._wanted_tls_port, context)
-            ready.set()
+    async def _serve(self, ready: Future[None]) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        with contextlib.ExitStack() as stack:
+            try:
+                self.port = await self._listen(stack, self.port, None)
+                self.tls_port = await self._listen(stack, self.tls_port, _tls_context(self._certificate))
+            except Exception as error:
+                ready.set_exception(error)
+                return
+            ready.set_result(None)
             await self._stop.wait()
-        for transport in self._transports:
-            transport.abort()  # type: ignore[attr-defined]
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
 
-    async def _listen(self, stack: contextlib.AsyncExitStack, port: int, context: ssl.SSLContext | None) -> int:
-        def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.ensure_future(self._converse(reader, writer, secure=context is not None))
-            self._connections.add(task)
-            self._transports.add(writer.transport)
+    async def _listen(self, stack: contextlib.ExitStack, port: int, context: ssl.SSLContext | None) -> int:
+        async def converse(reader: StreamReader, writer: StreamWriter) -> None:
+            try:
+                with contextlib.suppress(OSError, asyncio.CancelledError):
+                    while await self._serve_one(reader, writer, secure=context is not None):
+                        pass
+                    writer.close()
+                    await writer.wait_closed()
+            finally:
+                writer.transport.abort()
 
-            def ended(finished: asyncio.Task[None]) -> None:
-                self._connections.discard(finished)
-                self._transports.discard(writer.transport)
+        async def bind(host: str, port: int) -> int:
+            server = await asyncio.start_server(converse, host, port, ssl=context, limit=LARGEST_HEAD, backlog=BACKLOG)
+            stack.callback(server.close)
+            return int(server.sockets[0].getsockname()[1])
 
-            task.add_done_callback(ended)
-
-        server = await asyncio.start_server(
-            accepted, "127.0.0.1", port, ssl=context, limit=LARGEST_HEAD, backlog=BACKLOG
-        )
-        stack.callback(server.close)
-        bound = int(server.sockets[0].getsockname()[1])
+        bound = await bind("127.0.0.1", port)
         # "localhost" may lead to ::1 first. Without IPv6, or with the port taken there, 127.0.0.1 is enough.
         with contextlib.suppress(OSError):
-            second = await asyncio.start_server(
-                accepted, "::1", bound, ssl=context, limit=LARGEST_HEAD, backlog=BACKLOG
-            )
-            stack.callback(second.close)
+            await bind("::1", bound)
         return bound
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, secure: bool) -> None:
-        try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                while await self._one_request(reader, writer, secure=secure):
-                    pass
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-
-    async def _one_request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, secure: bool) -> bool:
+    async def _serve_one(self, reader: StreamReader, writer: StreamWriter, *, secure: bool) -> bool:
         """Serve one request. True when the connection may carry another."""
-        method, keep = "", False
+        method, keep, chunkable = "", False, True
         try:
             head = await _read_head(reader)
-            if head is None:
+            if not head:
                 return False
-            method, target, headers, minor = _parse_head(head)
-            body = await _read_body(reader, writer, headers)
-            keep = _keeps_alive(headers, minor)
-            if len(body) >= LARGE_BODY:
-                reply = await asyncio.to_thread(self._handle, method, target, headers, body, secure=secure)
+            request, chunkable = _parse_head(head, secure=secure)
+            request = replace(request, body=await _read_body(reader, writer, request))
+            method, options = request.method, ",".join(request.values("connection")).lower()
+            keep = "close" not in options and (chunkable or "keep-alive" in options)
+            if len(request.body) < LARGE_BODY:
+                reply = self._handle(request)
             else:
-                reply = self._handle(method, target, headers, body, secure=secure)
-        except _Malformed as error:
-            minor = 1
-            reply = self._refuse_malformed(error.reason, error.status)
+                reply = await asyncio.to_thread(self._handle, request)
+        except Refused as refused:
+            reply = self._refuse_malformed(refused)
         if reply.wait:
             await asyncio.sleep(reply.wait)
         if reply.cut == "hang":
-            await _read_until_closed(reader)
+            while await reader.read(LARGE_BODY):
+                pass
             return False
         if reply.cut == "reset":
-            _reset(writer)
+            # Lingering for no time is what makes the close a reset.
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
             return False
-        if reply.status == 101:
-            return await _hand_over(reader, writer, reply)
-        return await _send(writer, reply, method=method, keep=keep, chunked=minor == 1)
+        return await _send(reader, writer, reply, method, keep=keep, chunkable=chunkable)
 
 
-async def _read_head(reader: asyncio.StreamReader) -> bytes | None:
+async def _read_head(reader: StreamReader) -> bytes:
+    """A request's head without blank lines around it; nothing at the end of the connection."""
+    head = b""
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
-        while head == b"\r\n\r\n":
-            head = await reader.readuntil(b"\r\n\r\n")
+        while not head:
+            head = (await reader.readuntil(b"\r\n\r\n")).removesuffix(b"\r\n\r\n").lstrip(b"\r\n")
     except asyncio.IncompleteReadError as error:
         if error.partial.strip():
-            raise _Malformed("the connection ended inside the head of a request") from None
-        return None
+            raise malformed("the connection ended inside the head of a request") from None
     except asyncio.LimitOverrunError:
-        raise _Malformed("the head of the request is too long", 431) from None
-    return head.lstrip(b"\r\n")
+        raise malformed("the head of the request is too long", 431) from None
+    return head
 
 
-def _parse_head(head: bytes) -> tuple[str, str, list[tuple[str, str]], int]:
-    first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+def _parse_head(head: bytes, *, secure: bool) -> tuple[Request, bool]:
+    """The request without its body, and whether its client understands chunks (HTTP/1.1)."""
+    first, *lines = head.split(b"\r\n")
     match = _REQUEST_LINE.fullmatch(first)
     if match is None:
-        raise _Malformed("the request line is malformed")
-    headers = []
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        if not colon or not _TOKEN.fullmatch(name):
-            raise _Malformed("a header line is malformed")
-        value = value.strip(b" \t")
-        if b"\r" in value or b"\n" in value or b"\0" in value:
-            raise _Malformed("a header value holds a control character")
-        headers.append((name.decode("latin-1"), value.decode("latin-1")))
-    return match[1].decode(), match[2].decode("latin-1"), headers, int(match[3])
+        raise malformed("the request line is malformed")
+    if not all(map(_HEADER_LINE.fullmatch, lines)):
+        raise malformed("a header line is malformed")
+    pairs = (line.decode("latin-1").split(":", 1) for line in lines)
+    headers = tuple((name, value.strip(" \t")) for name, value in pairs)
+    return Request(match[1].decode(), match[2].decode("latin-1"), headers, b"", secure), match[3] == b"1"
 
 
-def _values(headers: list[tuple[str, str]], name: str) -> list[str]:
-    return [value for key, value in headers if key.lower() == name]
-
-
-def _keeps_alive(headers: list[tuple[str, str]], minor: int) -> bool:
-    options = ",".join(_values(headers, "connection")).lower()
-    return "close" not in options and (minor == 1 or "keep-alive" in options)
-
-
-async def _read_body(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, headers: list[tuple[str, str]]
-) -> bytes:
-    encodings = ",".join(_values(headers, "transfer-encoding")).lower()
-    lengths = set(_values(headers, "content-length"))
-    if encodings and encodings.strip() != "chunked":
-        raise _Malformed("the transfer-encoding is not chunked", 501)
-    if len(lengths) > 1 or not all(re.fullmatch("[0-9]{1,15}", length) for length in lengths):
-        raise _Malformed("content-length is not one number")
-    length = int(lengths.pop()) if lengths else 0
-    if length > LARGEST_BODY:
-        raise _Malformed("the body is too long", 413)
-    if (length or encodings) and "100-continue" in ",".join(_values(headers, "expect")).lower():
+async def _read_body(reader: StreamReader, writer: StreamWriter, request: Request) -> bytes:
+    encodings = ",".join(request.values("transfer-encoding")).lower().strip()
+    lengths = request.values("content-length") or ["0"]
+    if encodings not in ("", "chunked"):
+        raise malformed("the transfer-encoding is not chunked", 501)
+    if len(set(lengths)) > 1 or not re.fullmatch("[0-9]{1,15}", lengths[0]):
+        raise malformed("content-length is not one number")
+    length = _within_limit(int(lengths[0]))
+    if (length or encodings) and "100-continue" in request.header("expect").lower():
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         await writer.drain()
-    if encodings:
-        return await _read_chunked(reader)
-    return b"".join(await _read_exactly(reader, length))
+    try:
+        return await (_read_chunks(reader) if encodings else reader.readexactly(length))
+    except asyncio.IncompleteReadError:
+        raise malformed("the connection ended inside the body of a request") from None
+    except asyncio.LimitOverrunError:
+        raise malformed("a chunk's size is malformed") from None
 
 
-async def _read_exactly(reader: asyncio.StreamReader, length: int) -> list[bytes]:
-    # StreamReader.readexactly would pause the socket and copy again and again for a long body.
-    parts: list[bytes] = []
-    while length:
-        part = await reader.read(min(length, READ_SIZE))
-        if not part:
-            raise _Malformed("the connection ended inside the body of a request")
-        parts.append(part)
-        length -= len(part)
-    return parts
-
-
-async def _read_chunked(reader: asyncio.StreamReader) -> bytes:
-    parts: list[bytes] = []
-    total = 0
-    while True:
+async def _read_chunks(reader: StreamReader) -> bytes:
+    body = bytearray()
+    size = None
+    while size != 0:
         line = (await reader.readuntil(b"\r\n")).partition(b";")[0].strip()
         if not re.fullmatch(rb"[0-9A-Fa-f]{1,12}", line):
-            raise _Malformed("a chunk's size is malformed")
+            raise malformed("a chunk's size is malformed")
         size = int(line, 16)
-        total += size
-        if total > LARGEST_BODY:
-            raise _Malformed("the body is too long", 413)
-        if size == 0:
-            while await reader.readuntil(b"\r\n") != b"\r\n":
-                pass
-            return b"".join(parts)
-        parts += await _read_exactly(reader, size)
-        if await reader.readexactly(2) != b"\r\n":
-            raise _Malformed("a chunk does not end where it should")
+        _within_limit(len(body) + size)
+        body += await reader.readexactly(size)
+        if size and await reader.readexactly(2) != b"\r\n":
+            raise malformed("a chunk does not end where it should")
+    while await reader.readuntil(b"\r\n") != b"\r\n":
+        pass  # a trailer
+    return bytes(body)
 
 
-async def _send(writer: asyncio.StreamWriter, reply: Reply, *, method: str, keep: bool, chunked: bool) -> bool:
-    bodiless = method == "HEAD" or reply.status in (204, 304)
-    headers = list(reply.headers)
-    framed = reply.streamed and chunked and not bodiless
-    if framed:
+def _within_limit(length: int) -> int:
+    if length > LARGEST_BODY:
+        raise malformed("the body is too long", 413)
+    return length
+
+
+async def _send(
+    reader: StreamReader, writer: StreamWriter, reply: Reply, method: str, *, keep: bool, chunkable: bool
+) -> bool:
+    """Send an answer. True when the connection may carry another request."""
+    headers, pieces = list(reply.headers), pieces_to_send(reply, method)
+    chunked = reply.streamed and chunkable and not is_bodiless(reply, method)
+    if chunked:
         headers.append(("transfer-encoding", "chunked"))
+        pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
     closing = ("connection", "close") in headers
-    if (reply.streamed and not framed) or reply.cut or closing:
-        keep = False
-    if not keep and not closing:
+    keep = keep and not closing and not reply.cut and (chunked or not reply.streamed)
+    if not keep and not closing and reply.status != 101:
         headers.append(("connection", "close"))
-    pending = _head_bytes(reply.status, headers)
-    chunks = [] if bodiless else list(reply.chunks)
-    if reply.cut == "truncate":
-        chunks = _half(chunks)
-    for number, chunk in enumerate(chunks):
+    lines = [f"HTTP/1.1 {reply.status} {responses.get(reply.status, 'Unknown')}", *map(": ".join, headers)]
+    pieces = pieces or [b""]
+    pieces[0] = "\r\n".join([*lines, "\r\n"]).encode("latin-1") + pieces[0]
+    if chunked and not reply.cut:
+        pieces[-1] += b"0\r\n\r\n"
+    for number, piece in enumerate(pieces):
         if reply.delay and number:
             await asyncio.sleep(reply.delay)
-        writer.write(pending + (b"%x\r\n%b\r\n" % (len(chunk), chunk) if framed else chunk))
-        pending = b""
+        writer.write(piece)
         await writer.drain()
-    if framed and not reply.cut:
-        pending += b"0\r\n\r\n"
-    if pending:
-        writer.write(pending)
-        await writer.drain()
-    return keep
-
-
-def _half(chunks: list[bytes]) -> list[bytes]:
-    if len(chunks) > 1:
-        return chunks[: len(chunks) // 2]
-    return [chunk[: len(chunk) // 2] for chunk in chunks]
-
-
-def _head_bytes(status: int, headers: list[tuple[str, str]]) -> bytes:
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = "Unknown"
-    lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in headers)]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-
-
-async def _hand_over(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reply: Reply) -> bool:
-    """Switch protocols: send what the new protocol opens with, then wait for the client to leave."""
-    writer.write(_head_bytes(reply.status, reply.headers) + b"".join(reply.chunks))
-    await writer.drain()
-    with contextlib.suppress(asyncio.TimeoutError):
+    if reply.status == 101:
         # A websocket client answers the close frame with its own, and then waits for the server to hang up.
-        await asyncio.wait_for(reader.read(READ_SIZE), 5)
-    return False
-
-
-async def _read_until_closed(reader: asyncio.StreamReader) -> None:
-    while await reader.read(READ_SIZE):
-        pass
-
-
-def _reset(writer: asyncio.StreamWriter) -> None:
-    # Lingering for no time is what makes the close a reset.
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(reader.read(LARGE_BODY), 5)
+    return keep and reply.status != 101
 
 
 def _tls_context(certificate: bytes) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     # The ssl module loads certificates from files only.
     with tempfile.TemporaryDirectory(prefix="fake-oci-") as directory:
-        path = os.path.join(directory, "server.pem")
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-            file.write(certificate)
+        path = Path(directory, "server.pem")
+        path.write_bytes(certificate)
         context.load_cert_chain(path)
     return context

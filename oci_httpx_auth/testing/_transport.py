@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from ._wire import Handle, Reply
+from ._wire import Reply, Request, pieces_to_send
 
 
-def transport_for(library: Any, handle: Handle) -> Any:
+def transport_for(library: Any, handle: Callable[[Request], Reply]) -> Any:
     """A transport for the clients of `library` (the module `httpx` or `httpx2`), sync and async."""
 
     class Body(library.SyncByteStream, library.AsyncByteStream):  # type: ignore[misc]
-        def __init__(self, reply: Reply) -> None:
+        def __init__(self, reply: Reply, method: str) -> None:
             self._reply = reply
+            self._pieces = pieces_to_send(reply, method)
 
-        def _chunks(self) -> Iterator[bytes]:
-            chunks = list(self._reply.chunks)
+        def _check_end(self) -> None:
             if self._reply.cut == "truncate":
-                half = len(chunks) // 2 if len(chunks) > 1 else 1
-                yield from chunks[:half]
                 raise library.RemoteProtocolError("the stand-in cut the answer short")
-            yield from chunks
 
         def __iter__(self) -> Iterator[bytes]:
-            for number, chunk in enumerate(self._chunks()):
+            for number, piece in enumerate(self._pieces):
                 if number and self._reply.delay:
                     time.sleep(self._reply.delay)
-                yield chunk
+                yield piece
+            self._check_end()
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            for number, chunk in enumerate(self._chunks()):
+            for number, piece in enumerate(self._pieces):
                 if number and self._reply.delay:
                     await _asleep(self._reply.delay)
-                yield chunk
+                yield piece
+            self._check_end()
 
     class FakeOCITransport(library.BaseTransport, library.AsyncBaseTransport):  # type: ignore[misc]
         """Routes by path, whatever the host; https counts as secure."""
@@ -54,16 +53,15 @@ def transport_for(library: Any, handle: Handle) -> Any:
         def _ask(self, request: Any, body: bytes) -> Reply:
             headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
             target = request.url.raw_path.decode("latin-1")
-            return handle(request.method, target, headers, body, secure=request.url.scheme == "https")
+            return handle(Request(request.method, target, tuple(headers), body, request.url.scheme == "https"))
 
         def _response(self, request: Any, reply: Reply) -> Any:
             if reply.cut == "reset":
                 raise library.ReadError("the stand-in reset the connection", request=request)
             if reply.cut == "hang":
                 raise library.ReadTimeout("the stand-in does not answer", request=request)
-            if request.method == "HEAD" or reply.status in (204, 304):
-                reply.chunks = ()
-            return library.Response(reply.status, headers=reply.headers, stream=Body(reply), request=request)
+            stream = Body(reply, request.method)
+            return library.Response(reply.status, headers=reply.headers, stream=stream, request=request)
 
     return FakeOCITransport()
 

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from ._wire import Refused, Request
+from ._wire import Refused, Request, malformed
 
 BODY_METHODS = ("POST", "PUT", "PATCH")
 BODY_HEADERS = ("content-length", "content-type", "x-content-sha256")
@@ -72,15 +72,14 @@ class Findings:
 def check_framing(request: Request) -> None:
     """Refuse what no HTTP server may accept, whoever sent it."""
     if request.values("transfer-encoding") and request.values("content-length"):
-        raise Refused("both transfer-encoding and content-length are sent", status=400, code="CannotParseRequest")
+        raise malformed("both transfer-encoding and content-length are sent")
     lengths = request.values("content-length")
     if len(lengths) > 1:
-        raise Refused("content-length is sent more than once", status=400, code="CannotParseRequest")
+        raise malformed("content-length is sent more than once")
     if lengths and lengths[0] != str(len(request.body)):
-        reason = f"content-length is {lengths[0]}, but the body has {len(request.body)} bytes"
-        raise Refused(reason, status=400, code="CannotParseRequest")
+        raise malformed(f"content-length is {lengths[0]}, but the body has {len(request.body)} bytes")
     if len(request.values("host")) != 1:
-        raise Refused("host must be sent exactly once", status=400, code="CannotParseRequest")
+        raise malformed("host must be sent exactly once")
 
 
 def check_signature(

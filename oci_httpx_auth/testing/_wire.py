@@ -9,7 +9,7 @@ import json
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl
 
 NOT_AUTHENTICATED = "The required information to complete authentication was not provided or was incorrect."
@@ -71,9 +71,9 @@ class Request:
         try:
             document = json.loads(self.body)
         except ValueError:
-            raise Refused("the body is not JSON", status=400, code="CannotParseRequest") from None
+            raise malformed("the body is not JSON") from None
         if not isinstance(document, dict):
-            raise Refused("the body is not a JSON object", status=400, code="CannotParseRequest")
+            raise malformed("the body is not a JSON object")
         return document
 
 
@@ -114,6 +114,19 @@ class Reply:
         return cls(200, headers, events, delay=delay, streamed=True)
 
 
+def is_bodiless(reply: Reply, method: str) -> bool:
+    """Whether the answer to a request of this method ends with its head."""
+    return method == "HEAD" or reply.status in (204, 304)
+
+
+def pieces_to_send(reply: Reply, method: str) -> list[bytes]:
+    """The pieces of the body that are sent in answer to this method: of a truncated answer, half."""
+    pieces = [] if is_bodiless(reply, method) else list(reply.chunks)
+    if reply.cut != "truncate":
+        return pieces
+    return [pieces[0][: len(pieces[0]) // 2]] if len(pieces) == 1 else pieces[: len(pieces) // 2]
+
+
 def compress_events(request: Request, reply: Reply) -> None:
     """As OCI does for a client that accepts zstd, make each event a zstd frame of its own."""
     accepted = [coding.partition(";")[0].strip() for coding in request.header("accept-encoding").lower().split(",")]
@@ -130,14 +143,6 @@ def zstd_frame(content: bytes) -> bytes:
     for number, block in enumerate(blocks, 1):
         parts += [struct.pack("<I", len(block) << 3 | (number == len(blocks)))[:3], block]
     return b"".join(parts)
-
-
-class Handle(Protocol):
-    """What answers a request, given as it is on the wire."""
-
-    def __call__(
-        self, method: str, target: str, headers: list[tuple[str, str]], body: bytes, *, secure: bool
-    ) -> Reply: ...
 
 
 @dataclass
@@ -219,6 +224,11 @@ class Refused(Exception):
 
     def reply(self, service: str) -> Reply:
         return error_reply(service, self.status, self.code, self.message)
+
+
+def malformed(reason: str, status: int = 400) -> Refused:
+    """The refusal of what is not a proper HTTP request, or not the JSON object that it should hold."""
+    return Refused(reason, status=status, code="CannotParseRequest")
 
 
 def error_reply(service: str, status: int, code: str = "", message: str = "") -> Reply:

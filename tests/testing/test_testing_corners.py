@@ -457,6 +457,7 @@ def test_blank_lines_and_trailers_are_skipped(oci: FakeOCI, key: FakeCredential)
     [
         ("head", b"GET /x HTTP/1.1\r\nHost"),
         ("body", b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nab"),
+        ("body", b"POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab"),
     ],
 )
 def test_a_request_that_breaks_off_is_answered_and_recorded(oci: FakeOCI, part: str, sent: bytes) -> None:
