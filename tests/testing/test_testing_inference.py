@@ -46,7 +46,9 @@ def default_client(oci: FakeOCI, kind: str) -> Any:
     """An HTTP client of the library that this major of openai is made of."""
     base = getattr(openai, kind)
     library = next(module for module in (_imported("httpx2"), httpx) if module and issubclass(base, _bases(module)))
-    return base(auth=auth_for(library, oci.add_api_key()))
+    # With zstandard installed httpx asks for zstd, and breaks off after the first event.
+    headers = {"accept-encoding": "gzip, deflate"} if library is httpx else {}
+    return base(auth=auth_for(library, oci.add_api_key()), headers=headers)
 
 
 def _imported(name: str) -> Any:
