@@ -25,7 +25,7 @@ exit status:
   0  calls work (there may be warnings)
   1  calls will not work; the verdict says why
   2  wrong usage
-  3  could not tell: a service did not answer, or has trouble of its own
+  3  could not tell: a service did not answer, or has a problem of its own
 
 examples:
   %(prog)s

@@ -80,10 +80,10 @@ def change_after_signing(signed: Mapping[bytes, bytes], request_line: bytes, res
     sent = response.request
     method, _, target = request_line.partition(b" ")
     if sent.method.encode().lower() != method.lower():
-        return f"the method was {method.decode()}, and {sent.method} was sent"
+        return f"the method was {method.decode()}, but {sent.method} was sent"
     rewritten = url_as_sent(response)
     if sent.extensions.get("target", sent.url.raw_path) != target:
-        return "the URL's path or query is another one"
+        return "the URL's path or query is different"
     if rewritten is not None:
         return f"aiohttp sends {rewritten.raw_path.decode()} in place of the URL's {target.decode()}"
     now: dict[bytes, list[bytes]] = {}
@@ -93,7 +93,7 @@ def change_after_signing(signed: Mapping[bytes, bytes], request_line: bytes, res
     names = [b"authorization", *(covered[1].split() if covered else ())]
     changed = [name.decode() for name in names if name in signed and now.get(name, []) != [signed[name]]]
     noun = "header" if len(changed) == 1 else "headers"
-    return f"other values or none for the signed {noun} {', '.join(changed)}" if changed else ""
+    return f"the signed {noun} {', '.join(changed)} changed or disappeared" if changed else ""
 
 
 def url_as_sent(response: Any) -> Any:
@@ -137,17 +137,17 @@ def network_cause(error: BaseException) -> Cause:
                 return cause("proxy/name", proxy=proxy)
             return cause("name-not-found/dns" if link.errno == socket.EAI_AGAIN else "name-not-found", host=host)
         if isinstance(link, ssl.SSLCertVerificationError):  # by the numbers of OpenSSL's X509_V_ERR_*
-            if state := {9: "not valid yet", 10: "expired"}.get(link.verify_code):
+            if state := {9: "is not valid yet", 10: "has expired"}.get(link.verify_code):
                 return cause("certificate-dated", host=host, state=state)
             if link.verify_code in (62, 64):
                 return cause("certificate-of-another", host=host)
             named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
-            hint = f"{named[0]} says which authorities are trusted: check what it names. " if named else ""
+            hint = f"{named[0]} determines which authorities are trusted: check what it points to. " if named else ""
             return cause(
                 "certificate-not-trusted/cluster" if direct else "certificate-not-trusted", host=host, hint=hint
             )
         if isinstance(link, ssl.SSLError):
-            return cause("no-tls", host=host, reason=link.reason or "the handshake broke off")
+            return cause("no-tls", host=host, reason=link.reason or "the handshake failed")
         if isinstance(link, httpx.ProxyError):
             return _proxy_cause(str(link), host, proxy or "proxy")
         if isinstance(link, (httpx.TimeoutException, TimeoutError)):

@@ -7,74 +7,74 @@ from dataclasses import dataclass
 
 # A row is `code: what is wrong`, then what to do next. What follows a slash tells rows with the same code apart.
 _TABLE = """
-redirected: The request was redirected, which voids its signature.
-  Turn redirects off.
+redirected: The request was redirected, which invalidates its signature.
+  Turn off redirects.
 changed-after-signing: The request was changed after it was signed: {change}.
-  Change requests before they are signed: an event hook or a transport comes too late.
-no-newer-credential: No newer credential could be had: {problem}
-  Run `python -m oci_httpx_auth check` for the cause.
-credential-expired: The credential has expired and its source has no newer one.
-  Find out why it was not renewed: check the program or platform that writes it.
-key-unknown: OCI does not accept this API key here: either it knows no such API key for this user and tenancy, or the tenancy is not subscribed to this region.
-  Run `python -m oci_httpx_auth check`, which tells the two apart; a new key takes a minute to be known.
-session-refused: OCI does not accept the session's token here: the session was ended, or its tenancy is not subscribed to this region.
+  Change requests before they are signed; an event hook or a transport runs after that.
+no-newer-credential: No newer credential could be obtained: {problem}
+  Run `python -m oci_httpx_auth check` to find the cause.
+credential-expired: The credential has expired, and its source has no newer one.
+  Check the program or platform that should have renewed it.
+key-unknown: OCI does not accept this API key here: either it has no such API key for this user and tenancy, or the tenancy is not subscribed to this region.
+  Run `python -m oci_httpx_auth check`, which can tell the two apart. A new key takes a minute to become active.
+session-refused: OCI does not accept the session token here: the session was ended, or its tenancy is not subscribed to this region.
   Run `oci session authenticate` again, or send requests to a region that the tenancy is subscribed to.
 principal-refused: OCI does not accept the token that it has just issued to this principal.
   Check that the tenancy is subscribed to the region of the request, and that the dynamic group's rules still match.
 identity-refused: OCI does not accept this identity.
-  Check that the credential is of this tenancy and still active.
-denied: OCI refuses this user the request, which it does by 404 as well as by 403. Usually no policy allows it in this compartment, or the OCID of the compartment, the project or the endpoint is wrong, or the region has no such model.
-  Run `python -m oci_httpx_auth check --compartment OCID`, which tells them apart and shows the policy.
-denied/principal: OCI refuses this {principal} the request, which it does by 404 as well as by 403. Usually no policy matches it (for an instance through a dynamic group), or the OCID of the compartment or project is wrong, or the region has no such model.
-  Run `python -m oci_httpx_auth check --compartment OCID` there, which tells them apart and shows the policy.
+  Check that the credential belongs to this tenancy and is still active.
+denied: OCI denies this user the request, with a 404 as well as with a 403. Usually no policy allows it in this compartment, the OCID of the compartment, project or endpoint is wrong, or the region does not have the model.
+  Run `python -m oci_httpx_auth check --compartment OCID`, which can tell these apart and prints the policy.
+denied/principal: OCI denies this {principal} the request, with a 404 as well as with a 403. Usually no policy matches it (an instance needs a dynamic group), the OCID of the compartment or project is wrong, or the region does not have the model.
+  Run `python -m oci_httpx_auth check --compartment OCID` there, which can tell these apart and prints the policy.
 denied/path: Generative AI has nothing at the path {path}. Usually the base URL does not end with /openai/v1.
   Correct the client's base URL.
 
 auth-service-refused: The auth service does not accept this identity.
-  Check clock, tenancy and dynamic groups.
-auth-service-down: The auth service has trouble of its own.
-  It is asked again by itself.
+  Check the clock, the tenancy and the dynamic groups.
+auth-service-down: The auth service has a problem of its own.
+  It will be tried again automatically.
 throttled: The auth service is throttling requests.
-  It is asked again by itself.
+  It will be tried again automatically.
 
-no-tls: The {host}, or a proxy before it, does not speak TLS ({reason}).
-  Check the endpoint's port. HTTPS_PROXY nearly always begins with http://, also for https requests.
+no-tls: The {host}, or a proxy in front of it, does not speak TLS ({reason}).
+  Check the endpoint's port. HTTPS_PROXY nearly always starts with http://, even though it is for https requests.
 no-answer-in-time: The {host} did not answer in time.
-  Check firewall, route tables and security lists for outgoing port 443.
+  Check the firewall, route tables and security lists for outgoing traffic to port 443.
 no-answer-in-time/proxy: No answer came through the {proxy} in time.
-  Correct the variable, or put OCI's hosts into NO_PROXY.
+  Correct the variable, or add OCI's hosts to NO_PROXY.
 connection-refused: The {host} refuses connections.
   Check the endpoint and its port.
-broken-off: The {host} broke the connection off without an answer.
-  Try again; if it stays, look for a firewall or proxy that inspects TLS on the way, and check NO_PROXY.
+broken-off: The {host} closed the connection without answering.
+  Try again; if it keeps happening, look for a firewall or proxy that inspects TLS, and check NO_PROXY.
 unreachable: The {host} cannot be reached.
-  Check endpoint, network and proxy.
+  Check the endpoint, the network and the proxy.
 name-not-found: The name of the {host} cannot be resolved.
-  Check the region's spelling, and the DNS settings of this machine.
+  Check the region's spelling and this machine's DNS settings.
 name-not-found/dns: The name of the {host} cannot be resolved: no DNS server answers.
-  Check the network of this machine and its DNS settings.
-certificate-dated: The certificate of the {host} is {state} by this machine's clock.
-  Check the clock of this machine; set it by NTP, e.g. `sudo chronyc makestep`. If the clock is right, a proxy or a wrong endpoint shows an old certificate.
-certificate-of-another: The {host} shows a certificate for another name, so something else answers there.
+  Check this machine's network and DNS settings.
+certificate-dated: The certificate of the {host} {state} according to this machine's clock.
+  Check the clock, and set it by NTP, e.g. `sudo chronyc makestep`. If the clock is right, a proxy or the wrong endpoint is presenting an old certificate.
+certificate-of-another: The {host} presents a certificate for another name, so something else is answering there.
   Check the endpoint's spelling, DNS and /etc/hosts, and whether a proxy or login page is in the way.
-certificate-not-trusted: The {host} shows a certificate that is not trusted: probably a proxy inspects TLS here.
-  {hint}Put the proxy's authority into the file that SSL_CERT_FILE names, or OCI's hosts into NO_PROXY.
-certificate-not-trusted/cluster: The {host} shows a certificate that the cluster's CA file does not vouch for.
+certificate-not-trusted: The {host} presents a certificate that is not trusted: probably a proxy is inspecting TLS.
+  {hint}Add the proxy's authority to the file that SSL_CERT_FILE names, or OCI's hosts to NO_PROXY.
+certificate-not-trusted/cluster: The {host} presents a certificate that cannot be verified with the cluster's CA file.
   Use the CA file that Kubernetes projects into this pod; check OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH.
 proxy: The {proxy} cannot be reached.
-  Correct the variable, or put OCI's hosts into NO_PROXY.
-proxy/down: The request was to go through the {proxy}, which does not answer.
-  Correct the variable, or put OCI's hosts into NO_PROXY.
+  Correct the variable, or add OCI's hosts to NO_PROXY.
+proxy/down: The request has to go through the {proxy}, which refuses connections.
+  Correct the variable, or add OCI's hosts to NO_PROXY.
 proxy/name: The name of the {proxy} cannot be resolved.
-  Correct the variable, or unset it where no proxy is needed.
-proxy/password: The {proxy} asks for a user and a password (407).
-  Put user and password into the variable: http://USER:PASSWORD@HOST:PORT.
+  Correct the variable, or unset it if no proxy is needed.
+proxy/password: The {proxy} requires a user name and password (407).
+  Add them to the variable: http://USER:PASSWORD@HOST:PORT.
 proxy/target: The {proxy} cannot reach the {host} ({status}).
-  Check the region's spelling, and whether the proxy resolves OCI's names.
+  Check the region's spelling, and whether the proxy can resolve OCI's host names.
 proxy/forbids: The {proxy} did not let the request through to the {host} ({reason}).
-  Have OCI's hosts allowed there, or put them into NO_PROXY.
-proxy/changes: The answer has no opc-request-id, so it did not come from OCI: something on the way answered, or changed the request.
-  Check HTTPS_PROXY, and put OCI's hosts into NO_PROXY.
+  Have OCI's hosts allowed there, or add them to NO_PROXY.
+proxy/changes: The answer has no opc-request-id, so it did not come from OCI: something in between answered, or changed the request.
+  Check HTTPS_PROXY, and add OCI's hosts to NO_PROXY.
 """
 
 

@@ -65,7 +65,7 @@ def test_a_header_that_is_sent_twice_was_changed() -> None:
 
 def test_a_change_is_reported_before_the_credential_is_blamed() -> None:
     """The remedy is about hooks and transports."""
-    cause = refusal_cause("api_key", changed="other values or none for the signed header date", expired=True)
+    cause = refusal_cause("api_key", changed="the signed header date changed or disappeared", expired=True)
     assert cause.code == "changed-after-signing"
     assert "header date" in cause.text
     assert "event hook" in cause.remedy
@@ -100,7 +100,7 @@ def test_an_event_hook_that_changes_a_signed_header_is_named_in_the_log(
     signer = OCISigner(config_file=oci.write_config(tmp_path))
     with httpx.Client(auth=signer, event_hooks={"request": [hook]}) as client:
         assert client.get(f"{oci.url}/x").status_code == 401
-    assert "changed after it was signed: other values or none for the signed header date" in caplog.text
+    assert "changed after it was signed: the signed header date changed or disappeared" in caplog.text
 
 
 CHAT = "/openai/v1/chat/completions"
@@ -149,7 +149,7 @@ def test_the_log_line_of_a_principal_speaks_of_dynamic_groups_and_of_a_refused_m
         client.stream("POST", url, json={}) as answer,
     ):
         assert b"Authorization failed" in b"".join(answer.iter_raw())
-    assert "refuses this resource principal" in caplog.text
+    assert "denies this resource principal" in caplog.text
     assert "dynamic group" in caplog.text
 
 

@@ -128,8 +128,8 @@ def test_a_terminal_has_colours_and_80_columns(oci: FakeOCI, config: Path) -> No
     lines = plain.splitlines()
     assert all(len(line) <= 80 or len(line.split()) == 1 for line in lines)  # a long path stays whole
     words = " ".join(plain.split())
-    assert "Verdict: OCI knows no API key" in words
-    assert "a new key takes a minute to be known." in words
+    assert "Verdict: OCI has no API key" in words
+    assert "a new key takes a minute to become active." in words
     assert "-----BEGIN PUBLIC KEY-----" in words
     assert "\033" not in in_terminal(*arguments, TERM="dumb")
 
@@ -142,7 +142,7 @@ def test_what_else_is_wrong_is_reported_after_the_cause(oci: FakeOCI, config: Pa
     assert done.returncode == 1
     told = [line for line in done.stdout.splitlines() if line.startswith(("Verdict: ", "Next: ", "Also: "))]
     assert [line.split(":")[0] for line in told] == ["Verdict", "Next", "Also"]
-    assert "OCI knows no API key" in told[0]
+    assert "OCI has no API key" in told[0]
     assert "clock is 2 h ahead" in told[2]
 
 
@@ -209,7 +209,7 @@ def test_curl_tells_a_refusal_by_status_and_its_probable_cause(oci: FakeOCI, con
     done = run("curl", "GET", f"{oci.url}/a", "--config-file", str(config))
     assert done.returncode == 1
     assert json.loads(done.stdout)["code"] == "NotAuthenticated"
-    assert "it knows no such API key" in done.stderr
+    assert "it has no such API key" in done.stderr
     assert "401" in done.stderr.splitlines()[-1]
 
 

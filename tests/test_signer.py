@@ -561,7 +561,7 @@ def test_a_401_that_stays_reaches_the_caller_untouched_with_one_warning(
         "api_key",
         "profile DEFAULT",
         response.headers["opc-request-id"],
-        "knows no such API key",
+        "has no such API key",
     ):
         assert word in message
     for name, value in response.request.headers.items():
@@ -583,7 +583,7 @@ def test_a_redirected_401_is_not_answered_with_another_signature(oci: FakeOCI, s
     with httpx.Client(auth=signer, follow_redirects=True) as client:
         assert client.get(f"{oci.url}/x").status_code == 401
     assert [record.status for record in oci.records] == [307, 401]
-    assert "Turn redirects off." in caplog.text
+    assert "Turn off redirects." in caplog.text
 
 
 def test_plain_http_is_refused_before_anything_is_sent(oci: FakeOCI, signer: OCISigner, tmp_path: Path) -> None:
@@ -773,7 +773,7 @@ def test_why_there_is_no_other_credential_is_in_the_log(
         provider.fails = True
         oci.revoke_tokens()
         assert client.get(f"{oci.url}/x").status_code == 401
-    assert "No newer credential could be had: No valid OCI credential from the test: there is none" in caplog.text
+    assert "No newer credential could be obtained: No valid OCI credential from the test: there is none" in caplog.text
 
 
 @pytest.mark.parametrize("given", [{}, {"Host": "h.example"}])

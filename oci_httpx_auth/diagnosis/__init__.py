@@ -69,9 +69,7 @@ def check(
         key = env_value(("OCI_GENAI_API_KEY",))
         if key and not (credentials or auth or profile or config_file or env_value(("OCI_CLI_AUTH",))):
             walk.signer = BearerKey(key)
-            walk.notes.line(
-                "ok", "source", "an API key of Generative AI, from OCI_GENAI_API_KEY; nothing is signed with it"
-            )
+            walk.notes.line("ok", "source", "a Generative AI API key, from OCI_GENAI_API_KEY; requests are not signed")
             if walk.base_url or _find_region(walk):
                 call_generative_ai(walk)
         else:
@@ -124,6 +122,6 @@ def _find_region(walk: Walk) -> bool:
     if is_known(name):
         walk.notes.line("ok", "region", f"{name} ({origin}), domain {domain}")
     else:
-        walk.notes.line("warning", "region", f"{name} ({origin}) is in no table; domain {domain} is a guess")
+        walk.notes.line("warning", "region", f"{name} ({origin}) is unknown; its domain, {domain}, is a guess")
         walk.notes.find(cause("region-unknown/guess", region=name, domain=domain), "warning")
     return True

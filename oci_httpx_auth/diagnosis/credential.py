@@ -43,7 +43,7 @@ def fetch_credential(walk: Walk) -> bool:
     try:
         headers = in_thread(fetch, "oci-check").result(PATIENCE)
     except FutureTimeoutError:
-        notes.line("error", "credential", f"not there after {PATIENCE:.0f} s")
+        notes.line("error", "credential", f"not available after {PATIENCE:.0f} s")
         notes.find(cause("no-answer-in-time/credential", source=source, seconds=PATIENCE))
     except OCIAuthError as error:
         reason = error.__cause__ or error
@@ -105,9 +105,11 @@ def _fetch_cause(walk: Walk, reason: BaseException) -> Cause:
     if isinstance(provider, InstancePrincipal) and provider.region is None and not isinstance(reason, ConfigError):
         hints = ""
         if walk.chosen_by.endswith("OCI_CLI_AUTH"):
-            hints += "OCI_CLI_AUTH asks for this mode: unset it if that is not meant. "
+            hints += "OCI_CLI_AUTH requests this mode: unset it if that is not intended. "
         if env_value(("OCI_METADATA_BASE_URL",)):
-            hints += "OCI_METADATA_BASE_URL says where the metadata is: unset it if that is not meant. "
+            hints += (
+                "OCI_METADATA_BASE_URL sets the address of the metadata service: unset it if that is not intended. "
+            )
         return cause("not-an-instance", reason=reason, hints=hints)
     wrong = first_sentence_cause("no-credentials", reason)
     if walk.account_expired:
@@ -126,7 +128,7 @@ def _describe_certificate(walk: Walk, provider: InstancePrincipal) -> None:
         return  # the credential's own error has said so
     left = leaf.not_valid_after_utc.timestamp() - walk.clock()
     chained = leaf.issuer == issuer.subject
-    text = f"{'ends' if left > 0 else 'ended'} {ago(-left)}; {'' if chained else 'not '}issued by the intermediate one"
+    text = f"{'expires' if left > 0 else 'expired'} {ago(-left)}; {'' if chained else 'not '}issued by the intermediate one"
     walk.notes.line("ok" if left > 0 and chained else "error", "certificate", text)
     if left <= 0:
         walk.notes.find(cause("certificate-expired", ago=ago(-left)), first=True)

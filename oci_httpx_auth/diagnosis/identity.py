@@ -122,7 +122,7 @@ def _profile_cause(walk: Walk, provider: APIKey) -> Cause | None:
     if walk.profile is None:
         return None
     if mixed := mixed_identity(walk.profile):
-        return cause("stale-inheritance", mixed=mixed, reason="OCI knows no such combination.")
+        return cause("stale-inheritance", mixed=mixed, reason="OCI does not accept this combination.")
     for other in _other_profiles(walk.profile):
         fingerprint, user = (other.get("fingerprint") or "").lower(), other.get("user")
         if fingerprint == provider.fingerprint and user != provider.user:

@@ -26,10 +26,10 @@ _END_OF_SENTENCE = re.compile(r"(\.(?: \(opc-request-id [^)]*\))?) ")  # a reque
 
 # For errors that leave the next step unsaid.
 _REMEDIES = {
-    "invalid-key": "Give the private key that belongs to the uploaded public one: the file that `oci setup config` made, or the "
+    "invalid-key": "Use the private key that belongs to the uploaded public key: the file that `oci setup config` created, or the "
     "one that was downloaded with the API key.",
     "invalid-token": "Obtain a new token; for a session, run `oci session authenticate`.",
-    "no-credentials": "Check what this mode needs, or choose another one by auth or OCI_CLI_AUTH.",
+    "no-credentials": "Check what this mode needs, or choose another one with auth or OCI_CLI_AUTH.",
 }
 
 
@@ -100,8 +100,9 @@ def from_oci(answer: httpx.Response) -> bool:
 
 
 def message_of(answer: httpx.Response) -> str:
-    """A refusal's own code and message, after a blank; empty for a success."""
-    return service_message(answer.content).rstrip(".") if answer.status_code >= 400 else ""
+    """A refusal's code and message, to follow its status; empty for a success."""
+    message = service_message(answer.content).rstrip(".") if answer.status_code >= 400 else ""
+    return message and f":{message}"
 
 
 def first_sentence_cause(code: str, error: BaseException) -> Cause:

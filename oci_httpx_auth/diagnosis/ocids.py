@@ -54,8 +54,7 @@ def cut_off_cause(**values: str) -> Cause | None:
         ocid = parse_ocid(value)
         if ocid is None or ocid.kind not in ("user", "tenancy", "compartment") or len(ocid.unique) == _LENGTH:
             continue
-        many = "too few" if len(ocid.unique) < _LENGTH else "too many"
-        return cause("ocid-cut-off", name=name, length=len(ocid.unique), many=many, usual=_LENGTH)
+        return cause("ocid-cut-off", name=name, length=len(ocid.unique), usual=_LENGTH)
     return None
 
 
@@ -64,8 +63,8 @@ def place_cause(value: str, name: str, kinds: tuple[str, ...]) -> Cause | None:
     ocid = parse_ocid(value)
     if ocid is not None and ocid.kind in kinds:
         return None
-    problem = "is not an OCID" if ocid is None else f"is the OCID of {ocid.kind_with_article}"
-    wrong = cause("not-a-place", value=quote_value(value), problem=problem, name=name, kind=kinds[0])
+    other = "" if ocid is None else f", but of {ocid.kind_with_article}"
+    wrong = cause("not-a-place", value=quote_value(value), other=other, name=name, kind=kinds[0])
     return Cause(f"not-a-{name}", wrong.text, wrong.remedy)
 
 

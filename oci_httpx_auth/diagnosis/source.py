@@ -49,7 +49,7 @@ def choose_provider(walk: Walk) -> CredentialProvider | None:
         walk.notes.find(_setup_cause(walk, settings, error))
         return None
     if isinstance(provider, str):
-        walk.chosen_by = "instance metadata, as nothing else serves"
+        walk.chosen_by = "instance metadata, since no other source is available"
         provider = InstancePrincipalIfAvailable(tried, service)
     mode = getattr(provider, "mode", "custom")
     walk.notes.line("ok", "source", f"{mode} ({walk.chosen_by}), from {getattr(provider, 'source', provider)}")
@@ -111,7 +111,7 @@ def _setup_cause(walk: Walk, settings: Settings | None, error: OCIAuthError) -> 
             text = text.replace(setting.origin, place(setting), 1)
             break
     if walk.chosen_by.endswith("OCI_CLI_AUTH"):
-        remedy = f"{remedy} If this mode is not meant, unset OCI_CLI_AUTH."
+        remedy = f"{remedy} If you do not want this mode, unset OCI_CLI_AUTH."
     return Cause(wrong.code, text, remedy)
 
 

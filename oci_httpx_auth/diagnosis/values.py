@@ -76,7 +76,7 @@ def inherited_session(profile: Profile | None) -> str:
     """Whether a session token is DEFAULT's, and its key the profile's own."""
     if profile is None or "security_token_file" in profile.own or "key_file" not in profile.own:
         return ""
-    return f"security_token_file of {profile.label} is inherited from {DEFAULT_PROFILE}, and its key_file is not."
+    return f"security_token_file of {profile.label} is inherited from {DEFAULT_PROFILE}, but its key_file is not."
 
 
 def warn_of_open_files(notes: Notebook, settings: Settings) -> None:
@@ -109,7 +109,7 @@ def unreadable_file_cause(path: Path) -> Cause | None:
     except UnicodeDecodeError as error:
         cut = error.reason == "unexpected end of data"
         utf16 = head.startswith((b"\xff\xfe", b"\xfe\xff"))
-        name, encoding = "UTF-16" if utf16 else "LATIN1", "UTF-16" if utf16 else "Latin-1 or the like"
+        name, encoding = "UTF-16" if utf16 else "LATIN1", "UTF-16" if utf16 else "Latin-1 or similar"
         return None if cut else cause("other-encoding", path=quote_path(path), name=name, encoding=encoding)
     if b"\0" in head:
         encoding = "UTF-16 without a byte order mark"

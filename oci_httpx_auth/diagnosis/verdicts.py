@@ -9,130 +9,130 @@ _TABLE = """
 no-source: {reason}
   {remedy}
 no-source/pod: {reason}
-  Mend the pod's service account, whose token and CA file are projected into the pod, or give credentials explicitly.
-not-an-instance: This is no OCI instance, or its metadata is blocked. {reason}
-  {hints}Use another way to authenticate, or let this machine reach 169.254.169.254.
+  Fix the pod's service account, whose token and CA file are projected into the pod, or pass credentials explicitly.
+not-an-instance: This is not an OCI instance, or its metadata service is blocked. {reason}
+  {hints}Authenticate in another way, or let this machine reach 169.254.169.254.
 account-token-expired: The pod's service account token expired {ago}. {reason}
-  Kubernetes rotates it: check the pod's projected volume, restart the pod, and check the node's clock.
-certificate-expired: The instance's certificate ended {ago}.
-  The platform renews it: check that the instance reaches the metadata service, and restart it if it stays.
-not-the-workload: {reason} Calls are signed by the node's instance principal.
-  Mend the workload's identity, or set OCI_CLI_AUTH=instance_principal if the node is meant.
+  Kubernetes rotates it: check the pod's projected volume and the node's clock, and restart the pod.
+certificate-expired: The instance's certificate expired {ago}.
+  The platform renews it: check that the instance can reach the metadata service, and restart the instance if it stays expired.
+not-the-workload: {reason} Calls are signed by the node's instance principal instead.
+  Fix the workload identity, or set OCI_CLI_AUTH=instance_principal to use the node's identity on purpose.
 not-the-workload/denied: {reason} So the call was signed by the node's instance principal, which may not use Generative AI.
-  Mend the workload's identity; only if the node is meant, write a policy for its dynamic group.
-no-answer-in-time/credential: No credential came from {source} within {seconds:.0f} s.
-  Check the way to the auth service: firewall, route tables and security lists for outgoing port 443.
+  Fix the workload identity; write a policy for the node's dynamic group only if you mean to use its identity.
+no-answer-in-time/credential: No credential arrived from {source} within {seconds:.0f} s.
+  Check the way to the auth service: firewall, route tables and security lists for outgoing traffic to port 443.
 
 region-unknown: No region is known, so there is no endpoint to call.
-  Set OCI_REGION, or add region to the profile.
-region-unknown/resource: No region is known, so there is no endpoint to call: OCI_RESOURCE_PRINCIPAL_REGION is not set, as the platform does it.
-  Set OCI_RESOURCE_PRINCIPAL_REGION, or OCI_REGION.
-region-unknown/guess: The region {region} is in no table, so its realm is a guess ({domain}).
-  Check its spelling; for a new region, describe it in OCI_REGION_METADATA.
-region-unknown/host: signed call: The region {region} is in no table, and the host made from it is not there.
-  Check the region's spelling; for a new region, describe it in OCI_REGION_METADATA.
+  Set OCI_REGION, or add a region to the profile.
+region-unknown/resource: No region is known, so there is no endpoint to call: OCI_RESOURCE_PRINCIPAL_REGION, which the platform should set, is not set.
+  Set OCI_RESOURCE_PRINCIPAL_REGION or OCI_REGION.
+region-unknown/guess: The region {region} is unknown, so its domain, {domain}, is a guess.
+  Check its spelling; if it is a new region, describe it in OCI_REGION_METADATA.
+region-unknown/host: signed call: The region {region} is unknown, and the host name derived from it does not exist.
+  Check the region's spelling; if it is a new region, describe it in OCI_REGION_METADATA.
 
 placeholder: {where} is still a placeholder, {value}.
-  Fill in the value.
-quoted: {where} is written in quotes, {value}, which belong to the value.
+  Fill in the real value.
+quoted: {where} is in quotes, {value}, and they count as part of the value.
   Remove the quotes.
-inline-comment: {where} has a comment behind its value, {value}, which belongs to the value in this kind of file.
+inline-comment: {where} has a comment after its value, {value}, which counts as part of it in this kind of file.
   Move the comment to a line of its own.
-not-expanded: {where} has a variable in it, {value}, which nobody replaces by its value.
-  Write the value out; only ~ at the beginning of a path is replaced.
-continued-line: {where} goes on in the next line, since that line is indented.
-  Remove the blanks at the beginning of the lines.
-strange-letters: {where} has characters that no such value has ({letters}).
-  Type the value anew, or copy it as plain text.
-path-of-windows: {where} is a path of Windows, {value}.
-  Write the path as this system has it.
-relative-path: {where} is the relative path {value}, looked for in {directory}.
-  Write the path in full, or with ~ for the home directory.
-key-escaped: {where} holds a key with \\n written out in place of line breaks.
-  Put real line breaks there.
-other-encoding: {path} is written in {encoding}, and has to be UTF-8.
-  Save it as UTF-8: in an editor by "Save as", or with `iconv -f {name} -t UTF-8 {path} > config.new`.
-directory-closed: The directory {directory} may not be entered by this user, so {path} cannot be read.
-  Correct its owner and mode, e.g. `chmod 700 {directory}`.
-file-open-to-others: Other users of this machine can read or write {path} (mode {mode:04o}), which {name} names.
+not-expanded: {where} contains a variable, {value}, but variables are not expanded there.
+  Write out the value; only a leading ~ in a path is expanded.
+continued-line: {where} continues on the next line, because that line is indented.
+  Remove the blanks at the start of the lines.
+strange-letters: {where} contains characters that do not belong there ({letters}).
+  Retype the value, or copy it as plain text.
+path-of-windows: {where} is a Windows path, {value}.
+  Write the path in this system's form.
+relative-path: {where} is the relative path {value}, which does not exist in {directory}.
+  Write the full path, or start it with ~ for the home directory.
+key-escaped: {where} holds a key with \\n in place of its line breaks.
+  Use real line breaks.
+other-encoding: {path} is encoded as {encoding}, but has to be UTF-8.
+  Save it as UTF-8: with "Save as" in an editor, or with `iconv -f {name} -t UTF-8 {path} > config.new`.
+directory-closed: {path} cannot be read, because this user may not enter the directory {directory}.
+  Correct the directory's owner and mode, e.g. `chmod 700 {directory}`.
+file-open-to-others: Other users of this machine can read or write {path} (mode {mode:04o}), which {name} points to.
   Run `chmod 600 {path}`.
 stale-inheritance: {mixed} {reason}
   Set user, tenancy, fingerprint and key_file in the profile itself.
 stale-inheritance/session: {mixed} {reason}
   Set security_token_file in the profile itself, or move it out of DEFAULT.
 
-ocids-swapped: user and tenancy are swapped: user names a tenancy, and tenancy names a user.
-  Exchange the two values.
-ocid-of-another-kind: {name} is the OCID of {kind}, and not of a {name}.
-  Copy the {name}'s OCID from the console (Profile menu, {menu}); it begins with 'ocid1.{name}.'.
-ocid-cut-off: The {name}'s OCID is probably not copied whole: after its last dot it has {length} characters, {many}; OCIDs have {usual} there.
+ocids-swapped: user and tenancy are swapped: user is the OCID of a tenancy, and tenancy is that of a user.
+  Swap the two values.
+ocid-of-another-kind: {name} is the OCID of {kind}, not of a {name}.
+  Copy the {name}'s OCID from the console (Profile menu, {menu}); it starts with 'ocid1.{name}.'.
+ocid-cut-off: The {name}'s OCID was probably not copied correctly: it has {length} characters after its last dot, where OCIDs have {usual}.
   Copy the {name}'s OCID again.
-other-realm: The {name} is of realm {theirs}, and the region {region} of realm {realm}, which do not know each other.
-  Choose a region of realm {theirs}, or a {name} of {realm}.
-elsewhere: The {name} is in {there}, and the call went to {region}.
-  Send requests to {there} (OCI_REGION, or region=), or use a {name} of {region}.
-not-a-place: {value} {problem}; it is not the OCID of a {name}.
-  A {name}'s OCID begins with 'ocid1.{kind}.'.
-key-of-another-user: By {label}, the key {fingerprint} is that of user {other}, and not of {user}.
-  Correct user or key in {own}, or use profile {profile}.
-key-unknown/here: OCI knows no API key {fingerprint} for {user} in {tenancy}: it was not uploaded, was deleted, or one of the three is another's.
-  Upload this public key in the console (user, API keys), or correct the three; a new key takes a minute to be known.\\n{public_key}
-not-subscribed: The tenancy is not subscribed to {region}: the same credential is accepted in {elsewhere}, and not there.
-  Subscribe to {region} in the console (Regions, Manage regions), or send requests to {elsewhere}; a new subscription takes some minutes to be known.
-not-subscribed/generative-ai: Generative AI in {region} does not know this identity, although Identity accepts it: probably the tenancy is not subscribed to the region.
+other-realm: The {name} is in realm {theirs}, but the region {region} is in realm {realm}; realms do not know each other's identities.
+  Choose a region in realm {theirs}, or another {name}, in realm {realm}.
+elsewhere: The {name} is in {there}, but the call went to {region}.
+  Send requests to {there} (OCI_REGION, or region=), or use another {name}, in {region}.
+not-a-place: {value} is not the OCID of a {name}{other}.
+  A {name}'s OCID starts with 'ocid1.{kind}.'.
+key-of-another-user: According to {label}, the key {fingerprint} belongs to user {other}, not to {user}.
+  Correct the user or the key in {own}, or use profile {profile}.
+key-unknown/here: OCI has no API key {fingerprint} for {user} in {tenancy}: it was never uploaded, it was deleted, or one of these three values is wrong.
+  Upload this public key in the console (user, API keys), or correct the values; a new key takes a minute to become active.\\n{public_key}
+not-subscribed: The tenancy is not subscribed to {region}: the same credential is accepted in {elsewhere}, but not there.
+  Subscribe to {region} in the console (Regions, Manage regions), or send requests to {elsewhere}; a new subscription takes a few minutes to become active.
+not-subscribed/generative-ai: Generative AI in {region} does not accept this identity, although Identity does: probably the tenancy is not subscribed to the region.
   Subscribe to the region in the console, or choose another one.
-clock-off: This machine's clock is {text}; OCI refuses what is dated so. This library corrects for it, other tools do not.
+clock-off: This machine's clock is {text}; OCI rejects requests that are dated so far off. This library corrects for it, other tools do not.
   Set the clock by NTP, e.g. `sudo chronyc makestep`.
 clock-off/slightly: This machine's clock is {text}; OCI tolerates five minutes.
   Set the clock by NTP, e.g. `sudo chronyc makestep`.
-clock-off/no-date: This machine's clock is off by more than five minutes, and cannot be corrected for on this connection.
+clock-off/no-date: This machine's clock is off by more than five minutes, and the answer has no date to correct it by.
   Set the clock by NTP, e.g. `sudo chronyc makestep`.
 service-down: {service} answered {status}{message}.
-  Try again later; OCI's status page tells about outages.
+  Try again later; OCI's status page lists outages.
 
-bearer-key-refused: Generative AI in {region} does not accept the API key of OCI_GENAI_API_KEY: it belongs to another region, has expired or was deleted, or it was made before there was a policy for it, and then stays refused.
-  Check region and state of the key in the console. If the policy is younger than the key, make a new key:\\n{policy}
-not-offered: Generative AI is not offered in {region}: its host has no address there, although that of Identity has one.
+bearer-key-refused: Generative AI in {region} does not accept the API key in OCI_GENAI_API_KEY: it belongs to another region, it has expired or was deleted, or it was created before there was a policy for it and so stays refused.
+  Check the key's region and state in the console. If the key is older than its policy, create a new key. The policy is:\\n{policy}
+not-offered: Generative AI is not offered in {region}: its host name does not exist there, although Identity's does.
   Choose a region that has the service, e.g. us-chicago-1, and subscribe the tenancy to it.
-wrong-path: The base URL ends with {path}, so there is nothing of OpenAI's API below it.
+wrong-path: The base URL ends with {path}, where OpenAI's API is not served.
   Use {base}/openai/v1 as the base URL.
-wrong-path/native: The base URL ends with {path}, which is the path of the service's own API, and not of the OpenAI-compatible one.
+wrong-path/native: The base URL ends with {path}, which is the path of the service's own API, not of the OpenAI-compatible one.
   Use {base}/openai/v1 as the base URL.
-wrong-path/deployment: The base URL ends with {path}, where a model deployment is called below '<OCID>/predict/v1'.
+wrong-path/deployment: The base URL ends with {path}, but a model deployment is called at '<OCID>/predict/v1'.
   Use https://modeldeployment.REGION.oci.customer-oci.com/DEPLOYMENT_OCID/predict/v1 as the base URL.
 model-unknown: Generative AI in {region} does not serve the model {model}{message}.
-  Choose a model that the region has (OCI's list of models by region), or another region; check the name's spelling, e.g. openai.gpt-oss-120b.
+  Choose a model that the region has (see OCI's list of models by region) or another region; check the name's spelling, e.g. openai.gpt-oss-120b.
 model-unknown/kind: The model is the OCID of {kind}; a model on a dedicated AI cluster is called by the OCID of its endpoint.
-  Take the endpoint's OCID ('ocid1.generativeaiendpoint.…'), or a model's name such as openai.gpt-oss-120b.
-deployment-not-found: The model deployment is not there, is not active, or may not be called by this identity.
-  Check the deployment's OCID and state, and write a policy:\\n{policy}
+  Use the endpoint's OCID ('ocid1.generativeaiendpoint.…'), or a model's name such as openai.gpt-oss-120b.
+deployment-not-found: The model deployment does not exist, is not active, or may not be called by this identity.
+  Check the deployment's OCID and state, and write this policy:\\n{policy}
 wrong-compartment: {place} is not a compartment that this user may use; the root compartment is.
   Correct the compartment's OCID, or write a policy for that compartment.
-no-policy: {who} may not use Generative AI in {place}, or there is no such place.
-  Correct the OCID, or write a policy:\\n{policy}
+no-policy: {who} may not use Generative AI in {place}, or the OCID is wrong.
+  Correct the OCID, or write this policy:\\n{policy}
 no-policy/principal: No policy lets this {who} use Generative AI in {place}: no dynamic group with a policy matches it, or the OCID is wrong.
-  Check the OCID, and write a policy:\\n{policy}
-bad-request: Generative AI took the signature, but not the request{message}.
-  Check that the model {model} is served in this region, and the compartment or project.
+  Check the OCID, and write this policy:\\n{policy}
+bad-request: Generative AI accepted the signature, but not the request{message}.
+  Check that the region serves the model {model}, and that the compartment or project is right.
 throttled: Generative AI is throttling this tenancy{message}.
-  Retry later, or ask for a higher limit.
-limit-reached: A limit or quota of the tenancy is used up{message}.
-  Ask for a higher limit in the console (Governance, Limits), or use another region or model.
+  Retry later, or request a higher limit.
+limit-reached: The tenancy has reached a limit or quota{message}.
+  Request a higher limit in the console (Governance, Limits), or use another region or model.
 
 not-a-url: {value} is not a URL that can be called.
-  Use https:// and a host's name; check the port.
-no-certificates: No certificates can be read from what SSL_CERT_FILE or SSL_CERT_DIR names: {reason}.
+  Use https:// and a host name, and check the port.
+no-certificates: No certificates can be read from the path in SSL_CERT_FILE or SSL_CERT_DIR: {reason}.
   Correct the variable, or unset it.
-proxy/answers: An answer of {status} without opc-request-id did not come from OCI: a proxy, a login page or a wrong endpoint is in the way.
-  Check HTTPS_PROXY and the endpoint; put OCI's hosts into NO_PROXY.
-proxy/socks: A SOCKS proxy is named, which needs the package socksio.
+proxy/answers: The answer {status} has no opc-request-id, so it did not come from OCI: a proxy, a login page or a wrong endpoint is in the way.
+  Check HTTPS_PROXY and the endpoint; add OCI's hosts to NO_PROXY.
+proxy/socks: The environment names a SOCKS proxy, which needs the package socksio.
   Run `pip install httpx[socks]`.
 proxy/settings: The proxy settings cannot be used: a proxy is written as http://HOST:PORT.
   Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
-internal: The check itself broke off by {kind} ({place}).
-  Report this with the lines above; they say how far it came.
-internal/request: The request broke off by {kind}.
-  Report this as a mistake of this program.
+internal: The check itself failed with {kind} ({place}).
+  Report this as a bug, with the lines above.
+internal/request: The request failed with {kind}.
+  Report this as a bug.
 """
 
 cause: Table = Table(_TABLE)

@@ -202,12 +202,12 @@ def no_region(b: Broken) -> None:
 # Identities.
 
 
-@broken("key-unknown", "OCI knows no API key")
+@broken("key-unknown", "OCI has no API key")
 def key_deleted(b: Broken) -> None:
     b.delete_key(b.config())
 
 
-@broken("key-of-another-user", "is that of user ocid1.user.oc1..aaaatheotheruser")
+@broken("key-of-another-user", "belongs to user ocid1.user.oc1..aaaatheotheruser")
 def key_of_another_user(b: Broken) -> None:
     path = b.config()
     key_file = b.key_file(path)
@@ -239,13 +239,13 @@ def inherits_a_stale_tenancy(b: Broken) -> None:
     b.options["profile"] = "NEW"
 
 
-@broken("key-unknown", "OCI knows no API key")
+@broken("key-unknown", "OCI has no API key")
 def key_of_a_profile_of_its_own_deleted(b: Broken) -> None:
     b.options["profile"] = "WORK"
     b.delete_key(b.config(profile="WORK"))
 
 
-@broken("key-unknown", "OCI knows no API key")
+@broken("key-unknown", "OCI has no API key")
 def key_in_the_environment_deleted(b: Broken) -> None:
     key = b.oci.add_api_key()
     for name, value in {
@@ -284,12 +284,12 @@ def session_ended(b: Broken) -> None:
 # Principals.
 
 
-@broken("not-an-instance", "This is no OCI instance")
+@broken("not-an-instance", "This is not an OCI instance")
 def metadata_unreachable(b: Broken) -> None:
     b.options["auth"] = "instance_principal"
 
 
-@broken("not-an-instance", "This is no OCI instance")
+@broken("not-an-instance", "This is not an OCI instance")
 def stale_mode_in_the_environment(b: Broken) -> None:
     b.config()
     b.environment.setenv("OCI_CLI_AUTH", "instance_principal")
@@ -308,7 +308,7 @@ def federation_refuses(b: Broken) -> None:
     b.oci.fail("federation", *[Fault(status=401, code="NotAuthenticated")] * 5)
 
 
-@broken("certificate-expired", "certificate ended")
+@broken("certificate-expired", "certificate expired")
 def certificate_expired(b: Broken) -> None:
     b.instance()
     b.oci.rotate_instance_certificate(lifetime=-86400.0)
@@ -364,7 +364,7 @@ def clock_ahead_with_a_session(b: Broken) -> None:
     b.session(lambda: time.time() + 7200)
 
 
-@broken("clock-off", "cannot be corrected for on this connection")
+@broken("clock-off", "no date to correct it by")
 def clock_that_is_refused_without_a_date(b: Broken) -> None:
     b.config()
     b.options["endpoint"] = _page(401, b"too much clock skew", dated=False)
@@ -373,7 +373,7 @@ def clock_that_is_refused_without_a_date(b: Broken) -> None:
 # The way there.
 
 
-@broken("region-unknown", "The region us-chigaco-1 is in no table")
+@broken("region-unknown", "The region us-chigaco-1 is unknown")
 def misspelt_region(b: Broken) -> None:
     b.edit(b.config(), "region", "us-chigaco-1")
     del b.options["endpoint"], b.options["base_url"]
@@ -391,7 +391,7 @@ def _no_such_name(*arguments: Any, **options: Any) -> Any:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
-@broken("certificate-not-trusted", "a proxy inspects TLS")
+@broken("certificate-not-trusted", "a proxy is inspecting TLS")
 def tls_inspected(b: Broken) -> None:
     b.config()
     b.options["endpoint"] = b.oci.tls_url
@@ -409,7 +409,7 @@ def proxy_refuses(b: Broken) -> None:
     b.environment.setenv("HTTP_PROXY", _page(407))
 
 
-@broken("proxy", "which does not answer")
+@broken("proxy", "which refuses connections")
 def proxy_is_down(b: Broken) -> None:
     b.config()
     b.environment.setenv("HTTP_PROXY", "http://user:hunter2@127.0.0.1:9")
@@ -679,8 +679,8 @@ def test_a_profile_that_cannot_be_read_does_not_hide_the_others(setting: Broken)
     [
         (Fault(status=401, code="NotAuthenticated"), "The auth service does not accept this identity."),
         (Fault(status=429), "The auth service is throttling requests."),
-        (Fault(status=503), "The auth service has trouble of its own."),
-        (Fault(reset=True), "The host 127.0.0.1 broke the connection off without an answer."),
+        (Fault(status=503), "The auth service has a problem of its own."),
+        (Fault(reset=True), "The host 127.0.0.1 closed the connection without answering."),
     ],
     ids=["refused", "throttled", "down", "reset"],
 )
@@ -756,12 +756,12 @@ def test_a_directory_that_may_not_be_entered_is_named(monkeypatch: pytest.Monkey
             os.seteuid(user)
             (home / ".oci").chmod(0o700)
     assert report.findings[0].code == "directory-closed", report
-    assert f"{home / '.oci'} may not be entered" in report.verdict
+    assert f"may not enter the directory {home / '.oci'}" in report.verdict
 
 
 def test_a_failure_that_nobody_thought_of_is_named_by_its_kind() -> None:
     """As is one of an HTTP library that kept no request: there is no host to be named."""
-    assert failure_cause(KeyError("x"), "https://h.example").text == "The request broke off by KeyError."
+    assert failure_cause(KeyError("x"), "https://h.example").text == "The request failed with KeyError."
     assert network_cause(httpx.ConnectTimeout("")).text == "The host did not answer in time."
 
 

@@ -809,7 +809,7 @@ def test_the_likely_cause_comes_first(setup: Setup) -> None:
     with pytest.raises(CredentialsUnavailableError) as caught:
         credential_from(flight, setup.provider)
     assert str(caught.value) == (
-        "No valid OCI credential from the test: The auth service has trouble of its own. It is asked again by itself. "
+        "No valid OCI credential from the test: The auth service has a problem of its own. It will be tried again automatically. "
         "In full: It answered 503."
     )
     with pytest.raises(CredentialsUnavailableError, match=r"^No valid OCI credential from object: "):
