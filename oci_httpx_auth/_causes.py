@@ -211,6 +211,11 @@ def error_chain(error: BaseException) -> Iterator[BaseException]:
         link = link.__cause__ or hidden or link.__context__
 
 
+def mode_of(provider: CredentialProvider) -> str:
+    """How a provider authenticates, as the OCI CLI spells it; `custom` if it does not say."""
+    return getattr(provider, "mode", "custom")
+
+
 def describe_source(provider: CredentialProvider) -> str:
     """Where a provider's credentials are from, for people."""
     source = getattr(provider, "source", None)

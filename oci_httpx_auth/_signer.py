@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import os
-import re
 import time
 import traceback
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
@@ -17,35 +15,21 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from ._auth_service.service import DEADLINE, AuthService
-from ._causes import (
-    change_after_signing,
-    denial_cause,
-    describe_source,
-    error_text,
-    refusal_cause,
-    unavailable_cause,
-    url_as_sent,
-)
+from ._causes import describe_source, error_text, mode_of, unavailable_cause, url_as_sent
 from ._credential import Credential, CredentialProvider
 from ._errors import ConfigError, CredentialsUnavailableError, OCIAuthError, SessionExpiredError, SigningError
 from ._hosts import is_link_local, is_loopback
+from ._log import log_clock, log_denial, log_refresh, log_refusal
 from ._secrecy import hides_locals
-from ._signing.cache import CredentialCache, Flight, Refresh
+from ._signing.cache import CredentialCache, Flight
 from ._signing.clock import ClockOffsets
-from ._signing.signature import BODY_METHODS, content_digest, sign
+from ._signing.request import is_streamed_upload, longest_timeout, sign_request, was_redirected
+from ._signing.signature import BODY_METHODS, content_digest
 from ._signing.waiting import in_thread, wait, wait_async
 from ._verdicts import Cause
 from .credentials._default import default_credentials
 
-log = logging.getLogger("oci_httpx_auth")
-
 _LARGE_BODY = 1 << 20  # bytes; hashing takes about 1 ms per MiB, so larger bodies are hashed off the event loop
-
-# Other services' credentials, and headers that would contradict the signed ones.
-_REMOVED = frozenset({b"x-api-key", b"x-goog-api-key", b"x-date", b"transfer-encoding"})
-
-# httpx 0.28's decoder fails at the second zstd frame, and OCI sends each server-sent event as a frame of its own.
-_ENDS_WITH_FIRST_FRAME = httpx.Request if httpx.__name__ == "httpx" else ()  # not after httpx2.alias_httpx()
 
 if TYPE_CHECKING:
 
@@ -66,10 +50,6 @@ else:
         _Auth = httpx.Auth  # httpx2 is optional
     else:
         _Auth = type("_Auth", tuple(dict.fromkeys((httpx2.Auth, httpx.Auth))), {"__module__": __name__})
-
-
-_Covered = tuple[dict[bytes, bytes], dict[bytes, bytes], bytes]
-"""What a signature covers: the headers before it, the headers that signing set, and method and target."""
 
 
 @dataclass(frozen=True)
@@ -141,14 +121,14 @@ class OCISigner(_Auth):
         self._options: dict[str, Any] = {"clock": clock, "allow_insecure_http": allow_insecure_http}
         self._allow_insecure_http = allow_insecure_http
         self._provider = credentials
-        self._cache = CredentialCache(credentials, clock=clock, report=partial(_log_refresh, credentials))
+        self._cache = CredentialCache(credentials, clock=clock, report=partial(log_refresh, credentials))
         self._clocks = ClockOffsets(clock)
         self._denials: set[Cause] = set()  # already logged
 
     @property
     def mode(self) -> str:
         """How this signer authenticates, as the OCI CLI spells it; `custom` for a provider that does not say."""
-        return getattr(self._provider, "mode", "custom")
+        return mode_of(self._provider)
 
     @property
     def region(self) -> str | None:
@@ -214,37 +194,28 @@ class OCISigner(_Auth):
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
         """The auth flow of one request of a sync client."""
-        if is_streamed_upload(request):
-            steps = self._steps(request, 0, None, may_block=True, streamed=True)
-        else:
-            body = request.read()
-            digest = content_digest(body) if request.method in BODY_METHODS else None
-            steps = self._steps(request, len(body), digest, may_block=True)
+        steps = self._steps(request, may_block=True)
         step = _next(steps, None)
         while step is not None:
-            step = _next(steps, step.wait()) if isinstance(step, _Pause) else _next(steps, (yield step))
+            step = _next(steps, step.wait() if isinstance(step, _Pause) else (yield step))
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """The auth flow of one request of an async client."""
-        if is_streamed_upload(request):
-            steps = self._steps(request, 0, None, may_block=False, streamed=True)
-        else:
-            body = await request.aread()
-            digest = await _digest_async(body) if request.method in BODY_METHODS else None
-            steps = self._steps(request, len(body), digest, may_block=False)
+        steps = self._steps(request, may_block=False)
         step = _next(steps, None)
         while step is not None:
-            step = _next(steps, await step.wait_async()) if isinstance(step, _Pause) else _next(steps, (yield step))
+            step = _next(steps, await step.wait_async() if isinstance(step, _Pause) else (yield step))
 
-    def _steps(
-        self, request: Any, length: int, digest: bytes | None, *, may_block: bool, streamed: bool = False
-    ) -> Generator[Any, Any, None]:
-        """The whole flow, free of I/O: yields pauses, and requests to send for their response.
+    def _steps(self, request: Any, *, may_block: bool) -> Generator[Any, Any, None]:
+        """The whole flow, free of I/O: yields pauses for their results, and requests to send for their responses.
 
         After a 401 the clock is corrected, at most once, and the credential replaced, at most twice: the first
         replacement's fetch may have started before whatever caused the 401. A streamed upload is not sent again, because
         its body is gone; the next request benefits from its 401.
         """
+        streamed = is_streamed_upload(request)
+        body = b"" if streamed else (yield _Read(request))
+        digest = (yield _Digest(body)) if request.method in BODY_METHODS and not streamed else None
         url = request.url
         host = url.host
         self._check_transport(url.scheme, host)
@@ -257,19 +228,19 @@ class OCISigner(_Auth):
         problem = None
         while True:
             offset = self._clocks.offset(host)
-            now = self._clocks.clock() + offset
+            signing = partial(sign_request, request, len(body), digest, credential, self._clocks.clock() + offset)
             if getattr(credential.private_key, "blocking", False):
-                signing = in_thread(partial(_signed_headers, request, length, digest, credential, now), "oci-signature")
-                yield _Wait(signing)
-                request.headers, covered = signing.result()
+                signature = in_thread(signing, "oci-signature")
+                yield _Wait(signature)
+                request.headers, covered = signature.result()
             else:
-                request.headers, covered = _signed_headers(request, length, digest, credential, now)
+                request.headers, covered = signing()
             response = yield request
             if response.status_code != 401:
                 self._cache.accept(credential, host)
-                self._log_denial(response)
+                log_denial(self.mode, response, self._denials)
                 return
-            if _was_redirected(response):
+            if was_redirected(response):
                 break
             if not streamed and not rewritten and (theirs := url_as_sent(response)) is not None:
                 request.url, rewritten = theirs, True  # now sign it as aiohttp writes it
@@ -277,11 +248,7 @@ class OCISigner(_Auth):
             date = response.headers.get("date")
             if not corrected and self._clocks.learn(url.scheme, host, 401, date, used=offset):
                 corrected = True
-                log.info(
-                    "The clock of %s is %+.0f s from ours; its requests are dated accordingly.",
-                    host,
-                    self._clocks.offset(host),
-                )
+                log_clock(host, self._clocks.offset(host))
                 if not streamed:
                     continue
                 break
@@ -304,7 +271,10 @@ class OCISigner(_Auth):
             for name in credential.headers:  # the rejected credential's own headers
                 request.headers.pop(name, None)
             credential = newer
-        self._log_refusal(response, credential, problem, covered)
+        offset = self._clocks.offset(response.request.url.host)
+        expiry = credential.expiry(offset)
+        expires_in = None if expiry is None else expiry - self._clocks.clock()
+        log_refusal(self._provider, response, covered, expires_in=expires_in, clock_offset=offset, problem=problem)
 
     def _wait_for(self, fetch: Future[Credential], ends_at: float) -> Generator[_Pause, Any, Credential]:
         """The credential from a fetch, if it arrives in time.
@@ -343,42 +313,6 @@ class OCISigner(_Auth):
             raise SigningError(f"This request cannot be signed: {error}") from error
         return request
 
-    def _log_refusal(self, response: Any, credential: Credential, problem: str | None, covered: _Covered) -> None:
-        """One line with everything known about a 401 that reaches the caller, and no secret."""
-        host = response.request.url.host
-        expiry, now = credential.expiry(self._clocks.offset(host)), self._clocks.clock()
-        cause = refusal_cause(
-            self.mode,
-            redirected=_was_redirected(response),
-            changed=change_after_signing({**covered[0], **covered[1]}, covered[2], response),
-            problem=problem,
-            expired=expiry is not None and expiry <= now,
-            from_oci="opc-request-id" in response.headers,
-        )
-        log.warning(
-            "%s answered 401 to a signed %s request. %s Known: mode %s, %s, expires %s, clock offset %+.0f s, opc-request-id %s",
-            host,
-            response.request.method,
-            cause,
-            self.mode,
-            describe_source(self._provider),
-            "never" if expiry is None else f"in {expiry - now:.0f} s",
-            self._clocks.offset(host),
-            response.headers.get("opc-request-id", "none"),
-        )
-
-    def _log_denial(self, response: Any) -> None:
-        """One line about a 403 or 404 of Generative AI, once per cause. The body is left unread."""
-        request, status = response.request, response.status_code
-        cause = denial_cause(self.mode, request.method, request.url, status)
-        if cause is None or cause in self._denials:
-            return
-        self._denials.add(cause)
-        request_id = response.headers.get("opc-request-id", "none")
-        log.warning(
-            "%s answered %d to a signed request. %s (opc-request-id %s)", request.url.host, status, cause, request_id
-        )
-
     def __reduce__(self) -> Any:
         return _rebuild, (self._recipe, self._options)
 
@@ -392,55 +326,6 @@ class OCISigner(_Auth):
         return f"<OCISigner mode={self.mode} source={describe_source(self._provider)!r}>"
 
 
-def _signed_headers(
-    request: Any, length: int, digest: bytes | None, credential: Credential, now: float
-) -> tuple[Any, _Covered]:
-    """All headers of the signed request, and what the signature covers, to explain a refusal."""
-    url, raw = request.url, request.headers.raw
-    present = {name.lower(): value for name, value in raw}
-    if b"host" not in present:
-        present[b"host"] = url.netloc
-    # A client may send a target other than the URL's, such as `OPTIONS *`.
-    target = request.extensions.get("target", url.raw_path)
-    signed = sign(
-        request.method,
-        target,
-        present,
-        credential,
-        now=now,
-        length=length,
-        digest=digest,
-        body_signed=digest is not None,
-    )
-    if b"transfer-encoding" in present:
-        signed[b"content-length"] = b"%d" % length
-    accepted = present.get(b"accept-encoding", b"")
-    if b"zstd" in accepted.lower() and isinstance(request, _ENDS_WITH_FIRST_FRAME):
-        signed[b"accept-encoding"] = _without_zstd(accepted)
-    kept = [pair for pair in raw if (name := pair[0].lower()) not in signed and name not in _REMOVED]
-    # A new object: changing the present one header by header costs as much as the rest of the signature.
-    line = b"%s %s" % (request.method.encode(), target)
-    return type(request.headers)([*signed.items(), *kept]), (present, signed, line)
-
-
-def is_streamed_upload(request: Any) -> bool:
-    """Whether this is a PutObject or an UploadPart of Object Storage whose body is a stream of a known length.
-
-    Object Storage takes only these two without the body's digest, so the body need not be read before it is sent.
-    Source: the OCI SDK's Object Storage client.
-    """
-    if request.method != "PUT" or hasattr(request, "_content") or "content-length" not in request.headers:
-        return False
-    host = request.url.host
-    storage = "objectstorage" in host.split(".") or is_loopback(host)
-    return storage and re.match(rb"/n/[^/]+/b/[^/]+/[ou]/[^?]", request.url.raw_path) is not None
-
-
-def _without_zstd(accepted: bytes) -> bytes:
-    kept = [coding.strip() for coding in accepted.split(b",") if coding.partition(b";")[0].strip().lower() != b"zstd"]
-    return b", ".join(kept) or b"identity"
-
-
 def credential_from(fetch: Future[Credential], provider: CredentialProvider) -> Credential:
     """A finished fetch's credential. Raises a `CredentialsUnavailableError`, or `SessionExpiredError`."""
     error = fetch.exception()
@@ -450,19 +335,6 @@ def credential_from(fetch: Future[Credential], provider: CredentialProvider) -> 
     cause = unavailable_cause(error)
     likely = f"{cause} In full: " if cause is not None else ""
     raise kind(f"No valid OCI credential from {describe_source(provider)}: {likely}{error_text(error)}") from error
-
-
-def _log_refresh(provider: CredentialProvider, refresh: Refresh) -> None:
-    source = describe_source(provider)
-    if refresh.error is not None:
-        kept = " - the present one stays in use" if refresh.usable else ""
-        text = error_text(refresh.error)
-        log.warning("OCI credential of %s could not be refreshed (%.3f s): %s%s", source, refresh.seconds, text, kept)
-    elif refresh.changed:
-        end = "without expiry" if refresh.expires_in is None else f"valid for {refresh.expires_in:.0f} s"
-        log.info("OCI credential of %s refreshed in %.3f s, %s", source, refresh.seconds, end)
-    else:
-        log.debug("OCI credential of %s is unchanged (%.3f s)", source, refresh.seconds)
 
 
 class _Pause:
@@ -487,16 +359,33 @@ class _Wait(_Pause):
 
 
 class _Read(_Pause):
-    """For the rest of a response, which frees its connection."""
+    """For a request's body, or for the rest of a response, which frees its connection."""
 
-    def __init__(self, response: Any) -> None:
-        self._response = response
+    def __init__(self, message: Any) -> None:
+        self._message = message
 
     def wait(self) -> Any:
-        return self._response.read()
+        return self._message.read()
 
     async def wait_async(self) -> Any:
-        return await self._response.aread()
+        return await self._message.aread()
+
+
+class _Digest(_Pause):
+    """For a body's digest: that of a large one is computed off the event loop."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def wait(self) -> bytes:
+        return content_digest(self._body)
+
+    async def wait_async(self) -> bytes:
+        if len(self._body) <= _LARGE_BODY:
+            return content_digest(self._body)
+        hashing = in_thread(partial(content_digest, self._body), "oci-content-digest")
+        await wait_async(hashing)
+        return hashing.result()
 
 
 def _next(steps: Generator[Any, Any, None], result: Any) -> Any:
@@ -511,16 +400,9 @@ def _next(steps: Generator[Any, Any, None], result: Any) -> Any:
 
 
 def _patience(request: Any) -> float:
-    """The seconds that a request may wait for its credential: the longest of its own timeouts."""
-    timeouts = list(request.extensions.get("timeout", {}).values())
-    if not timeouts or None in timeouts:
-        return DEADLINE
-    return min(float(max(timeouts)), DEADLINE)
-
-
-def _was_redirected(response: Any) -> bool:
-    # The history also has the 401s that were followed by another attempt.
-    return any(earlier.has_redirect_location for earlier in response.history)
+    """The seconds that a request may wait for its credential."""
+    longest = longest_timeout(request)
+    return DEADLINE if longest is None else min(longest, DEADLINE)
 
 
 def _without_host(request: httpx.Request, given: Mapping[str, str] | None) -> dict[str, str]:
@@ -532,12 +414,3 @@ def _without_host(request: httpx.Request, given: Mapping[str, str] | None) -> di
 
 def _rebuild(recipe: Callable[..., OCISigner], options: dict[str, Any]) -> OCISigner:
     return recipe(**options)
-
-
-async def _digest_async(body: bytes) -> bytes:
-    """`content_digest`, off the event loop for a large body."""
-    if len(body) <= _LARGE_BODY:
-        return content_digest(body)
-    hashing = in_thread(partial(content_digest, body), "oci-content-digest")
-    await wait_async(hashing)
-    return hashing.result()

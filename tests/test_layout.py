@@ -18,7 +18,7 @@ ROOT = Path(oci_httpx_auth.__file__).parent
 FLOORS = {
     "agents": ["agents"],
     "clients and commands": ["__main__", "_curl", "adapters", "diagnosis", "openai"],
-    "the hook": ["_signer"],
+    "the hook": ["_log", "_signer"],
     "where a credential comes from": ["credentials"],
     "asking an auth service": ["_auth_service"],
     "how a request is signed": ["_signing"],

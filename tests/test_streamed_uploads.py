@@ -15,7 +15,7 @@ import pytest
 from endpoints import object_storage
 
 from oci_httpx_auth import OCISigner
-from oci_httpx_auth._signer import is_streamed_upload
+from oci_httpx_auth._signing.request import is_streamed_upload
 
 from .standin import FakeOCI
 

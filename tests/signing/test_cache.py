@@ -22,7 +22,8 @@ import pytest
 
 from oci_httpx_auth import Credential, CredentialsUnavailableError, SessionExpiredError
 from oci_httpx_auth._errors import ServiceRefusedError
-from oci_httpx_auth._signer import _log_refresh, credential_from
+from oci_httpx_auth._log import log_refresh
+from oci_httpx_auth._signer import credential_from
 from oci_httpx_auth._signing.cache import CacheStatus, CredentialCache, Flight, _retry_after
 from oci_httpx_auth._signing.waiting import wait, wait_async
 
@@ -53,7 +54,7 @@ class Setup:
 
     def __init__(self, key: Key) -> None:
         self.key, self.clock, self.provider = key, Clock(), ControlledProvider()
-        self.cache = CredentialCache(self.provider, clock=self.clock, report=partial(_log_refresh, self.provider))
+        self.cache = CredentialCache(self.provider, clock=self.clock, report=partial(log_refresh, self.provider))
 
     def credential(self, name: str, *, lifetime: float | None = 3600.0) -> Credential:
         now = self.clock.now
