@@ -22,8 +22,8 @@ from oci_httpx_auth import (
 )
 from oci_httpx_auth._auth_service.service import AuthService
 
-from .conftest import Key
-from .standin import FakeOCI, Fault
+from ...conftest import Key
+from ...standin import FakeOCI, Fault
 
 CLOSED = "http://127.0.0.1:9"  # the discard port, where nobody listens
 PLAIN = "http://auth.example.com"
