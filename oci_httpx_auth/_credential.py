@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
@@ -102,17 +102,3 @@ def fetch_from(provider: CredentialProvider) -> Credential:
         fetched.close()
         raise ConfigError(f"{name}.fetch() is asynchronous. Make it a plain function: it is called on a worker thread.")
     raise ConfigError(f"{name}.fetch() returned {type(fetched).__name__}. It has to return a Credential.")
-
-
-Recipe = Callable[[], Any]
-"""Makes a provider again in another process, from files and variables. It is pickled in the provider's place."""
-
-
-def pickled_as(recipe: Recipe | None, what: object) -> tuple[Recipe, tuple[()]]:
-    """What `__reduce__` returns. Raises `ConfigError` if the provider was made from secrets in memory."""
-    if recipe is None:
-        raise ConfigError(
-            f"{what!r} was made from secrets in memory and is not pickled. Make it from a config profile, "
-            "the environment or an unencrypted key file, which each worker can read for itself."
-        )
-    return recipe, ()

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import partial
-from typing import Any
 
 from .._errors import ConfigError, ProfileNotFoundError
 from .._secrecy import hidden, quote_path
@@ -173,11 +172,6 @@ def resolve_profile(profile: str | None = None, config_file: ConfigFile = None) 
 def resolve_environment() -> Settings:
     """The variables alone: the CLI's, then those of other tools."""
     return Settings({**_other_tools(), **_variables(VARIABLES.items(), Rank.CLI)}, resolve_environment)
-
-
-def rebuild(provider_class: Any, again: Callable[[], Settings], **options: Any) -> Any:
-    """A provider from newly resolved settings: what is pickled in its place."""
-    return provider_class.from_settings(again(), **options)
 
 
 def _of_profile(loaded: Profile) -> dict[str, Setting]:

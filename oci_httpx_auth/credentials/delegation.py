@@ -7,21 +7,20 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from typing import Any
 
 from .._auth_service.service import AuthService
 from .._auth_service.tokens import parse_security_token
-from .._credential import KEY_ID, Credential, CredentialProvider, Recipe, pickled_as
+from .._credential import KEY_ID, Credential, CredentialProvider
 from .._errors import ConfigError, InvalidTokenError, SessionExpiredError
 from .._secrecy import hidden, hides_locals, quote_path
 from ._config import check_region
-from ._files import FileWatch, read_small_file
-from ._settings import COMPARTMENT, PROJECT, Settings, rebuild
+from ._files import read_small_file
+from ._provider import Provider
+from ._settings import Settings
 from .instance_principal import InstancePrincipal
 
 
-class DelegationToken:
+class DelegationToken(Provider):
     """Signs as an instance or a resource that a user has authorized: each request carries and signs `opc-obo-token`.
 
     token_file: the delegation token's file, read again at each refresh; or token, its text.
@@ -35,9 +34,6 @@ class DelegationToken:
     mode = "instance_obo_user"
     follows_files = True
 
-    compartment: str | None = None
-    project: str | None = None
-
     @hides_locals
     def __init__(
         self,
@@ -46,48 +42,29 @@ class DelegationToken:
         token: str | None = None,
         base: CredentialProvider | None = None,
         region: str | None = None,
+        _settings: Settings | None = None,
         _service: AuthService | None = None,
     ) -> None:
         if (token_file is None) == (token is None):
             raise ConfigError("Pass either token_file or token, not both.")
-        self.source: str = (
-            "the given delegation token" if token_file is None else f"the delegation token in {quote_path(token_file)}"
+        super().__init__(
+            "the given delegation token" if token_file is None else f"the delegation token in {quote_path(token_file)}",
+            None if token_file is None else {"token_file": token_file, "base": base, "region": region},
+            _settings,
         )
-        self._label = "token" if token_file is None else "token_file"
-        self._set(token_file, hidden(token), base or InstancePrincipal(_service=_service), region, _service)
-        self._recipe: Recipe | None = None
-        if token_file is not None:
-            this: Callable[..., Any] = type(self)
-            self._recipe = partial(this, token_file=token_file, base=base, region=region)
+        self._token_file, self._fixed = token_file, hidden(token)
+        self._what = "token" if token_file is None else self._label("token_file", "delegation_token_file")
+        self._base = base or InstancePrincipal(_service=_service)
+        self._region = check_region(region, "region")
+        self._clock = time.time if _service is None else _service.clock
+        self._token()
 
     @classmethod
     @hides_locals
     def from_settings(cls, settings: Settings, *, _service: AuthService | None = None) -> DelegationToken:
         """The delegation token that these settings name, presented by the instance. Raises as the constructor does."""
-        path = settings.require("delegation_token_file")["delegation_token_file"]
-        self = cls.__new__(cls)
-        self.source, self._label = settings.source, settings.label("delegation_token_file")
-        self.compartment, self.project = settings.get(*COMPARTMENT), settings.get(*PROJECT)
-        self._set(
-            path, None, InstancePrincipal(_service=_service), settings.get("region"), _service, settings.get("tenancy")
-        )
-        self._recipe = partial(rebuild, cls, settings.again)
-        return self
-
-    def _set(
-        self,
-        token_file: str | os.PathLike[str] | None,
-        token: str | None,
-        base: CredentialProvider,
-        region: str | None,
-        service: AuthService | None,
-        tenancy: str | None = None,
-    ) -> None:
-        self._token_file, self._fixed, self._base = token_file, token, base
-        self._clock = time.time if service is None else service.clock
-        self._watch = FileWatch()
-        self._region, self._tenancy = check_region(region, "region"), tenancy
-        self._token()
+        [token_file] = settings.require("delegation_token_file").values()
+        return cls(token_file=token_file, region=settings.get("region"), _settings=settings, _service=_service)
 
     @property
     def region(self) -> str | None:
@@ -97,7 +74,8 @@ class DelegationToken:
     @property
     def tenancy(self) -> str | None:
         """The tenancy's OCID, `None` if it is not known yet."""
-        return self._tenancy or getattr(self._base, "tenancy", None)
+        named = self._settings.get("tenancy") if self._settings else None
+        return named or getattr(self._base, "tenancy", None)
 
     def discover_region(self) -> str | None:
         """The region, asked for by the base if it is not known. Raises as the base does."""
@@ -109,7 +87,7 @@ class DelegationToken:
         """A new credential of the base, with the current token. Raises as the base does, and `SessionExpiredError`."""
         token = self._token()
         try:
-            ends_at: float | None = parse_security_token(token, self._label).expires_at
+            ends_at: float | None = parse_security_token(token, self._what).expires_at
         except InvalidTokenError:
             ends_at = None  # that every delegation token is a JWT is unverified
         credential = self._base.fetch()
@@ -122,26 +100,16 @@ class DelegationToken:
         headers = {**credential.headers, "opc-obo-token": token}
         return replace(credential, headers=headers, expires_at=min(expiries, default=None))
 
-    def changed(self) -> bool:
-        """Whether the token's file has changed since it was read."""
-        return self._watch.changed()
-
     def _token(self) -> str:
         if self._token_file is None:
             token = str(self._fixed).strip()
         else:
             self._watch.note(self._token_file)
-            token = read_small_file(self._token_file, self._label).decode(errors="replace").strip()
+            token = read_small_file(self._token_file, self._what).decode(errors="replace").strip()
         if not token:
-            raise InvalidTokenError(f"{self._label} is empty. It should hold a delegation token.")
+            raise InvalidTokenError(f"{self._what} is empty. It should hold a delegation token.")
         if not re.fullmatch(KEY_ID, token):
             raise InvalidTokenError(
-                f"{self._label} is not a delegation token: it has blanks or characters that no header can carry."
+                f"{self._what} is not a delegation token: it has blanks or characters that no header can carry."
             )
         return token
-
-    def __reduce__(self) -> Any:
-        return pickled_as(self._recipe, self)
-
-    def __repr__(self) -> str:
-        return f"<DelegationToken of {self.source}>"

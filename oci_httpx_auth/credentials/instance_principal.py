@@ -20,12 +20,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from .._auth_service.http import Answer
 from .._auth_service.regions import auth_endpoint, region_id
 from .._auth_service.service import DEADLINE, AuthService, Call, Calls
-from .._credential import Credential, Recipe, pickled_as
+from .._credential import Credential
 from .._errors import CredentialsUnavailableError, OCIAuthError, ServiceRefusedError, ServiceUnreachableError
 from .._secrecy import hides_locals
 from .._signing.waiting import in_thread
 from ._config import env_value
 from ._keys import generate_private_key, load_private_key, public_key_text
+from ._provider import Provider
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -89,7 +90,7 @@ class Metadata:
         return [_IPV6, _IPV4]
 
 
-class InstancePrincipal:
+class InstancePrincipal(Provider):
     """Signs as the compute instance that this program runs on.
 
     metadata_url: base URL of the metadata service, e.g. `http://169.254.169.254/opc/v2`; found by itself if not given.
@@ -102,7 +103,6 @@ class InstancePrincipal:
     """
 
     mode = "instance_principal"
-    source = "the instance metadata service"
 
     def __init__(
         self,
@@ -115,12 +115,15 @@ class InstancePrincipal:
         # middle of a request.
         import cryptography.x509  # noqa: F401
 
+        super().__init__(
+            "the instance metadata service",
+            {"metadata_url": metadata_url, "federation_endpoint": federation_endpoint},
+        )
         self.region: str | None = None
         self.tenancy: str | None = None
         self._service = _service or AuthService()
         self._metadata = Metadata(metadata_url)
         self._endpoint = federation_endpoint or env_value(("OCI_CLI_FEDERATION_ENDPOINT",))
-        self._recipe: Recipe = partial(type(self), metadata_url=metadata_url, federation_endpoint=federation_endpoint)
 
     @hides_locals
     def fetch(self) -> Credential:
@@ -223,12 +226,6 @@ class InstancePrincipal:
             attempts_left -= 1
             if certificate.public_key() == private_key.public_key() or not attempts_left:
                 return certificate, private_key
-
-    def __reduce__(self) -> Any:
-        return pickled_as(self._recipe, self)
-
-    def __repr__(self) -> str:
-        return "<InstancePrincipal>"
 
 
 def read_certificates(provider: InstancePrincipal) -> tuple[x509.Certificate, x509.Certificate]:

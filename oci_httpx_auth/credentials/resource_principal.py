@@ -21,12 +21,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from .._auth_service.http import Answer
 from .._auth_service.service import AuthService, Call, Calls
 from .._auth_service.tokens import json_object, parse_security_token, text_field, token_credential
-from .._credential import Credential, Recipe, pickled_as
+from .._credential import Credential
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, ServiceRefusedError
 from .._secrecy import hidden, hides_locals, quote_value
 from ._config import check_header, check_region, env_value, join_names
 from ._files import FileWatch, read_small_file
 from ._keys import generate_private_key, load_private_key, public_key_text
+from ._provider import Provider
 from .instance_principal import InstancePrincipal
 
 _PREFIX = "OCI_RESOURCE_PRINCIPAL_"
@@ -56,7 +57,7 @@ class _Source(Protocol):
     def fetch(self, calls: Calls) -> Credential: ...
 
 
-class ResourcePrincipal:
+class ResourcePrincipal(Provider):
     """Signs as the resource that this program runs in, as its environment describes it.
 
     auth_endpoint: the identity service's base URL, where the environment does not name one.
@@ -70,7 +71,6 @@ class ResourcePrincipal:
     """
 
     mode = "resource_principal"
-    _recipe: Recipe
 
     @hides_locals
     def __init__(
@@ -80,11 +80,6 @@ class ResourcePrincipal:
         metadata_url: str | None = None,
         _service: AuthService | None = None,
     ) -> None:
-        self.tenancy: str | None = None
-        self.compartment: str | None = None
-        self._claims: dict[str, Any] = {}
-        this: Callable[..., Any] = type(self)
-        self._recipe = partial(this, auth_endpoint=auth_endpoint, metadata_url=metadata_url)
         self._service = _service or AuthService()
         make_instance = partial(InstancePrincipal, metadata_url=metadata_url, _service=self._service)
         version = env_value((f"{_PREFIX}VERSION",))
@@ -93,13 +88,19 @@ class ResourcePrincipal:
                 f"{_PREFIX}VERSION is not set. It is where resource principals work: in functions, container instances, data "
                 "science notebooks and the like."
             )
-        self.source: str = f"resource principal {version}"
+        super().__init__(
+            f"resource principal {version}",
+            {"auth_endpoint": auth_endpoint, "metadata_url": metadata_url},
+        )
+        self.tenancy: str | None = None
+        self._claims: dict[str, Any] = {}
         if version == "3.0":
             variable = f"{_PREFIX}VERSION{_LEAF}"
             leaf = _by_version(_required(variable)[variable], _LEAF, variable, make_instance, auth_endpoint)
             self._source: _Source = _Nested(leaf, auth_endpoint)
         else:
             self._source = _by_version(version, "", f"{_PREFIX}VERSION", make_instance, auth_endpoint)
+        self._watch = self._source.watch
         if isinstance(self._source, _Injected):
             self._remember(self._source.read())
 
@@ -130,10 +131,6 @@ class ResourcePrincipal:
         self._remember(credential)
         return credential
 
-    def changed(self) -> bool:
-        """Whether the files that the platform rotates have changed since they were read."""
-        return self._source.watch.changed()
-
     def claim(self, name: str) -> Any:
         """A claim of the current token; `None` without that claim or without a token."""
         return self._claims.get(name)
@@ -141,13 +138,7 @@ class ResourcePrincipal:
     def _remember(self, credential: Credential) -> None:
         self._claims = dict(parse_security_token(credential.key_id.removeprefix("ST$"), self.source).other)
         self.tenancy = _text(self._claims.get("res_tenant"))
-        self.compartment = _text(self._claims.get("res_compartment"))
-
-    def __reduce__(self) -> Any:
-        return pickled_as(self._recipe, self)
-
-    def __repr__(self) -> str:
-        return f"<ResourcePrincipal, {self.source}>"
+        self.compartment: str | None = _text(self._claims.get("res_compartment"))
 
 
 def _by_version(

@@ -9,15 +9,16 @@ from typing import Any
 import httpx
 
 from .._auth_service.tokens import parse_security_token, token_credential
-from .._credential import Credential, pickled_as
+from .._credential import Credential
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, SigningError
 from .._secrecy import hidden, hides_locals
+from ._provider import Provider
 
 # The SDK always signs these; each request's signature sets them itself.
 _GENERIC = frozenset({"date", "(request-target)", "host", "content-length", "content-type", "x-content-sha256"})
 
 
-class SDKSigner:
+class SDKSigner(Provider):
     """Signs as any signer of the `oci` package does: delegation tokens, token exchange, PKCS#11 keys, and the rest.
 
     signer: the SDK's object, made by you; `oci` itself is not imported here.
@@ -36,9 +37,9 @@ class SDKSigner:
             raise ConfigError(
                 f"SDKSigner needs a signer object of the oci package, such as oci.signer.Signer, not {type(signer).__name__}."
             )
+        super().__init__(f"the SDK's {type(signer).__name__}")
         self._signer: Any = signer
         self._last: str | None = None
-        self.source: str = f"the SDK's {type(signer).__name__}"
         region = getattr(signer, "region", None)
         self.region: str | None = region if isinstance(region, str) else None
         tenancy = getattr(signer, "tenancy_id", None)
@@ -92,12 +93,6 @@ class SDKSigner:
     def _unavailable(self, error: Exception) -> CredentialsUnavailableError:
         # The SDK's own words may quote anything, so they are not repeated; the exception stays chained.
         return CredentialsUnavailableError(f"{self.source} raised {type(error).__name__}.")
-
-    def __reduce__(self) -> Any:
-        return pickled_as(None, self)
-
-    def __repr__(self) -> str:
-        return f"<SDKSigner of {self.source}>"
 
 
 def _is_readable(token: str) -> bool:

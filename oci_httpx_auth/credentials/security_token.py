@@ -8,18 +8,18 @@ import os
 import time
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 from .._auth_service.regions import auth_endpoint as regional_auth_endpoint
 from .._auth_service.service import AuthService, Call
 from .._auth_service.tokens import token_credential
-from .._credential import Credential, Recipe, pickled_as
+from .._credential import Credential
 from .._errors import ConfigError, InvalidTokenError, OCIAuthError, ServiceRefusedError, SessionExpiredError
 from .._secrecy import hidden, hides_locals, quote_path
 from ._config import check_region
-from ._files import FileWatch, read_small_file, replace_secret_file
+from ._files import read_small_file, replace_secret_file
 from ._keys import load_private_key
-from ._settings import COMPARTMENT, PROJECT, Settings, rebuild, resolve_profile
+from ._provider import Provider, rebuild
+from ._settings import Settings, resolve_profile
 
 try:
     import fcntl
@@ -34,7 +34,7 @@ _RENEWAL = 12.0  # seconds for asking the auth service, including retries
 _LOCK_WAIT = 15.0  # seconds; longer than the work under the lock, and together with it shorter than a fetch may take
 
 
-class SecurityToken:
+class SecurityToken(Provider):
     """Signs with a session token and its key, read from files, and renews the token before it expires.
 
     token_file, key_file: as `oci session authenticate` wrote them; `~` is expanded.
@@ -50,11 +50,6 @@ class SecurityToken:
     mode = "security_token"
     ends_when_idle = True  # an expired session token cannot be renewed, so its renewal does not wait for a request
 
-    compartment: str | None = None
-    project: str | None = None
-    _settings: Settings | None = None
-    _recipe: Recipe | None = None
-
     @hides_locals
     def __init__(
         self,
@@ -65,26 +60,35 @@ class SecurityToken:
         region: str | None = None,
         tenancy: str | None = None,
         auth_endpoint: str | None = None,
+        _settings: Settings | None = None,
         _service: AuthService | None = None,
     ) -> None:
-        self._set(
-            token_file=token_file,
-            key_file=key_file,
-            passphrase=passphrase,
-            region=region,
-            tenancy=tenancy,
-            auth_endpoint=auth_endpoint,
-            service=_service,
+        arguments = {
+            "token_file": token_file,
+            "key_file": key_file,
+            "region": region,
+            "tenancy": tenancy,
+            "auth_endpoint": auth_endpoint,
+        }
+        super().__init__(
+            f"the session token in {quote_path(token_file)}", arguments if passphrase is None else None, _settings
         )
-        if passphrase is None:
-            self._recipe = partial(
-                type(self),
-                token_file=token_file,
-                key_file=key_file,
-                region=region,
-                tenancy=tenancy,
-                auth_endpoint=auth_endpoint,
-            )
+        self._endpoint = auth_endpoint
+        if _settings is not None:
+            self._recipe = partial(rebuild, type(self), _settings.again, auth_endpoint=auth_endpoint)
+            self._endpoint = auth_endpoint or _settings.get("auth_endpoint")
+        self._token_file, self._key_file = os.path.expanduser(token_file), os.path.expanduser(key_file)
+        self._token_label = self._label("token_file", "security_token_file")
+        self._key_label = self._label("key_file")
+        self._passphrase = hidden(passphrase)
+        self.region: str | None = check_region(region, self._label("region"))
+        self.tenancy: str | None = tenancy
+        self._service = _service or AuthService()
+        self._clock = self._service.clock
+        self._last: str | None = None  # the token that was handed out last
+        self._unwritten: tuple[str, Credential] | None = None  # a renewed token that its file could not take
+        self._final_expiry: float | None = None  # the end that a renewal did not move
+        self._read()
 
     @classmethod
     @hides_locals
@@ -117,50 +121,16 @@ class SecurityToken:
         are from, and not by the region's auth service.
         """
         token_file, key_file = settings.require("security_token_file", "key_file").values()
-        self = cls.__new__(cls)
-        self.source = settings.source
-        self.compartment, self.project = settings.get(*COMPARTMENT), settings.get(*PROJECT)
-        self._settings = settings
-        self._recipe = partial(rebuild, cls, settings.again, auth_endpoint=auth_endpoint)
-        self._set(
+        return cls(
             token_file=token_file,
             key_file=key_file,
             passphrase=settings.get("pass_phrase"),
             region=settings.get("region"),
             tenancy=settings.get("tenancy"),
-            auth_endpoint=auth_endpoint or settings.get("auth_endpoint"),
-            service=_service,
+            auth_endpoint=auth_endpoint,
+            _settings=settings,
+            _service=_service,
         )
-        return self
-
-    def _set(
-        self,
-        *,
-        token_file: str | os.PathLike[str],
-        key_file: str | os.PathLike[str],
-        passphrase: str | bytes | None,
-        region: str | None,
-        tenancy: str | None,
-        auth_endpoint: str | None,
-        service: AuthService | None,
-    ) -> None:
-        settings = self._settings
-        if settings is None:
-            self.source: str = f"the session token in {quote_path(token_file)}"
-        self._token_file, self._key_file = os.path.expanduser(token_file), os.path.expanduser(key_file)
-        self._token_label = settings.label("security_token_file") if settings else "token_file"
-        self._key_label = settings.label("key_file") if settings else "key_file"
-        self._passphrase = hidden(passphrase)
-        self.region: str | None = check_region(region, settings.label("region") if settings else "region")
-        self.tenancy = tenancy
-        self._endpoint = auth_endpoint
-        self._service = service or AuthService()
-        self._clock = self._service.clock
-        self._watch = FileWatch()
-        self._last: str | None = None  # the token that was handed out last
-        self._unwritten: tuple[str, Credential] | None = None  # a renewed token that its file could not take
-        self._final_expiry: float | None = None  # the end that a renewal did not move
-        self._read()
 
     @hides_locals
     def fetch(self) -> Credential:
@@ -178,10 +148,6 @@ class SecurityToken:
                     token, credential = self._renew(token, credential)
         self._last = hidden(token)
         return credential
-
-    def changed(self) -> bool:
-        """Whether the files have changed since `fetch` looked at them, or since it wrote the token itself."""
-        return self._watch.changed()
 
     def _newest(self) -> tuple[str, Credential]:
         """The files' content, or the renewed token that could not be written to them, if that is newer."""
@@ -319,12 +285,6 @@ class SecurityToken:
         name = f" --profile-name {profile.name}" if profile else ""
         region = f" --region {self.region}" if self.region else ""
         return f"oci session authenticate{name}{region}"
-
-    def __reduce__(self) -> Any:
-        return pickled_as(self._recipe, self)
-
-    def __repr__(self) -> str:
-        return f"<SecurityToken of {self.source}>"
 
 
 @contextlib.contextmanager

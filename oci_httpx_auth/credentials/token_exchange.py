@@ -10,25 +10,25 @@ import binascii
 import os
 import re
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 
 from .._auth_service.service import AuthService, Call
 from .._auth_service.tokens import parse_security_token
-from .._credential import KEY_ID, Credential, Recipe, pickled_as
+from .._credential import KEY_ID, Credential
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, OCIAuthError, ServiceRefusedError
 from .._hosts import is_loopback
 from .._secrecy import hidden, hides_locals, quote_path, quote_value
 from ._config import check_region, env_value, join_names
-from ._files import FileWatch, read_small_file
+from ._files import read_small_file
 from ._keys import generate_private_key, public_key_text
+from ._provider import Provider
 
 _VARIABLES = ("OCI_IAM_DOMAIN_HOST", "OCI_CLIENT_CREDENTIALS", "OCI_SUBJECT_TOKEN")
 
 SubjectToken = str | os.PathLike[str] | Callable[[], str]
 
 
-class TokenExchange:
+class TokenExchange(Provider):
     """Signs as the user or service that an identity domain sees in a JWT of GitHub Actions, Kubernetes or another issuer.
 
     domain: the identity domain's URL, `https://idcs-….identity.oraclecloud.com`, or its bare id.
@@ -56,7 +56,7 @@ class TokenExchange:
     ) -> None:
         if not client_id or not client_secret:
             raise ConfigError("client_id or client_secret is empty. The domain's confidential application shows both.")
-        self.source: str = f"the identity domain {quote_value(domain)}"
+        super().__init__(f"the identity domain {quote_value(domain)}")
         self._url = f"{_domain_url(domain)}/oauth2/v1/token"
         self._basic = hidden(base64.b64encode(f"{client_id}:{client_secret}".encode()).decode())
         self._given: SubjectToken = subject_token
@@ -64,8 +64,6 @@ class TokenExchange:
             self._given = hidden(subject_token)
         self.region: str | None = check_region(region, "region")
         self._service = _service or AuthService()
-        self._watch = FileWatch()
-        self._recipe: Recipe | None = None
         if not callable(subject_token):
             self._subject_token()
 
@@ -129,10 +127,6 @@ class TokenExchange:
         self.tenancy = tenant if isinstance(tenant, str) else None
         return credential
 
-    def changed(self) -> bool:
-        """Whether the JWT's file has changed since it was read."""
-        return self._watch.changed()
-
     def _subject_token(self) -> str:
         given, label = self._given, "subject_token"
         if callable(given):
@@ -160,12 +154,6 @@ class TokenExchange:
         if token.count(".") != 2 or not all(token.split(".")[:2]) or not re.fullmatch(KEY_ID, token):
             raise InvalidTokenError(f"{label} is not a JWT: a JWT is three base64url texts joined by dots.")
         return token
-
-    def __reduce__(self) -> Any:
-        return pickled_as(self._recipe, self)
-
-    def __repr__(self) -> str:
-        return f"<TokenExchange with {self.source}>"
 
 
 def _domain_url(domain: str) -> str:

@@ -7,25 +7,24 @@ import json
 import os
 import secrets
 import ssl
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from .._auth_service.http import Answer
 from .._auth_service.service import AuthService, Call
 from .._auth_service.tokens import issued_credential, parse_security_token, text_field
-from .._credential import Credential, Recipe, pickled_as
+from .._credential import Credential
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, ServiceRefusedError
 from .._secrecy import hides_locals, quote_path
 from ._config import check_region, env_value
-from ._files import FileWatch, read_small_file
+from ._files import read_small_file
 from ._keys import generate_private_key, public_key_text
+from ._provider import Provider
 
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _SOURCE = "the workload identity proxy"
 
 
-class OKEWorkloadIdentity:
+class OKEWorkloadIdentity(Provider):
     """Signs as the workload that a Kubernetes service account stands for, on an enhanced OKE cluster.
 
     host: the API server's host; else `KUBERNETES_SERVICE_HOST`. port: the port of the cluster's identity proxy.
@@ -40,8 +39,6 @@ class OKEWorkloadIdentity:
 
     mode = "oke_workload_identity"
     tenancy: str | None = None
-    compartment: str | None = None
-    _recipe: Recipe
 
     @hides_locals
     def __init__(
@@ -59,6 +56,10 @@ class OKEWorkloadIdentity:
             raise ConfigError(
                 "KUBERNETES_SERVICE_HOST is not set. It is set in every pod; workload identity works in OKE clusters only."
             )
+        super().__init__(
+            f"the service account of this pod, at {quote_path(address)}",
+            {"host": host, "port": port, "ca_file": ca_file, "token_file": token_file, "region": region},
+        )
         self._url = f"https://{_bracketed(address)}:{port}/resourcePrincipalSessionTokens"
         self._ca_file = os.path.expanduser(
             ca_file or env_value(("OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH",)) or f"{_ACCOUNT}/ca.crt"
@@ -66,14 +67,10 @@ class OKEWorkloadIdentity:
         self._token_file = os.path.expanduser(
             token_file or env_value(("OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH",)) or f"{_ACCOUNT}/token"
         )
-        self.source: str = f"the service account of this pod, at {quote_path(address)}"
         self.region: str | None = check_region(
             region or env_value(("OCI_RESOURCE_PRINCIPAL_REGION",)), "OCI_RESOURCE_PRINCIPAL_REGION"
         )
         self._service = _service or AuthService()
-        self._watch = FileWatch()
-        this: Callable[..., Any] = type(self)
-        self._recipe = partial(this, host=host, port=port, ca_file=ca_file, token_file=token_file, region=region)
         self._check_authorities()
         self._account_token()
 
@@ -115,14 +112,10 @@ class OKEWorkloadIdentity:
                 raise
             raise CredentialsUnavailableError(f"{error} {reason}") from error
 
-    def changed(self) -> bool:
-        """Whether the service account's token was rotated since it was read."""
-        return self._watch.changed()
-
     def _remember(self, token: str) -> None:
         claims = parse_security_token(token, f"The token from {_SOURCE}").other
         self.tenancy = _claim(claims.get("res_tenant"))
-        self.compartment = _claim(claims.get("res_compartment"))
+        self.compartment: str | None = _claim(claims.get("res_compartment"))
 
     def _account_token(self) -> str:
         self._watch.note(self._token_file, self._ca_file)
@@ -141,12 +134,6 @@ class OKEWorkloadIdentity:
             ssl.create_default_context(cafile=self._ca_file)
         except (ssl.SSLError, OSError):
             raise ConfigError(f"The cluster's CA file holds no certificate: {self._ca_file}.") from None
-
-    def __reduce__(self) -> Any:
-        return pickled_as(self._recipe, self)
-
-    def __repr__(self) -> str:
-        return f"<OKEWorkloadIdentity of {self.source}>"
 
 
 def _bracketed(host: str) -> str:
