@@ -17,7 +17,7 @@ from ..standin import FakeOCI
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-PAGES = {name: (ROOT / name).read_text() for name in ("README.md", "docs/clients.md", "docs/troubleshooting.md")}
+PAGES = {path.name: path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))}
 REPOSITORY = "https://github.com/oci-httpx-signer/oci-httpx-signer"
 
 
@@ -59,18 +59,18 @@ def run(
 @pytest.mark.slow
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=title)
 def test_a_snippet_runs_as_it_is(snippet: str, oci: FakeOCI, tmp_path: Path, clean_environment: Path) -> None:
-    """A newcomer fills in compartment and project, nothing else; every request is verified."""
+    """A newcomer fills in the compartment and sets the project's variable, nothing else; every request is verified."""
     skip_without_packages(snippet)
     oci.write_config(clean_environment / ".oci").replace(clean_environment / ".oci" / "config")
     snippet = re.sub(r"ocid1\.compartment\.oc1\.\.…", oci.compartment, snippet)
-    snippet = re.sub(r"ocid1\.generativeaiproject\.oc1\.[a-z0-9-]+\.…", "ocid1.generativeaiproject.oc1..aaaa", snippet)
     assert "…" not in snippet, "what else has to be filled in?"
     is_test = "import pytest" in snippet
     program = tmp_path / ("test_snippet.py" if is_test else "snippet.py")
     program.write_text(snippet)
     command = [sys.executable, "-W", "ignore", *(["-m", "pytest", "-q"] if is_test else []), str(program)]
     with Interceptor(oci, tmp_path) as interceptor:
-        done = run(command, interceptor.environment, cwd=tmp_path)
+        project = {"OCI_PROJECT_ID": "ocid1.generativeaiproject.oc1..aaaa"}
+        done = run(command, interceptor.environment | project, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(record.signed for record in oci.records), oci.records
     if is_test:
@@ -141,7 +141,7 @@ def test_the_output_of_check_is_what_the_readme_shows(oci: FakeOCI, tmp_path: Pa
 def test_the_commands_of_the_tool_run(oci: FakeOCI, tmp_path: Path, clean_environment: Path) -> None:
     """`check` and `curl` as docs/troubleshooting.md shows them."""
     oci.write_config(clean_environment / ".oci")
-    commands = [line for block in blocks(PAGES["docs/troubleshooting.md"], "console") for line in block.splitlines()]
+    commands = [line for block in blocks(PAGES["troubleshooting.md"], "console") for line in block.splitlines()]
     assert {command.split()[3] for command in commands} == {"check", "curl"}
     with Interceptor(oci, tmp_path) as interceptor:
         for command in commands:

@@ -11,8 +11,22 @@ from agents import Agent, RunConfig
 from openai import AsyncOpenAI, OpenAI
 from typing_extensions import assert_type
 
-from oci_httpx_auth import APIKey, Credential, OCISigner, SignerStatus, default_credentials
-from oci_httpx_auth.agents import OCIProvider
+from oci_httpx_auth import (
+    APIKey,
+    Credential,
+    DelegationToken,
+    InstancePrincipal,
+    OCISigner,
+    OKEWorkloadIdentity,
+    ResourcePrincipal,
+    SecurityToken,
+    SignerStatus,
+    TokenExchange,
+    default_credentials,
+)
+from oci_httpx_auth.adapters import RequestSigner
+from oci_httpx_auth.agents import OCIChatCompletionsModel, OCIProvider, OCIResponsesModel
+from oci_httpx_auth.diagnosis import Report, check
 from oci_httpx_auth.openai import create_async_openai, create_openai, sign_openai_client
 from oci_httpx_auth.testing import FakeOCI
 
@@ -49,6 +63,27 @@ def misuse_signers(signer: OCISigner) -> None:
     OCISigner(42)  # type: ignore[arg-type]
 
 
+def choose_credentials() -> None:
+    OCISigner(InstancePrincipal(metadata_url="http://169.254.169.254/opc/v2"))
+    OCISigner(ResourcePrincipal(auth_endpoint="https://auth.example.com"))
+    OCISigner(OKEWorkloadIdentity(port=12250))
+    OCISigner(SecurityToken.from_config("WORK"))
+    OCISigner(DelegationToken(token="ey…", base=ResourcePrincipal()))
+    OCISigner(TokenExchange(domain="idcs-1", client_id="a", client_secret="b", subject_token=lambda: "ey…"))
+    InstancePrincipal(clock=lambda: 0.0)  # type: ignore[call-arg]
+    assert_type(SecurityToken.from_config().region, "str | None")
+
+
+def sign_elsewhere(signer: OCISigner) -> None:
+    RequestSigner(signer)
+    RequestSigner("WORK")  # type: ignore[arg-type]
+
+
+def diagnose() -> None:
+    assert_type(check(profile="WORK", compartment_id="ocid1.compartment.oc1..a"), Report)
+    check(regoin="us-chicago-1")  # type: ignore[call-arg]
+
+
 def create_clients(signer: OCISigner) -> None:
     assert_type(create_openai(region="us-chicago-1"), OpenAI)
     assert_type(create_async_openai(signer=signer, compartment_id="ocid1.compartment.oc1..a"), AsyncOpenAI)
@@ -59,6 +94,8 @@ def create_clients(signer: OCISigner) -> None:
 
 def sign_clients(tracing: Tracing, sync: OpenAI, signer: OCISigner) -> None:
     assert_type(create_async_openai(client_class=Tracing), Tracing)
+    create_async_openai(client_class=Tracing, regoin="us-chicago-1")  # type: ignore[call-overload]
+    assert_type(create_openai(client_class=OpenAI, timeout=None), OpenAI)
     assert_type(sign_openai_client(tracing, signer), Tracing)
     assert_type(sign_openai_client(sync, signer), OpenAI)
     sign_openai_client("https://example.com", signer)  # type: ignore[type-var]
@@ -67,6 +104,8 @@ def sign_clients(tracing: Tracing, sync: OpenAI, signer: OCISigner) -> None:
 def use_agents() -> None:
     RunConfig(model_provider=OCIProvider(profile="WORK", max_retries=0))
     Agent(name="Assistant", model=OCIProvider().get_model("openai.gpt-oss-120b"))
+    OCIChatCompletionsModel("openai.gpt-oss-120b", client=create_async_openai())
+    OCIResponsesModel("openai.gpt-oss-120b", region="us-chicago-1")
     OCIProvider(regoin="us-chicago-1")  # type: ignore[call-arg]
 
 
