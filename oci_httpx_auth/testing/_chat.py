@@ -7,93 +7,24 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
-from ._model import Answer, Model, Question, Tool, Turn, pieces, tokens_in
+from ._model import Answer, Model, Question, Turn, pieces, question_of, text_of, tokens_of
 from ._wire import Refused, Reply
 
 
-def text_of(content: object) -> str:
-    """The text of a message's content: a string, or a list of parts of which only the text counts."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        texts = [part.get("text", "") for part in content if isinstance(part, dict)]
-        return "".join(text for text in texts if isinstance(text, str))
-    return ""
-
-
-def question_of(document: dict[str, Any]) -> Question:
+def chat_question(document: dict[str, Any]) -> Question:
     """What a chat completion request asks of the model. `Refused` (400) without a model or messages."""
-    name, messages = document.get("model"), document.get("messages")
-    if not isinstance(name, str) or not name:
-        raise Refused("model is missing", status=400)
+    messages = document.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(m, dict) for m in messages):
         raise Refused("messages is missing or not a list of messages", status=400)
-    return Question(
-        [Turn(str(message.get("role", "")), text_of(message.get("content"))) for message in messages],
-        [
-            Tool(str(tool["function"]["name"]), tool["function"].get("parameters") or {})
-            for tool in document.get("tools") or []
-            if tool.get("type") == "function"
-        ],
-        choice_of(document.get("tool_choice")),
-        _schema_of(document.get("response_format")),
-    )
+    turns = [Turn(str(message.get("role", "")), text_of(message.get("content"))) for message in messages]
+    return question_of(document, turns, document.get("response_format"), nested=True)
 
 
 def message_of(answer: Answer) -> dict[str, Any]:
     """The model's answer as a message of a chat completion."""
     if isinstance(answer, str):
         return {"role": "assistant", "content": answer, "refusal": None}
-    return {"role": "assistant", "content": None, "refusal": None, "tool_calls": _tool_calls(answer)}
-
-
-def chat_completion(document: dict[str, Any], model: Model, now: float, delay: float) -> Reply:
-    """Answer `POST /chat/completions`."""
-    question = question_of(document)
-    answer = model.answer(question)
-    usage = usage_of(sum(tokens_in(turn.text) for turn in question.turns), answer)
-    head = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(now), "model": document["model"]}
-    if document.get("stream"):
-        options = document.get("stream_options") or {}
-        events = _events(head, answer, usage if options.get("include_usage") else None)
-        return Reply.events(list(events), delay)
-    choice = {"index": 0, "message": message_of(answer), "finish_reason": _finish(answer), "logprobs": None}
-    return Reply.json({**head, "object": "chat.completion", "choices": [choice], "usage": usage})
-
-
-def choice_of(tool_choice: object) -> str:
-    """`tool_choice` of either API as `Question.choice` has it."""
-    if isinstance(tool_choice, str):
-        return tool_choice
-    if isinstance(tool_choice, dict):
-        name = tool_choice.get("name") or (tool_choice.get("function") or {}).get("name")
-        if name:
-            return f"function:{name}"
-    return "auto"
-
-
-def usage_of(prompt: int, answer: Answer) -> dict[str, int]:
-    if isinstance(answer, str):
-        completion = tokens_in(answer)
-    else:
-        completion = sum(tokens_in(call.name + json.dumps(call.arguments)) for call in answer)
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-
-
-def _schema_of(response_format: object) -> dict[str, Any] | None:
-    if not isinstance(response_format, dict):
-        return None
-    if response_format.get("type") == "json_object":
-        return {"type": "object", "properties": {"answer": {"type": "string"}}}
-    if response_format.get("type") == "json_schema":
-        schema = (response_format.get("json_schema") or {}).get("schema")
-        return schema if isinstance(schema, dict) else {}
-    return None
-
-
-def _tool_calls(answer: Answer) -> list[dict[str, Any]]:
-    assert not isinstance(answer, str)
-    return [
+    calls = [
         {
             "id": f"call_{secrets.token_hex(12)}",
             "type": "function",
@@ -101,37 +32,48 @@ def _tool_calls(answer: Answer) -> list[dict[str, Any]]:
         }
         for call in answer
     ]
+    return {"role": "assistant", "content": None, "refusal": None, "tool_calls": calls}
 
 
-def _finish(answer: Answer) -> str:
-    return "stop" if isinstance(answer, str) else "tool_calls"
+def chat_completion(document: dict[str, Any], model: Model, now: float, delay: float) -> Reply:
+    """Answer `POST /chat/completions`."""
+    question = chat_question(document)
+    answer = model.answer(question)
+    message = message_of(answer)
+    finish = "stop" if isinstance(answer, str) else "tool_calls"
+    prompt, completion = question.tokens, tokens_of(answer)
+    usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    head = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(now), "model": document["model"]}
+    if document.get("stream"):
+        options = document.get("stream_options") or {}
+        return Reply.events(
+            list(_events(head, message, finish, usage if options.get("include_usage") else None)), delay
+        )
+    choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
+    return Reply.json({**head, "object": "chat.completion", "choices": [choice], "usage": usage})
 
 
-def _events(head: dict[str, Any], answer: Answer, usage: dict[str, int] | None) -> Iterator[bytes]:
-    # With include_usage every chunk names usage, and all but the last give null for it.
-    extra: dict[str, Any] = {} if usage is None else {"usage": None}
+def _events(
+    head: dict[str, Any], message: dict[str, Any], finish: str, usage: dict[str, int] | None
+) -> Iterator[bytes]:
+    def event(choices: list[dict[str, Any]], **further: Any) -> bytes:
+        chunk = {**head, "object": "chat.completion.chunk", "choices": choices, **further}
+        return f"data: {json.dumps(chunk)}\n\n".encode()
 
-    def event(delta: dict[str, Any], finish: str | None = None) -> bytes:
+    def step(delta: dict[str, Any], finish: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-        return _data({**head, "object": "chat.completion.chunk", "choices": [choice], **extra})
+        # With include_usage every chunk names usage, and all but the last give null for it.
+        return event([choice], **({} if usage is None else {"usage": None}))
 
-    if isinstance(answer, str):
-        yield event({"role": "assistant", "content": ""})
-        for piece in pieces(answer):
-            yield event({"content": piece})
-    else:
-        yield event({"role": "assistant", "content": None})
-        for index, call in enumerate(_tool_calls(answer)):
-            arguments = call["function"]["arguments"]
-            opening = {**call, "index": index, "function": {**call["function"], "arguments": ""}}
-            yield event({"tool_calls": [opening]})
-            for piece in pieces(arguments):
-                yield event({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
-    yield event({}, _finish(answer))
+    text = message["content"]
+    yield step({"role": "assistant", "content": None if text is None else ""})
+    for piece in pieces(text or ""):
+        yield step({"content": piece})
+    for index, call in enumerate(message.get("tool_calls", [])):
+        yield step({"tool_calls": [{**call, "index": index, "function": {**call["function"], "arguments": ""}}]})
+        for piece in pieces(call["function"]["arguments"]):
+            yield step({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+    yield step({}, finish)
     if usage is not None:
-        yield _data({**head, "object": "chat.completion.chunk", "choices": [], "usage": usage})
+        yield event([], usage=usage)
     yield b"data: [DONE]\n\n"
-
-
-def _data(document: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(document).encode() + b"\n\n"

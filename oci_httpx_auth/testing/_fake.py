@@ -14,7 +14,7 @@ from typing import Any
 
 from ._auth_services import AuthServices
 from ._certificates import server_certificate
-from ._chat import message_of, question_of
+from ._chat import chat_question, message_of
 from ._exchange import Endpoint, Exchange, compile_path, route
 from ._identity import Identities
 from ._inference import Inference
@@ -211,7 +211,7 @@ class FakeOCI:
     def script(self, *replies: str | ToolCall | list[ToolCall]) -> None:
         """The next answers of the model, in order: a text, a tool call, or several calls at once."""
         with self._lock:
-            self._inference.model.script(replies)
+            self._inference.model.script += [[reply] if isinstance(reply, ToolCall) else reply for reply in replies]
 
     def complete(self, chat: Mapping[str, Any]) -> dict[str, Any]:
         """The message with which the model answers a chat completion request, both in OpenAI's form.
@@ -219,7 +219,7 @@ class FakeOCI:
         For endpoints of one's own that speak another form. Raises `Refused` for a request without model or messages.
         """
         with self._lock:
-            return message_of(self._inference.model.answer(question_of(dict(chat))))
+            return message_of(self._inference.model.answer(chat_question(dict(chat))))
 
     # Further endpoints, and the way in without a server.
 

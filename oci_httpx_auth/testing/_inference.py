@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ._chat import chat_completion
@@ -30,12 +32,41 @@ class Inference:
         for path, methods, act in (
             ("/chat/completions", ["POST"], self._chat),
             ("/responses", ["POST"], self._create_response),
-            ("/responses/.+", ["GET", "POST", "DELETE"], self._one_response),
+            ("/responses/.+", ["GET", "POST", "DELETE"], self._response),
             ("/conversations(?:/.*)?", ["GET", "POST", "DELETE"], self._conversations),
-            ("(?:/.*)?", [], _nothing),
+            ("(?:/.*)?", [], _refuse_path),
         ):
             pattern = compile_path(f"(?:{BASES}|{DEPLOYMENT})(?P<rest>{path})")
-            yield Endpoint("inference", pattern, methods, _signed_and_scoped(act, strict=self._strict))
+            yield Endpoint("inference", pattern, methods, partial(self._serve, pattern, act))
+
+    def _serve(
+        self, pattern: re.Pattern[str], act: Callable[[Exchange, list[str]], Reply], exchange: Exchange
+    ) -> Reply:
+        request = exchange.request
+        scheme, _, secret = request.header("authorization").partition(" ")
+        bearer = scheme == "Bearer" and secret.startswith("sk-")
+        if bearer:
+            exchange.findings.principal = exchange.identities.find_bearer(secret)
+        else:
+            exchange.verify()
+        match: Any = pattern.fullmatch(request.path)
+        base, rest = match["base"], match["rest"]
+        if base and not bearer:
+            _check_scope(request)
+            if self._strict:
+                _check_store(request, rest)
+        try:
+            if base and self._strict:
+                _check_model(request, rest)
+            return act(exchange, rest.strip("/").split("/"))
+        except Refused as refused:
+            if refused.status == 400 and refused.message == refused.reason:
+                refused.message = parameter_message(refused.reason)
+            raise
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            # Documents are read without a schema: what does not have the expected form shows as one of these.
+            reason = f"the body does not have the expected form: {error!r}"
+            raise Refused(reason, status=400, message=parameter_message(reason)) from error
 
     def _chat(self, exchange: Exchange, _rest: list[str]) -> Reply:
         return chat_completion(exchange.request.json(), self.model, exchange.now, self.stream_delay)
@@ -43,16 +74,16 @@ class Inference:
     def _create_response(self, exchange: Exchange, _rest: list[str]) -> Reply:
         return self._responses.create(exchange.request.json(), exchange.now, self.stream_delay)
 
-    def _one_response(self, exchange: Exchange, rest: list[str]) -> Reply:
-        return self._responses.one(exchange.request.method, rest[1], rest[2:])
+    def _response(self, exchange: Exchange, rest: list[str]) -> Reply:
+        return self._responses.serve_response(exchange.request.method, rest[1], rest[2:])
 
     def _conversations(self, exchange: Exchange, rest: list[str]) -> Reply:
         request = exchange.request
         document = request.json() if request.method == "POST" and request.body else {}
-        return self._responses.conversations(request.method, rest[1:], document, exchange.now)
+        return self._responses.serve_conversations(request.method, rest[1:], document, exchange.now)
 
 
-def _nothing(_exchange: Exchange, _rest: list[str]) -> Reply:
+def _refuse_path(_exchange: Exchange, _rest: list[str]) -> Reply:
     raise Refused("there is no such path", status=404, message="HTTP 404 Not Found")
 
 
@@ -87,33 +118,3 @@ def _check_model(request: Request, path: str) -> None:
         raise Refused("no model has this name", status=404, message=f"Entity with key {model} not found")
     if model.startswith("cohere."):
         raise Refused("Cohere's models are served by OCI's own chat operation", status=400)
-
-
-def _signed_and_scoped(act: Callable[[Exchange, list[str]], Reply], *, strict: bool) -> Callable[[Exchange], Reply]:
-    def serve(exchange: Exchange) -> Reply:
-        request = exchange.request
-        scheme, _, secret = request.header("authorization").partition(" ")
-        bearer = scheme == "Bearer" and secret.startswith("sk-")
-        if bearer:
-            exchange.findings.principal = exchange.identities.find_bearer(secret)
-        else:
-            exchange.verify()
-        match: Any = compile_path(f"(?:{BASES}|{DEPLOYMENT})(?P<rest>.*)").fullmatch(request.path)
-        if match["base"] and not bearer:
-            _check_scope(request)
-            if strict:
-                _check_store(request, match["rest"])
-        try:
-            if match["base"] and strict:
-                _check_model(request, match["rest"])
-            return act(exchange, match["rest"].strip("/").split("/"))
-        except Refused as refused:
-            if refused.status == 400 and refused.message == refused.reason:
-                refused.message = parameter_message(refused.reason)
-            raise
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            # Documents are read without a schema: what does not have the expected form shows as one of these.
-            reason = f"the body does not have the expected form: {error!r}"
-            raise Refused(reason, status=400, message=parameter_message(reason)) from error
-
-    return serve

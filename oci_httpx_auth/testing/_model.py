@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from ._wire import Refused
 
 DEEPEST_SCHEMA = 8
 MOST_PIECES = 200
@@ -49,24 +51,69 @@ class Question:
     """
 
     turns: Sequence[Turn]
-    tools: Sequence[Tool] = ()
-    choice: str = "auto"
-    schema: dict[str, Any] | None = None
+    tools: Sequence[Tool]
+    choice: str
+    schema: dict[str, Any] | None
+
+    @property
+    def tokens(self) -> int:
+        return sum(tokens_in(turn.text) for turn in self.turns) or 1
+
+
+def question_of(document: dict[str, Any], turns: Sequence[Turn], form: object, *, nested: bool) -> Question:
+    """What a request asks. `Refused` (400) if it names no model.
+
+    `form` is that of the answer. `nested` says that functions and schemas lie one level deeper, as in chat completions.
+    """
+    if not isinstance(document.get("model"), str) or not document["model"]:
+        raise Refused("model is missing", status=400)
+    tools = [tool for tool in document.get("tools") or [] if tool.get("type") == "function"]
+    functions = [tool["function"] for tool in tools] if nested else tools
+    return Question(
+        turns,
+        [Tool(str(function["name"]), function.get("parameters") or {}) for function in functions],
+        _choice(document.get("tool_choice")),
+        _schema(form, nested=nested) if isinstance(form, dict) else None,
+    )
+
+
+def _choice(tool_choice: object) -> str:
+    if isinstance(tool_choice, str):
+        return tool_choice
+    if isinstance(tool_choice, dict):
+        name = tool_choice.get("name") or (tool_choice.get("function") or {}).get("name")
+        if name:
+            return f"function:{name}"
+    return "auto"
+
+
+def _schema(form: dict[str, Any], *, nested: bool) -> dict[str, Any] | None:
+    if form.get("type") == "json_object":
+        return {"type": "object", "properties": {"answer": {"type": "string"}}}
+    if form.get("type") != "json_schema":
+        return None
+    schema = ((form.get("json_schema") or {}) if nested else form).get("schema")
+    return schema if isinstance(schema, dict) else {}
+
+
+def text_of(content: object) -> str:
+    """The text of a message's content: a string, or a list of parts of which only the text counts."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    texts = [part.get("text", "") for part in parts if isinstance(part, dict)]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 class Model:
     """Answers questions in order: the script's answers, then answers of its own."""
 
     def __init__(self) -> None:
-        self._script: deque[Answer] = deque()
-
-    def script(self, replies: Iterable[str | ToolCall | list[ToolCall]]) -> None:
-        for reply in replies:
-            self._script.append([reply] if isinstance(reply, ToolCall) else reply)
+        self.script: deque[Answer] = deque()
 
     def answer(self, question: Question) -> Answer:
-        if self._script:
-            return self._script.popleft()
+        if self.script:
+            return self.script.popleft()
         tool = _tool_to_call(question)
         if tool is not None:
             arguments = example(tool.parameters)
@@ -108,6 +155,12 @@ def tokens_in(text: str) -> int:
     return max(1, (len(text) + 3) // 4)
 
 
+def tokens_of(answer: Answer) -> int:
+    if isinstance(answer, str):
+        return tokens_in(answer)
+    return sum(tokens_in(call.name + json.dumps(call.arguments)) for call in answer)
+
+
 def pieces(text: str) -> list[str]:
     """The text in small deltas: word by word, or in coarser steps when it is long."""
     words = re.findall(r"\s*\S+\s*?(?=\s|$)|\s+", text)
@@ -126,27 +179,27 @@ def example(schema: dict[str, Any]) -> Any:
 def _example(schema: Any, root: dict[str, Any], name: str, depth: int) -> Any:
     if not isinstance(schema, dict):
         return None
+    # Deep down, what may be null or left out is: a schema may contain itself.
+    deep = depth > DEEPEST_SCHEMA
     if "$ref" in schema:
-        return _example(_resolve(schema["$ref"], root), root, name, depth + 1)
+        return _example(_resolve(schema, root), root, name, depth + 1)
     if "const" in schema:
         return schema["const"]
     if schema.get("enum"):
         return schema["enum"][0]
-    for union in ("anyOf", "oneOf"):
-        if schema.get(union):
-            return _example(_branch(schema[union], depth), root, name, depth + 1)
+    if options := schema.get("anyOf") or schema.get("oneOf"):
+        return _example(_null_if(deep, options), root, name, depth + 1)
     if schema.get("allOf"):
-        return _example(_merged(schema, root), root, name, depth + 1)
+        return _example(_merge(schema, root), root, name, depth + 1)
     kind = schema.get("type", "object" if "properties" in schema else "string")
     if isinstance(kind, list):
-        kind = "null" if "null" in kind and depth > DEEPEST_SCHEMA else next(k for k in kind if k != "null")
+        kind = _null_if(deep, kind)
     if kind == "object":
         properties = schema.get("properties", {})
-        required = schema.get("required", [])
-        wanted = [key for key in properties if depth <= DEEPEST_SCHEMA or key in required]
+        wanted = [key for key in properties if not deep or key in schema.get("required", [])]
         return {key: _example(properties[key], root, key, depth + 1) for key in wanted}
     if kind == "array":
-        count = int(schema.get("minItems", 0)) or (0 if depth > DEEPEST_SCHEMA else 1)
+        count = int(schema.get("minItems", 0)) or (0 if deep else 1)
         count = min(count, int(schema.get("maxItems", count)))
         return [_example(schema.get("items", {}), root, name, depth + 1) for _ in range(count)]
     if kind in ("integer", "number"):
@@ -156,30 +209,34 @@ def _example(schema: Any, root: dict[str, Any], name: str, depth: int) -> Any:
     return None if kind == "null" else _string(schema, name)
 
 
-def _branch(options: list[Any], depth: int) -> Any:
-    if depth > DEEPEST_SCHEMA:
-        for option in options:
-            if isinstance(option, dict) and option.get("type") == "null":
-                return option
-    return next((o for o in options if isinstance(o, dict) and o.get("type") != "null"), options[0])
+def _null_if(deep: bool, options: list[Any]) -> Any:
+    """The first of some schemas or types that is null, or that is not; the first of all if there is no such."""
+
+    def is_null(option: Any) -> bool:
+        return (option.get("type") if isinstance(option, dict) else option) == "null"
+
+    return min(options, key=lambda option: is_null(option) != deep)
 
 
-def _merged(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    merged: dict[str, Any] = {key: value for key, value in schema.items() if key != "allOf"}
+def _merge(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    """A schema with the parts of its `allOf` in it."""
+    merged = {key: value for key, value in schema.items() if key != "allOf"}
     for part in schema["allOf"]:
-        resolved = _resolve(part["$ref"], root) if "$ref" in part else part
-        merged["properties"] = {**merged.get("properties", {}), **resolved.get("properties", {})}
+        resolved = _resolve(part, root)
+        properties = {**merged.get("properties", {}), **resolved.get("properties", {})}
         merged = {**resolved, **merged}
-    if not merged["properties"]:
-        del merged["properties"]
+        if properties:
+            merged["properties"] = properties
     return merged
 
 
-def _resolve(reference: str, root: dict[str, Any]) -> dict[str, Any]:
+def _resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    """What a schema refers to; the schema itself if it is not a reference."""
+    if "$ref" not in schema:
+        return schema
     found: Any = root
-    for step in reference.removeprefix("#").strip("/").split("/"):
-        if step:
-            found = found.get(step, {}) if isinstance(found, dict) else {}
+    for step in filter(None, schema["$ref"].strip("#/").split("/")):
+        found = found.get(step) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else {}
 
 

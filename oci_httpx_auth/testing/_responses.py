@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from ._chat import choice_of, text_of, usage_of
-from ._model import Answer, Model, Question, Tool, Turn, pieces, tokens_in
+from ._model import Answer, Model, Turn, pieces, question_of, text_of, tokens_of
 from ._wire import Refused, Reply
+
+
+@dataclass
+class Kept:
+    """A response with the items it answers, or a conversation with those it consists of."""
+
+    document: dict[str, Any]
+    items: list[dict[str, Any]]
 
 
 class Responses:
@@ -17,128 +25,80 @@ class Responses:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._responses: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
-        self._conversations: dict[str, dict[str, Any]] = {}
-        self._items: dict[str, list[dict[str, Any]]] = {}
+        self._responses: dict[str, Kept] = {}
+        self._conversations: dict[str, Kept] = {}
 
     def create(self, document: dict[str, Any], now: float, delay: float) -> Reply:
         """Answer `POST /responses`."""
-        name, given = document.get("model"), document.get("input", [])
-        if not isinstance(name, str) or not name:
-            raise Refused("model is missing", status=400)
+        given = document.get("input", [])
         fresh = [{"role": "user", "content": given}] if isinstance(given, str) else list(given)
         if not all(isinstance(item, dict) for item in fresh):
             raise Refused("input is neither a text nor a list of items", status=400)
-        history = self._history(document)
-        question = Question(
-            [turn for item in history + fresh if (turn := _turn(item)) is not None],
-            [
-                Tool(str(tool["name"]), tool.get("parameters") or {})
-                for tool in document.get("tools") or []
-                if tool.get("type") == "function"
-            ],
-            choice_of(document.get("tool_choice")),
-            _schema_of(document.get("text")),
-        )
+        history, conversation = [], document.get("conversation")
+        if conversation:
+            identifier = conversation.get("id") if isinstance(conversation, dict) else conversation
+            conversation = _find(self._conversations, str(identifier), "conversation")
+            history = list(conversation.items)
+        if document.get("previous_response_id"):
+            previous = _find(self._responses, str(document["previous_response_id"]), "response")
+            history = [*previous.items, *previous.document["output"]]
+        turns = [turn for item in history + fresh if (turn := _turn(item)) is not None]
+        text = document.get("text")
+        question = question_of(document, turns, text.get("format") if isinstance(text, dict) else None, nested=False)
         answer = self._model.answer(question)
-        prompt = sum(tokens_in(turn.text) for turn in question.turns) or 1
-        response = _response(document, name, now, answer, prompt)
-        self._remember(document, response, history, fresh)
+        response = _response(document, now, answer, question.tokens)
+        if response["store"]:
+            self._responses[response["id"]] = Kept(response, [_stored(item) for item in [*history, *fresh]])
+        if conversation:
+            conversation.items.extend(_stored(item) for item in [*fresh, *response["output"]])
         if document.get("stream"):
             return Reply.events(list(_events(response)), delay)
         return Reply.json(response)
 
-    def one(self, method: str, identifier: str, rest: list[str]) -> Reply:
+    def serve_response(self, method: str, identifier: str, rest: list[str]) -> Reply:
         """Answer `/responses/{id}`, and the list of its input items."""
-        response, items = self._found(identifier)
-        if method == "GET":
-            if rest == ["input_items"]:
-                return Reply.json(_page(items))
-            return Reply.json(response)
+        kept = _find(self._responses, identifier, "response")
         if method == "DELETE":
             del self._responses[identifier]
             return Reply.json({"id": identifier, "object": "response", "deleted": True})
-        if method == "POST" and rest == ["cancel"]:
-            return Reply.json(response)
-        raise Refused(f"there is no {method} here", status=405)
+        if method == "POST" and rest != ["cancel"]:
+            raise Refused(f"there is no {method} here", status=405)
+        return Reply.json(_page(kept.items) if method == "GET" and rest == ["input_items"] else kept.document)
 
-    def conversations(self, method: str, parts: list[str], document: dict[str, Any], now: float) -> Reply:
+    def serve_conversations(self, method: str, parts: list[str], document: dict[str, Any], now: float) -> Reply:
         """Answer `/conversations` and what is below it; `parts` are the path's segments after that."""
+        metadata, items = document.get("metadata") or {}, [_stored(item) for item in document.get("items") or []]
         if not parts:
             if method != "POST":
                 raise Refused(f"there is no {method} here", status=405)
             identifier = f"conv_{secrets.token_hex(16)}"
-            metadata = document.get("metadata") or {}
-            self._conversations[identifier] = {
-                "id": identifier,
-                "object": "conversation",
-                "created_at": int(now),
-                "metadata": metadata,
-            }
-            self._items[identifier] = [_stored(item) for item in document.get("items") or []]
-            return Reply.json(self._conversations[identifier])
-        conversation = self._conversations.get(parts[0])
-        if conversation is None:
-            raise Refused("there is no such conversation", status=404, code="NotFound")
+            opened = {"id": identifier, "object": "conversation", "created_at": int(now), "metadata": metadata}
+            self._conversations[identifier] = Kept(opened, items)
+            return Reply.json(opened)
+        conversation = _find(self._conversations, parts[0], "conversation")
         if len(parts) == 1:
-            if method == "POST":
-                conversation["metadata"] = document.get("metadata") or {}
-            elif method == "DELETE":
-                del self._conversations[parts[0]], self._items[parts[0]]
+            if method == "DELETE":
+                del self._conversations[parts[0]]
                 return Reply.json({"id": parts[0], "object": "conversation.deleted", "deleted": True})
-            return Reply.json(conversation)
-        return self._conversation_items(method, conversation, parts[2:], document)
-
-    def _conversation_items(
-        self, method: str, conversation: dict[str, Any], parts: list[str], document: dict[str, Any]
-    ) -> Reply:
-        items = self._items[conversation["id"]]
-        if not parts:
             if method == "POST":
-                added = [_stored(item) for item in document.get("items") or []]
-                items.extend(added)
-                return Reply.json(_page(added))
-            return Reply.json(_page(items))
-        found = next((item for item in items if item["id"] == parts[0]), None)
+                conversation.document["metadata"] = metadata
+            return Reply.json(conversation.document)
+        if len(parts) == 2:
+            if method == "POST":
+                conversation.items.extend(items)
+            return Reply.json(_page(items if method == "POST" else conversation.items))
+        found = next((item for item in conversation.items if item["id"] == parts[2]), None)
         if found is None:
             raise Refused("there is no such item", status=404, code="NotFound")
         if method == "DELETE":
-            items.remove(found)
-            return Reply.json(conversation)
-        return Reply.json(found)
-
-    def _found(self, identifier: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        if identifier not in self._responses:
-            raise Refused("there is no such response", status=404, code="NotFound")
-        return self._responses[identifier]
-
-    def _history(self, document: dict[str, Any]) -> list[dict[str, Any]]:
-        if document.get("previous_response_id"):
-            response, items = self._found(str(document["previous_response_id"]))
-            return [*items, *response["output"]]
-        if document.get("conversation"):
-            identifier = _conversation_id(document)
-            if identifier not in self._items:
-                raise Refused("there is no such conversation", status=404, code="NotFound")
-            return list(self._items[identifier])
-        return []
-
-    def _remember(
-        self,
-        document: dict[str, Any],
-        response: dict[str, Any],
-        history: list[dict[str, Any]],
-        fresh: list[dict[str, Any]],
-    ) -> None:
-        if document.get("store") is not False:
-            self._responses[response["id"]] = (response, [_stored(item) for item in [*history, *fresh]])
-        if document.get("conversation"):
-            self._items[_conversation_id(document)].extend(_stored(item) for item in [*fresh, *response["output"]])
+            conversation.items.remove(found)
+        return Reply.json(conversation.document if method == "DELETE" else found)
 
 
-def _conversation_id(document: dict[str, Any]) -> str:
-    conversation = document["conversation"]
-    return str(conversation.get("id") if isinstance(conversation, dict) else conversation)
+def _find(kept: dict[str, Kept], identifier: str, what: str) -> Kept:
+    if identifier not in kept:
+        raise Refused(f"there is no such {what}", status=404, code="NotFound")
+    return kept[identifier]
 
 
 def _stored(item: dict[str, Any]) -> dict[str, Any]:
@@ -171,20 +131,8 @@ def _turn(item: dict[str, Any]) -> Turn | None:
     return None
 
 
-def _schema_of(text: object) -> dict[str, Any] | None:
-    form = text.get("format") if isinstance(text, dict) else None
-    if not isinstance(form, dict):
-        return None
-    if form.get("type") == "json_schema":
-        schema = form.get("schema")
-        return schema if isinstance(schema, dict) else {}
-    if form.get("type") == "json_object":
-        return {"type": "object", "properties": {"answer": {"type": "string"}}}
-    return None
-
-
-def _response(document: dict[str, Any], model: str, now: float, answer: Answer, prompt: int) -> dict[str, Any]:
-    usage = usage_of(prompt, answer)
+def _response(document: dict[str, Any], now: float, answer: Answer, prompt: int) -> dict[str, Any]:
+    completion = tokens_of(answer)
     return {
         "id": f"resp_{secrets.token_hex(16)}",
         "object": "response",
@@ -196,7 +144,7 @@ def _response(document: dict[str, Any], model: str, now: float, answer: Answer, 
         "instructions": document.get("instructions"),
         "max_output_tokens": document.get("max_output_tokens"),
         "metadata": document.get("metadata") or {},
-        "model": model,
+        "model": document["model"],
         "output": _output(answer),
         "parallel_tool_calls": document.get("parallel_tool_calls", True),
         "previous_response_id": document.get("previous_response_id"),
@@ -209,11 +157,11 @@ def _response(document: dict[str, Any], model: str, now: float, answer: Answer, 
         "top_p": document.get("top_p", 1.0),
         "truncation": document.get("truncation", "disabled"),
         "usage": {
-            "input_tokens": usage["prompt_tokens"],
+            "input_tokens": prompt,
             "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-            "output_tokens": usage["completion_tokens"],
+            "output_tokens": completion,
             "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": usage["total_tokens"],
+            "total_tokens": prompt + completion,
         },
         "user": document.get("user"),
     }
