@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 if TYPE_CHECKING:
+    from .platforms import Platform
     from .standin import FakeOCI
 
 TENANCY = "ocid1.tenancy.oc1..aaaaexampletenancy"
@@ -159,6 +160,34 @@ def oci() -> Iterator[FakeOCI]:
 
     with FakeOCI() as fake:
         yield fake
+
+
+@pytest.fixture
+def become(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
+    """Sets the variables of a platform."""
+
+    def set_all(variables: dict[str, str]) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return set_all
+
+
+@pytest.fixture
+def instance(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine is a compute instance."""
+    for name, value in oci.environment("instance_principal").items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
+    """A machine in the cloud that a test gives its mode."""
+    from .platforms import Platform
+
+    platform = Platform(tmp_path, monkeypatch)
+    with platform.oci:
+        yield platform
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -18,6 +18,11 @@ from typing import Any, TypeVar
 
 import pytest
 
+from oci_httpx_auth import ConfigError, OCISigner
+
+from .conftest import settle
+from .standin import FakeOCI
+
 pytest.importorskip("agents")
 
 import agents
@@ -28,7 +33,7 @@ from agents.tracing import processors
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 
-from oci_httpx_auth import ConfigError, Credential, OCISigner, SecurityToken
+from oci_httpx_auth import Credential, SecurityToken
 from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth.agents import DEFAULT_MODEL, OCIChatCompletionsModel, OCIProvider, OCIResponsesModel
 from oci_httpx_auth.openai import (
@@ -39,8 +44,8 @@ from oci_httpx_auth.openai import (
     create_openai,
 )
 
-from .conftest import Clock, settle
-from .standin import FakeOCI, Record, ToolCall
+from .conftest import Clock
+from .standin import Record, ToolCall
 
 # `Runner.run_sync` leaves its loop, and with it the connections, to the garbage collector.
 pytestmark = [
@@ -826,3 +831,19 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:
     assert done.returncode == 1
     assert "ImportError: oci_httpx_auth.agents needs the openai-agents package" in done.stderr
     assert "pip install 'oci-httpx-signer[agents]'" in done.stderr
+
+
+def test_agents_take_an_api_key(oci: FakeOCI) -> None:
+    """The provider's options are the factory's."""
+    agents = pytest.importorskip("agents")
+    from oci_httpx_auth.agents import OCIProvider
+
+    provider = OCIProvider(api_key=oci.add_bearer_key(), base_url=oci.openai_url)
+    config = agents.RunConfig(model_provider=provider, tracing_disabled=True)
+
+    async def run() -> Any:
+        async with provider:
+            return await agents.Runner.run(agents.Agent(name="a"), "Hello", run_config=config)
+
+    assert asyncio.run(run()).final_output
+    assert oci.records[-1].mode == "genai_api_key"

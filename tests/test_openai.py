@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import copy
 import gc
+import logging
 import pickle
 import re
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -18,17 +21,15 @@ from typing import Any
 
 import pytest
 
+from oci_httpx_auth import APIKey, ConfigError, CredentialsUnavailableError, OCISigner, SigningError
+
+from .platforms import Platform
+from .standin import FakeOCI, Fault
+
 openai = pytest.importorskip("openai")
 
 from endpoints import openai_files  # noqa: E402
 
-from oci_httpx_auth import (  # noqa: E402
-    APIKey,
-    ConfigError,
-    CredentialsUnavailableError,
-    OCISigner,
-    SigningError,
-)
 from oci_httpx_auth._errors import NoCredentialsFoundError  # noqa: E402
 from oci_httpx_auth.openai import (  # noqa: E402
     PLACEHOLDER_API_KEY,
@@ -38,7 +39,7 @@ from oci_httpx_auth.openai import (  # noqa: E402
     sign_openai_client,
 )
 
-from .standin import FakeOCI, Fault, ToolCall  # noqa: E402
+from .standin import ToolCall  # noqa: E402
 
 MESSAGES = [{"role": "user", "content": "hello"}]
 
@@ -822,3 +823,112 @@ def test_a_client_with_an_auth_of_its_own_pickles_with_it() -> None:
     client = PerLoopAsyncClient()
     client.auth = ("user", "password-of-mine")
     assert type(copy.copy(client).auth) is type(client.auth)
+
+
+def test_what_has_to_be_installed_is_named_with_the_command() -> None:
+    """Importing the factories without the openai package."""
+    program = "import sys; sys.modules['openai'] = None; import oci_httpx_auth.openai"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: oci_httpx_auth.openai needs the openai package. "
+        "Install it with: pip install 'oci-httpx-signer[openai]'"
+    )
+
+
+def test_the_openai_factories_use_the_compartment_of_the_resource(platform: Platform) -> None:
+    """When none is given."""
+    pytest.importorskip("openai")
+    from oci_httpx_auth.openai import create_openai
+
+    signer = platform.signer(platform.become("resource_principal", version="2.2"))
+    client = create_openai(signer=signer)
+    assert client.default_headers["opc-compartment-id"] == platform.oci.compartment
+    assert platform.oci.region in str(client.base_url)
+
+
+GREETING: Any = [{"role": "user", "content": "Hello"}]
+
+
+@pytest.mark.parametrize("source", ["argument", "OCI_GENAI_API_KEY"])
+def test_an_api_key_of_generative_ai_replaces_signing(
+    oci: FakeOCI, source: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As bearer on the same URL, without a compartment and without looking for credentials; it is not logged."""
+    pytest.importorskip("openai")
+    from oci_httpx_auth.openai import create_async_openai, create_openai
+
+    caplog.set_level(logging.DEBUG, "oci_httpx_auth")
+    key = oci.add_bearer_key()
+    options: Any = {"api_key": key} if source == "argument" else {}
+    if source != "argument":
+        monkeypatch.setenv("OCI_GENAI_API_KEY", key)
+    with create_openai(base_url=oci.openai_url, **options) as client:
+        client.chat.completions.create(model="openai.gpt-oss-20b", messages=GREETING)
+    assert oci.records[-1].mode == "genai_api_key"
+
+    async def call() -> None:
+        async with create_async_openai(base_url=oci.openai_url, **options) as client:
+            await client.chat.completions.create(model="openai.gpt-oss-20b", messages=GREETING)
+
+    asyncio.run(call())
+    assert {record.service for record in oci.records} == {"inference"}
+    assert key not in caplog.text
+
+
+def test_an_explicit_signer_ignores_the_api_key_of_the_environment(
+    oci: FakeOCI, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A signer, auth, profile, config_file or OCI_CLI_AUTH say that requests are to be signed."""
+    pytest.importorskip("openai")
+    from oci_httpx_auth.openai import create_openai
+
+    monkeypatch.setenv("OCI_GENAI_API_KEY", oci.add_bearer_key())
+    config = oci.write_config(tmp_path)
+    for options in ({"config_file": config}, {"signer": APIKey.from_config(config_file=config)}):
+        with create_openai(base_url=oci.openai_url, compartment_id=oci.compartment, **options) as client:
+            client.chat.completions.create(model="openai.gpt-oss-20b", messages=GREETING)
+        assert oci.records[-1].mode == "api_key"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"api_key": "sk-secret of mine", "region": "ord"}, "not a Generative AI API key"),
+        ({"api_key": "sk-secretofmine", "auth": "api_key"}, "not both"),
+        ({"api_key": "sk-secretofmine"}, "No region is known for this API key"),
+        ({"api_key": "sk-secretofmine", "base_url": "http://example.com/openai/v1"}, "over plain http"),
+    ],
+)
+def test_bad_api_keys_of_generative_ai_are_told_apart(options: dict[str, Any], says: str) -> None:
+    """At once, and without the key."""
+    pytest.importorskip("openai")
+    from oci_httpx_auth.openai import create_openai
+
+    with pytest.raises(ConfigError, match=says) as caught:
+        create_openai(**options)
+    assert "mine" not in str(caught.value)
+
+
+def test_an_unknown_api_key_stays_refused(oci: FakeOCI) -> None:
+    """It is sent once, since there is nothing to renew."""
+    openai = pytest.importorskip("openai")
+    from oci_httpx_auth.openai import create_openai
+
+    with (
+        create_openai(base_url=oci.openai_url, api_key="sk-nobodys") as client,
+        pytest.raises(openai.AuthenticationError),
+    ):
+        client.chat.completions.create(model="openai.gpt-oss-20b", messages=GREETING)
+    assert len(oci.records) == 1
+
+
+@pytest.mark.parametrize("auth", ["instance_principal", None])
+def test_a_client_on_an_instance_needs_no_region(oci: FakeOCI, instance: None, auth: str | None) -> None:
+    """The factory asks the metadata service, since a client needs its URL at once."""
+    pytest.importorskip("openai")
+    from oci_httpx_auth.openai import create_async_openai
+
+    client = create_async_openai(auth=auth, compartment_id=oci.compartment)
+    assert str(client.base_url).startswith(f"https://inference.generativeai.{oci.region}.oci.oraclecloud.com/")
+    assert [record.target for record in oci.records] == ["/opc/v2/instance/region"]

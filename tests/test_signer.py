@@ -24,14 +24,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from oci_httpx_auth import (
-    APIKey,
-    Credential,
-    CredentialsUnavailableError,
-    OCISigner,
-    SignerStatus,
-    SigningError,
-)
+from oci_httpx_auth import APIKey, Credential, CredentialsUnavailableError, OCISigner, SignerStatus, SigningError
 
 from .conftest import Clock
 from .standin import FakeOCI, Fault
@@ -937,3 +930,60 @@ def test_a_request_is_signed_by_three_credentials_at_most(
         except StopIteration:
             sent = None
     assert len(set(keys)) == len(keys) == 3
+
+
+def test_an_invalid_url_is_not_signed(oci: FakeOCI, tmp_path: Path) -> None:
+    """The error is this library's, not httpx's."""
+    signer = OCISigner(config_file=oci.write_config(tmp_path))
+    for url in ("https://h.example:port/", "https://[::1/"):
+        with pytest.raises(SigningError, match="cannot be signed"):
+            signer.signed_headers("GET", url)
+
+
+@pytest.mark.parametrize("target", ["/a%7Eb", "/a?x=%2F", "/a?x=[1]", "/a?x=a|b", "/%e4", "/plain?x=1"])
+def test_a_url_that_aiohttp_rewrites_is_signed_as_it_is_sent(oci: FakeOCI, tmp_path: Path, target: str) -> None:
+    """Its transports are given a text and write some escapes their own way; the second request is signed like that."""
+    aiohttp = pytest.importorskip("aiohttp")
+
+    class Stream(httpx.AsyncByteStream):
+        __module__ = "httpx_aiohttp.transport"  # what the package's own stream says
+
+        def __init__(self, content: bytes) -> None:
+            self._content = content
+
+        async def __aiter__(self) -> Any:
+            yield self._content
+
+    class Transport(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.request(request.method, str(request.url), headers=dict(request.headers)) as answer,
+            ):
+                return httpx.Response(answer.status, headers=answer.headers, stream=Stream(await answer.read()))
+
+    async def main() -> int:
+        signer = OCISigner(config_file=oci.write_config(tmp_path))
+        async with httpx.AsyncClient(auth=signer, transport=Transport()) as client:
+            return (await client.get(f"{oci.url}{target}")).status_code
+
+    assert asyncio.run(main()) == 200
+    assert len(oci.records) == (1 if target.startswith("/plain") else 2)
+
+
+def test_an_asynchronous_fetch_is_refused_at_once() -> None:
+    """It would return a coroutine, which signs nothing."""
+
+    class Asynchronous:
+        async def fetch(self) -> Credential:
+            raise AssertionError
+
+    with pytest.raises(Exception, match="Make it a plain function"):
+        OCISigner(Asynchronous())  # type: ignore[arg-type]
+
+    class Lazy:
+        def fetch(self) -> Any:
+            return Asynchronous().fetch()
+
+    with pytest.raises(CredentialsUnavailableError, match="Make it a plain function"):
+        OCISigner(Lazy()).signed_headers("GET", "https://host.example/")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,23 +17,11 @@ from oci_httpx_auth import (
     ResourcePrincipal,
     default_credentials,
 )
-from oci_httpx_auth._auth_service.http import Client
-from oci_httpx_auth._auth_service.service import AuthService
 
+from ..platforms import Platform
 from ..standin import FakeOCI
 
 PREFIX = "OCI_RESOURCE_PRINCIPAL_"
-
-
-@pytest.fixture
-def become(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], None]:
-    """Sets the variables of a platform."""
-
-    def set_all(variables: dict[str, str]) -> None:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-
-    return set_all
 
 
 @pytest.mark.parametrize("version", ["1.1", "2.2"])
@@ -115,66 +102,6 @@ def test_an_unknown_way_to_authenticate_is_named_with_the_known_ones(
         OCISigner(auth=None if source == "OCI_CLI_AUTH" else "pkcs11")
 
 
-def test_token_and_key_may_be_given_in_different_ways(
-    oci: FakeOCI, become: Callable[[dict[str, str]], None], tmp_path: Path
-) -> None:
-    """The token in a file, which is read again, and its key as text."""
-    become(oci.environment("resource_principal", version="2.2"))
-    token_file = tmp_path / "rpst"
-    provider = ResourcePrincipal()
-    token_file.write_text(provider.fetch().key_id.removeprefix("ST$") + "\n")
-    become({f"{PREFIX}RPST": str(token_file)})
-    provider = ResourcePrincipal()
-    renewed = oci.issue_token(provider.fetch().private_key.public_key(), kind="resource")
-    token_file.write_text(renewed)
-    assert provider.fetch().key_id == f"ST${renewed}"
-    with httpx.Client(auth=OCISigner(provider)) as client:
-        assert client.get(f"{oci.url}/x").status_code == 200
-
-
-@pytest.mark.parametrize("address", ["auth.example.com", "ftp://auth.example.com", "https://", "http://a:b"])
-def test_an_invalid_address_is_a_configuration_error(
-    oci: FakeOCI, become: Callable[[dict[str, str]], None], address: str
-) -> None:
-    """It is reported at once, and not retried as if a service were down."""
-    become(oci.environment("resource_principal", version="2.1"))
-    become({f"{PREFIX}RPT_ENDPOINT": address})
-    with pytest.raises(ConfigError, match="is not the URL of a service"):
-        ResourcePrincipal(_service=AuthService(sleep=lambda _: pytest.fail("it was tried again"))).fetch()
-    with pytest.raises(ConfigError, match="is not the URL of a service"):
-        InstancePrincipal(
-            metadata_url=address, _service=AuthService(sleep=lambda _: pytest.fail("it was tried again"))
-        ).fetch()
-
-
-def test_a_clusters_authority_is_verified_as_before_python_3_13(tmp_path: Path) -> None:
-    """3.13 requires extensions that Kubernetes' authorities lack. Chain, dates and name are still verified."""
-    with FakeOCI() as oci:
-        (tmp_path / "ca.crt").write_bytes(oci.ca_pem)
-    with Client(ca_file=str(tmp_path / "ca.crt")) as client:
-        client.load_authorities()
-        assert client._loading is not None
-        client._loading.result(20)
-        context = client._context
-    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
-    assert context.check_hostname
-    assert context.verify_mode is ssl.CERT_REQUIRED
-    assert len(context.get_ca_certs()) == 1
-
-
-def test_an_api_key_in_the_environment_serves_where_there_is_no_file(
-    oci: FakeOCI, become: Callable[[dict[str, str]], None]
-) -> None:
-    """`OCI_CLI_AUTH=api_key` in a container that has variables and nothing else."""
-    registered = oci.add_api_key()
-    become({"OCI_CLI_AUTH": "api_key", "OCI_CLI_USER": registered.user, "OCI_CLI_TENANCY": oci.tenancy})
-    become(
-        {"OCI_CLI_FINGERPRINT": registered.fingerprint, "OCI_CLI_KEY_CONTENT": registered.private_key_pem().decode()}
-    )
-    with httpx.Client(auth=OCISigner()) as client:
-        assert client.get(f"{oci.url}/x").status_code == 200
-
-
 def test_a_config_file_without_the_default_profile_is_skipped_by_name(
     become: Callable[[dict[str, str]], None], clean_environment: Path
 ) -> None:
@@ -185,27 +112,39 @@ def test_a_config_file_without_the_default_profile_is_skipped_by_name(
         default_credentials().fetch()
 
 
-def test_the_clis_rc_file_names_profile_mode_and_region(
-    oci: FakeOCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A default profile, and defaults for that profile or for DEFAULT."""
-    config = oci.write_config(tmp_path, profile="WORK")
-    rc_file = tmp_path / "rc"
-    monkeypatch.setenv("OCI_CLI_CONFIG_FILE", str(config))
-    monkeypatch.setenv("OCI_CLI_RC_FILE", str(rc_file))
-    rc_file.write_text("[OCI_CLI_SETTINGS]\ndefault_profile = WORK\n[WORK]\nregion = eu-frankfurt-1\n")
-    assert OCISigner().region == "eu-frankfurt-1"
-    rc_file.write_text("[OCI_CLI_SETTINGS]\ndefault_profile = WORK\n[OTHER]\nregion = eu-frankfurt-1\n")
-    assert OCISigner().region == oci.region
-    rc_file.write_text("[DEFAULT]\nauth = instance_principal\n")
-    assert OCISigner(profile="DEFAULT").mode == "instance_principal"
+@pytest.mark.parametrize("mode", ["instance_principal", "resource_principal", "oke_workload_identity"])
+@pytest.mark.parametrize("named", [False, True], ids=["found", "named"])
+def test_the_chain_finds_each_mode(platform: Platform, mode: str, named: bool) -> None:
+    """By its variables, or by name; the instance last."""
+    platform.become(mode)
+    if named:
+        platform.monkeypatch.setenv("OCI_CLI_AUTH", mode)
+    signer = OCISigner(clock=platform.clock)
+    assert signer.mode == mode
+    assert OCISigner(auth=mode, clock=platform.clock).mode == mode
+    if mode != "oke_workload_identity":  # whose port is fixed
+        with httpx.Client(auth=signer) as client:
+            assert client.get(f"{platform.oci.url}/x").status_code == 200
 
 
-def test_a_kind_of_profile_that_is_not_known_is_an_error(
-    oci: FakeOCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`authentication_type` is the SDK's mark of Cloud Shell."""
-    config = oci.write_config(tmp_path)
-    config.write_text(config.read_text() + "authentication_type = kerberos\n")
-    with pytest.raises(ConfigError, match=r"authentication_type.*'kerberos'"):
-        OCISigner(config_file=config)
+def test_the_chain_lists_what_it_tried(platform: Platform) -> None:
+    """In the first request's error, after a second at most for the metadata service."""
+    signer = OCISigner()
+    with httpx.Client(auth=signer) as client, pytest.raises(CredentialsUnavailableError) as caught:
+        client.get(f"{platform.oci.url}/x")
+    for tried in (
+        "config file",
+        "API key in the environment",
+        "resource principal",
+        "OKE workload",
+        "instance metadata",
+    ):
+        assert f"  - {tried}" in str(caught.value)
+
+
+def test_default_credentials_prefers_a_profile(platform: Platform, clean_environment: Path) -> None:
+    """A machine in the cloud on which somebody has put a profile signs as that somebody."""
+    platform.become("resource_principal", version="2.2")
+    assert isinstance(default_credentials(), ResourcePrincipal)
+    platform.oci.write_config(clean_environment / ".oci")
+    assert not isinstance(default_credentials(), ResourcePrincipal)

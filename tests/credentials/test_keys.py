@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import dsa
 
-from oci_httpx_auth.credentials._keys import generate_private_key, public_key_der
+from oci_httpx_auth import InvalidKeyError
+from oci_httpx_auth.credentials._keys import generate_private_key, load_private_key, public_key_der
 
-from ..conftest import KeyPool
-from ..standin import FakeOCI
+from ..conftest import Key
+from ..world import World, private_pem
 
 
 @pytest.mark.generates_keys
@@ -20,25 +23,18 @@ def test_a_session_key_is_new_and_of_2048_bits() -> None:
     assert public_key_der(first) != public_key_der(second)
 
 
-@pytest.mark.generates_keys
-def test_every_profile_of_the_stand_in_has_a_key_of_its_own(oci: FakeOCI) -> None:
-    """Two API keys of one user have two fingerprints, and key ids that end with them."""
-    first, second = oci.add_api_key(), oci.add_api_key()
-    assert first.key_id != second.key_id
+def test_a_dsa_key_is_not_an_rsa_key(tmp_path: Path, key: Key, other_key: Key) -> None:
+    """Old DSA keys load as PEM, and the refusal says what they are."""
+    world = World(tmp_path, key, other_key)
+    with pytest.raises(InvalidKeyError, match="not an RSA key"):
+        world.keyed(private_pem(dsa.generate_private_key(2048)))
 
 
-def test_the_pool_hands_out_no_key_twice_within_a_test() -> None:
-    """Between tests it reuses them, the longest unused one first."""
-    pool = KeyPool()
-    first = [pool.generate(public_exponent=65537, key_size=2048) for _ in range(40)]
-    assert len({id(key) for key in first}) == 40
-    pool.start_test()
-    second = [pool.generate(public_exponent=65537, key_size=2048) for _ in range(41)]
-    assert second[:40] == first
-    assert second[40] not in first
-
-
-def test_the_pool_leaves_other_keys_alone() -> None:
-    """A key of another size is really generated."""
-    assert KeyPool().generate(public_exponent=65537, key_size=1024).key_size == 1024
-    assert rsa.generate_private_key(public_exponent=3, key_size=1024).public_key().public_numbers().e == 3
+def test_an_empty_key_is_distinguished_from_a_damaged_one(key: Key) -> None:
+    """So is a key whose numbers don't match from one that cannot be read."""
+    with pytest.raises(InvalidKeyError, match="is empty"):
+        load_private_key(" \n", None, "The key")
+    lines = key.pem(pkcs1=True).splitlines()
+    lines[3] = lines[3][:20] + ("A" if lines[3][20] != "A" else "B") + lines[3][21:]
+    with pytest.raises(InvalidKeyError, match="damaged"):
+        load_private_key("\n".join(lines), None, "The key")

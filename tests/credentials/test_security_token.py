@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import pickle
+import re
 import socket
 import stat
 import subprocess
@@ -33,8 +34,9 @@ from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth._signing import cache
 from oci_httpx_auth.credentials._files import replace_secret_file
 
-from ..conftest import Clock, settle
+from ..conftest import Clock, Key, as_the_cli_writes, settle
 from ..standin import FakeOCI, Fault
+from ..world import World
 
 
 class Laptop:
@@ -645,3 +647,35 @@ def test_nothing_secret_is_shown(laptop: Laptop, caplog: pytest.LogCaptureFixtur
     for token in (first, laptop.token_file.read_text().strip()):
         assert token not in shown
         assert token.split(".")[2] not in shown
+
+
+def test_a_session_that_ends_in_the_year_9999_sets_no_impossible_timer(
+    tmp_path: Path, key: Key, other_key: Key
+) -> None:
+    """Its early renewal is further away than a timer can wait."""
+    world = World(tmp_path, key, other_key)
+    signer = world.session(world.token(exp=253402300799))
+    assert "authorization" in signer.signed_headers("GET", "https://x.example/")
+    settle()
+    assert signer._cache._timer is not None
+    assert any(thread.name == "oci-credential-timer" for thread in threading.enumerate())
+
+
+def test_security_token_without_region_or_endpoint_still_signs(tmp_path: Path, key: Key, other_key: Key) -> None:
+    """The region is needed to renew the token, not to use it."""
+    world = World(tmp_path, key, other_key)
+    token = SecurityToken(token_file=world.token_file, key_file=world.key_file)
+    assert token.fetch().key_id == f"ST${world.token_file.read_text()}"
+
+
+def test_a_session_without_region_cannot_be_renewed_and_says_so(oci: FakeOCI, tmp_path: Path) -> None:
+    """It signs until its token expires."""
+    config = as_the_cli_writes(oci.write_config(tmp_path, session=True))
+    config.write_text(re.sub(r"(?m)^region.*", "", config.read_text()))
+    clock = Clock()
+    provider = SecurityToken.from_config(config_file=config, _service=AuthService(clock=clock, sleep=lambda _: None))
+    oci.clock = clock
+    assert provider.region is None
+    provider.fetch()
+    with pytest.raises(ConfigError, match=r"is not known, so its token cannot be renewed\. Add region"):
+        provider.fetch()

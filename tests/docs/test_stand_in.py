@@ -89,9 +89,9 @@ PROOFS = {
     "A parameter's 400": "testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words",
     "A 400 may be": "testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words",
     "To a client that accepts zstd": """
-        test_zstd::test_the_stand_ins_frames_are_zstd
+        testing/test_wire::test_the_stand_ins_frames_are_zstd
         frameworks/test_oracles_clients::test_a_zstd_stream_breaks_off_as_users_of_oci_openai_report""",
-    "A Generative AI API key": "test_identities::test_an_api_key_of_generative_ai_replaces_signing",
+    "A Generative AI API key": "test_openai::test_an_api_key_of_generative_ai_replaces_signing",
     "Any compartment, project": "testing/test_generative_ai::test_check_tells_the_refusals_apart",
     "`FakeOCI(lenient=True)`": "testing/test_generative_ai::test_a_lenient_stand_in_takes_any_model_and_needs_no_project",
     "An error inside of a stream": "",  # no behaviour

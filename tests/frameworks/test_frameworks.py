@@ -15,12 +15,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from endpoints import google_content, websockets
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from oci_httpx_auth import OCISigner
+from oci_httpx_auth.adapters import RequestSigner
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY, create_openai
 
 from ..docs.test_examples import run_example
@@ -350,3 +352,14 @@ def test_copies_of_a_dspy_model_sign_as_the_model_does(
     for each in (lm, lm.copy(temperature=0.5), copy.deepcopy(lm)):
         assert each("Say hello.")
     assert [record.signed for record in oci.records] == [True] * 3
+
+
+def test_litellm_takes_ours_for_its_signer(oci: FakeOCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own function that signs, with the wrapper that it makes of a request."""
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    oci_of_litellm = pytest.importorskip("litellm.llms.oci.common_utils")
+    signer = RequestSigner(OCISigner(config_file=oci.write_config(tmp_path)))
+    url = f"{oci.url}/20231130/actions/chat"
+    headers, body = oci_of_litellm.sign_with_oci_signer({}, {"oci_signer": signer}, {"a": 1}, url)
+    answer = httpx.post(url, headers=headers, content=body)
+    assert (answer.status_code, oci.records[-1].signed) == (404, True) or answer.status_code == 200

@@ -3,131 +3,32 @@
 from __future__ import annotations
 
 import base64
-import datetime
-import json
-import os
-import threading
-import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 import oci_httpx_auth
 from oci_httpx_auth import (
     APIKey,
     ConfigError,
     Credential,
-    CredentialsUnavailableError,
     InvalidKeyError,
     InvalidTokenError,
     NoCredentialsFoundError,
     OCIAuthError,
     OCISigner,
     ProfileNotFoundError,
-    ResourcePrincipal,
-    SecurityToken,
     SigningError,
     _errors,
     default_credentials,
 )
-from oci_httpx_auth._signing.clock import parse_http_date
-from oci_httpx_auth.credentials.instance_principal import _certificate
 
-from .conftest import TENANCY, USER, Key, settle
-
-PASSPHRASE = "hunter2-is-secret"
-CLAIM = "claim-that-is-secret"
-
-
-class World:
-    """A directory to put broken things into, and shortcuts to use them."""
-
-    def __init__(self, directory: Path, key: Key, other: Key) -> None:
-        self.directory, self.key, self.other = directory, key, other
-        self.key_file = directory / "key.pem"
-        self.key_file.write_text(key.pem())
-        self.token_file = directory / "token"
-        self.token_file.write_text(self.token())
-
-    def token(self, key: Key | None = None, **claims: object) -> str:
-        def segment(value: object) -> str:
-            return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
-
-        numbers = (key or self.key).private.public_key().public_numbers()
-
-        def number(value: int) -> str:
-            return base64.urlsafe_b64encode(value.to_bytes((value.bit_length() + 7) // 8, "big")).rstrip(b"=").decode()
-
-        jwk = json.dumps({"kty": "RSA", "n": number(numbers.n), "e": number(numbers.e)})
-        now = int(time.time())
-        body = {"sub": USER, "iat": now, "exp": now + 3600, "jwk": jwk, "note": CLAIM, **claims}
-        return f"{segment({'alg': 'RS256'})}.{segment(body)}.{segment('signature')}"
-
-    def config(self, text: str | bytes | None = None, **changes: str | None) -> Path:
-        """A config file: this text, or a valid API key profile with these changes (None leaves the field out)."""
-        path = self.directory / "config"
-        if text is None:
-            fields: dict[str, str | None] = {
-                "user": USER,
-                "tenancy": TENANCY,
-                "fingerprint": self.key.fingerprint,
-                "key_file": str(self.key_file),
-                "region": "us-chicago-1",
-                "pass_phrase": None,
-                **changes,
-            }
-            text = "[DEFAULT]\n" + "".join(f"{name}={value}\n" for name, value in fields.items() if value is not None)
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
-        return path
-
-    def profile(self, text: str | bytes | None = None, **changes: str | None) -> OCISigner:
-        return OCISigner(config_file=self.config(text, **changes))
-
-    def keyed(self, content: str | bytes, **changes: str | None) -> OCISigner:
-        """A signer of a valid profile whose key file has this content."""
-        self.key_file.write_bytes(content.encode() if isinstance(content, str) else content)
-        return self.profile(**changes)
-
-    def session(self, token: str | bytes | None = None, **changes: str | None) -> OCISigner:
-        """A signer of a session profile whose token file has this content."""
-        if token is not None:
-            self.token_file.write_bytes(token.encode() if isinstance(token, str) else token)
-        fields: dict[str, str | None] = {
-            "tenancy": TENANCY,
-            "region": "us-chicago-1",
-            "key_file": str(self.key_file),
-            "security_token_file": str(self.token_file),
-            **changes,
-        }
-        lines = "".join(f"{name}={value}\n" for name, value in fields.items() if value is not None)
-        return OCISigner(config_file=self.config(f"[DEFAULT]\n{lines}"))
-
-    def api_key(self, **changes: object) -> APIKey:
-        fields: dict[str, object] = {
-            "tenancy": TENANCY,
-            "user": USER,
-            "fingerprint": self.key.fingerprint,
-            "key_file": self.key_file,
-            **changes,
-        }
-        return APIKey(**{name: value for name, value in fields.items() if value is not None})  # type: ignore[arg-type]
-
-    def send(self, url: str, **options: object) -> object:
-        signer = OCISigner(self.api_key(), **options)  # type: ignore[arg-type]
-        with httpx.Client(auth=signer) as client:
-            return client.get(url)
-
-
-def private_pem(key: object) -> bytes:
-    return key.private_bytes(  # type: ignore[attr-defined, no-any-return]
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+from ...conftest import USER, Key
+from ...world import CLAIM, PASSPHRASE, World, private_pem
 
 
 def openssh(world: World) -> bytes:
@@ -286,97 +187,8 @@ def test_there_are_more_than_forty_distinct_cases() -> None:
     assert len({case[0] for case in CASES}) == len(CASES) > 40
 
 
-@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="this system has no users to become")
-def test_a_file_that_may_not_be_read_is_named(tmp_path: Path, key: Key, other_key: Key) -> None:
-    """An unreadable key file has its own error; it isn't called a bad key."""
-    world = World(tmp_path, key, other_key)
-    world.key_file.chmod(0)
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)  # the superuser may read every file, so be nobody
-    try:
-        with pytest.raises(ConfigError, match=r"key_file may not be read by this user.*owner and mode") as caught:
-            world.api_key()
-    finally:
-        os.seteuid(user)
-    assert type(caught.value) is ConfigError
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_pipe_is_not_waited_for(tmp_path: Path, key: Key, other_key: Key) -> None:
-    """Reading a key file that is a pipe without a writer would never end."""
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ConfigError, match=r"key_file is a pipe or a device: .*ordinary file"):
-        World(tmp_path, key, other_key).api_key(key_file=tmp_path / "pipe")
-
-
-def test_an_impossible_home_directory_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever HOME holds, looking for the default config file doesn't fail."""
-    monkeypatch.setenv("HOME", "/" + "x" * 5000)
-    with pytest.raises(CredentialsUnavailableError, match="does not exist"):
-        default_credentials().fetch()
-
-
-def test_a_session_that_ends_in_the_year_9999_sets_no_impossible_timer(
-    tmp_path: Path, key: Key, other_key: Key
-) -> None:
-    """Its early renewal is further away than a timer can wait."""
-    world = World(tmp_path, key, other_key)
-    signer = world.session(world.token(exp=253402300799))
-    assert "authorization" in signer.signed_headers("GET", "https://x.example/")
-    settle()
-    assert signer._cache._timer is not None
-    assert any(thread.name == "oci-credential-timer" for thread in threading.enumerate())
-
-
-def test_a_security_context_that_no_header_carries_is_refused(
-    tmp_path: Path, key: Key, other_key: Key, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The error names its variable without quoting it, and comes when the provider is made."""
-    prefix = "OCI_RESOURCE_PRINCIPAL_"
-    values = {"VERSION": "2.1.2", "RPT_ENDPOINT": "http://127.0.0.1:9", "RPST_ENDPOINT": "http://127.0.0.1:9"}
-    values |= {"RESOURCE_ID": "x", "TENANCY_ID": "y", "PRIVATE_PEM": key.pem(), "SECURITY_CONTEXT": "a\r\nb: c"}
-    for name, value in values.items():
-        monkeypatch.setenv(f"{prefix}{name}", value)
-    with pytest.raises(ConfigError, match=f"{prefix}SECURITY_CONTEXT has characters that an HTTP header cannot carry"):
-        ResourcePrincipal()
-
-
-@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 1900 00:00:00 GMT"])
-def test_a_date_of_another_millennium_is_ignored(date: str) -> None:
-    """A clock corrected to it would soon have no date that HTTP can write."""
-    assert parse_http_date(date) is None
-
-
-def test_a_certificate_of_an_unknown_version_is_reported_as_unreadable(key: Key) -> None:
-    """cryptography raises its own kind of error for one."""
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "x")])
-    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.private.public_key())
-    builder = builder.serial_number(1).not_valid_before(start).not_valid_after(start + datetime.timedelta(days=1))
-    der = builder.sign(key.private, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
-    version = b"\xa0\x03\x02\x01"
-    changed = base64.b64encode(der.replace(version + b"\x02", version + b"\x07", 1)).decode()
-    with pytest.raises(CredentialsUnavailableError, match="certificate cannot be read"):
-        _certificate(f"-----BEGIN CERTIFICATE-----\n{changed}\n-----END CERTIFICATE-----\n")
-
-
 def test_every_error_is_public() -> None:
     """Everything that is raised can be caught by a name that the package exports."""
     assert {kind.__name__ for _, _, kind, _ in CASES} <= set(oci_httpx_auth.__all__)
     errors = {name for name, value in vars(_errors).items() if isinstance(value, type) and issubclass(value, Exception)}
     assert errors <= set(oci_httpx_auth.__all__)
-
-
-def test_a_dsa_key_is_not_an_rsa_key(tmp_path: Path, key: Key, other_key: Key) -> None:
-    """Old DSA keys load as PEM, and the refusal says what they are."""
-    world = World(tmp_path, key, other_key)
-    with pytest.raises(InvalidKeyError, match="not an RSA key"):
-        world.keyed(private_pem(dsa.generate_private_key(2048)))
-
-
-def test_security_token_without_region_or_endpoint_still_signs(tmp_path: Path, key: Key, other_key: Key) -> None:
-    """The region is needed to renew the token, not to use it."""
-    world = World(tmp_path, key, other_key)
-    token = SecurityToken(token_file=world.token_file, key_file=world.key_file)
-    assert token.fetch().key_id == f"ST${world.token_file.read_text()}"

@@ -304,24 +304,6 @@ def test_a_rejected_credentials_own_headers_leave_with_it(oci: FakeOCI) -> None:
     assert [record.header("opc-obo-token") for record in oci.records] == ["first", None]
 
 
-def test_an_asynchronous_fetch_is_refused_at_once() -> None:
-    """It would return a coroutine, which signs nothing."""
-
-    class Asynchronous:
-        async def fetch(self) -> Credential:
-            raise AssertionError
-
-    with pytest.raises(Exception, match="Make it a plain function"):
-        OCISigner(Asynchronous())  # type: ignore[arg-type]
-
-    class Lazy:
-        def fetch(self) -> Any:
-            return Asynchronous().fetch()
-
-    with pytest.raises(CredentialsUnavailableError, match="Make it a plain function"):
-        OCISigner(Lazy()).signed_headers("GET", "https://host.example/")
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_child_renews_an_idle_session_as_its_parent_does(oci: FakeOCI, tmp_path: Path) -> None:

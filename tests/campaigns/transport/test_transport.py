@@ -32,8 +32,8 @@ from oci_httpx_auth import (
 )
 from oci_httpx_auth._auth_service.service import AuthService
 
-from .conftest import Clock, Key, as_the_cli_writes
-from .standin import FakeOCI, Fault
+from ...conftest import Clock, Key, as_the_cli_writes
+from ...standin import FakeOCI, Fault
 
 try:
     import httpx2
