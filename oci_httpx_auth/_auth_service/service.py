@@ -25,10 +25,10 @@ from .._errors import (
 )
 from .._hosts import is_loopback
 from .._secrecy import hide_secrets, quote_value
-from .._signing.clock import ClockOffsets
+from .._signing.clock import ClockOffsets, parse_http_date
 from .._signing.signature import content_digest, sign
 from .http import Answer, Client, show_url
-from .tokens import issued_credential, json_object, text_field
+from .tokens import json_object, text_field, token_credential
 
 DEADLINE = 30.0  # seconds for one fetch with all its calls
 _ATTEMPT = 10.0  # seconds for one attempt
@@ -156,15 +156,20 @@ class Calls:
             ends_at, self._ends_at = ends_at - skipped, self._ends_at - skipped
             pause *= 2
 
-    def token(self, call: Call, private_key: RSAPrivateKey, source: str) -> tuple[str, Credential]:
-        """Call for a token of this private key: the `token` of the answer, and the credential made of it.
+    def token(
+        self,
+        call: Call,
+        private_key: RSAPrivateKey,
+        source: str,
+        decode: Callable[[Answer, str], Mapping[str, Any]] = json_object,
+    ) -> Credential:
+        """The credential of this private key and the `token` in the answer. Raises as `send` does."""
 
-        Raises as `send` does.
-        """
-
-        def parse(answer: Answer, received_at: float) -> tuple[str, Credential]:
-            token = text_field(json_object(answer, source), "token", source)
-            return token, issued_credential(token, private_key, source, answer, received_at)
+        def parse(answer: Answer, received_at: float) -> Credential:
+            token = text_field(decode(answer, source), "token", source).removeprefix("ST$")
+            issuer_time = parse_http_date(answer.headers.get("date"))
+            label = f"The token from {source}"
+            return token_credential(token, private_key, label, received_at=received_at, issuer_time=issuer_time)
 
         return self.send(call, parse)
 

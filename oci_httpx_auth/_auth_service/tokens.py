@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 
 from .._credential import END_OF_TIME, KEY_ID, Credential
 from .._errors import InvalidTokenError, ServiceRefusedError
-from .._signing.clock import parse_http_date
 from .http import Answer
 
 _MAX_TOKEN = 64 * 1024  # characters; OCI's tokens are 1 to 3 kB, and no server accepts a header of this size
@@ -29,6 +28,11 @@ class SecurityTokenClaims:
     issued_at: float | None
     public_numbers: RSAPublicNumbers | None
     other: Mapping[str, Any] = field(repr=False)
+
+    def text(self, name: str) -> str | None:
+        """The value of another claim; `None` if it is missing or empty."""
+        value = self.other.get(name)
+        return value if isinstance(value, str) and value else None
 
 
 def parse_security_token(token: str, source: str) -> SecurityTokenClaims:
@@ -116,14 +120,9 @@ def text_field(fields: Mapping[str, Any], name: str, source: str) -> str:
     return value
 
 
-def issued_credential(
-    token: str, private_key: RSAPrivateKey, source: str, answer: Answer, received_at: float
-) -> Credential:
-    """The credential of a token that its issuer has just handed over. Raises `InvalidTokenError`."""
-    # The answer's Date is the issuer's clock at the moment of issue.
-    issuer_time = parse_http_date(answer.headers.get("date"))
-    label = f"The token from {source}"
-    return token_credential(token, private_key, label, received_at=received_at, issuer_time=issuer_time)
+def token_of(credential: Credential) -> str:
+    """The security token of a credential that was made of one."""
+    return credential.key_id.removeprefix("ST$")
 
 
 def _json_segment(segment: str, source: str) -> dict[str, Any]:

@@ -7,9 +7,13 @@ import os
 import stat
 import tempfile
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
-from .._errors import ConfigError
+from .._errors import ConfigError, InvalidTokenError
 from .._secrecy import secret_in_place_of
+
+T = TypeVar("T")
 
 _LEFTOVER = 600.0  # seconds after which a temporary file is nobody's any more
 
@@ -41,6 +45,19 @@ def read_small_file(path: str | os.PathLike[str], what: str, *, limit: int = 1 <
     if len(data) > limit:
         raise ConfigError(f"{what} is larger than {limit} bytes: {resolved}. Check that the path is right.")
     return data
+
+
+def read_pair(read: Callable[[], T]) -> T:
+    """What `read` makes of a token and its key. They are replaced in two steps, so it tries again while they do not match.
+
+    Raises the last `InvalidTokenError`, and what else `read` raises.
+    """
+    for _ in range(5):
+        try:
+            return read()
+        except InvalidTokenError:
+            time.sleep(0.02)
+    return read()
 
 
 def replace_secret_file(path: str, text: str, *, instead_of: bytes) -> bool:

@@ -168,7 +168,7 @@ class InstancePrincipal(Provider):
             sign_host=False,
         )
         try:
-            _, credential = calls.token(call, session_key, "the federation endpoint")
+            credential = calls.token(call, session_key, "the federation endpoint")
         except ServiceRefusedError as error:
             if not 400 <= error.status < 500 or error.status == 429:
                 raise

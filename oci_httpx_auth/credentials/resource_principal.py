@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -20,12 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from .._auth_service.http import Answer
 from .._auth_service.service import AuthService, Call, Calls
-from .._auth_service.tokens import json_object, parse_security_token, text_field, token_credential
+from .._auth_service.tokens import json_object, parse_security_token, text_field, token_credential, token_of
 from .._credential import Credential
-from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, ServiceRefusedError
+from .._errors import ConfigError, CredentialsUnavailableError, ServiceRefusedError
 from .._secrecy import hidden, hides_locals, quote_value
 from ._config import check_header, check_region, env_value, join_names
-from ._files import FileWatch, read_small_file
+from ._files import FileWatch, read_pair, read_small_file
 from ._keys import generate_private_key, load_private_key, public_key_text
 from ._provider import Provider
 from .instance_principal import InstancePrincipal
@@ -93,7 +92,7 @@ class ResourcePrincipal(Provider):
             {"auth_endpoint": auth_endpoint, "metadata_url": metadata_url},
         )
         self.tenancy: str | None = None
-        self._claims: dict[str, Any] = {}
+        self._claims: Mapping[str, Any] = {}
         if version == "3.0":
             variable = f"{_PREFIX}VERSION{_LEAF}"
             leaf = _by_version(_required(variable)[variable], _LEAF, variable, make_instance, auth_endpoint)
@@ -102,7 +101,7 @@ class ResourcePrincipal(Provider):
             self._source = _by_version(version, "", f"{_PREFIX}VERSION", make_instance, auth_endpoint)
         self._watch = self._source.watch
         if isinstance(self._source, _Injected):
-            self._remember(self._source.read())
+            self._remember(read_pair(self._source.read))
 
     @property
     def region(self) -> str | None:
@@ -136,9 +135,9 @@ class ResourcePrincipal(Provider):
         return self._claims.get(name)
 
     def _remember(self, credential: Credential) -> None:
-        self._claims = dict(parse_security_token(credential.key_id.removeprefix("ST$"), self.source).other)
-        self.tenancy = _text(self._claims.get("res_tenant"))
-        self.compartment: str | None = _text(self._claims.get("res_compartment"))
+        claims = parse_security_token(token_of(credential), self.source)
+        self._claims = claims.other
+        self.tenancy, self.compartment = claims.text("res_tenant"), claims.text("res_compartment")
 
 
 def _by_version(
@@ -174,22 +173,13 @@ class _Injected:
         self.watch = FileWatch()
 
     def fetch(self, calls: Calls) -> Credential:  # noqa: ARG002 - it asks nobody
-        return self.read()
+        return read_pair(self.read)
 
     def read(self) -> Credential:
-        """Token and key from the same rotation; they are replaced in two steps, so this may take several attempts."""
-        attempts_left = 5
-        while True:
-            self.watch.note(*(value for value in (self._token, self._pem) if os.path.isabs(value)))
-            key = _private_key(self._pem, self._passphrase, self._names)
-            token = _value(self._token, self._names["RPST"])
-            try:
-                return token_credential(token, key, self._names["RPST"])
-            except InvalidTokenError:
-                if not attempts_left:
-                    raise
-            attempts_left -= 1
-            time.sleep(0.02)
+        """Token and key of the same rotation."""
+        self.watch.note(*(value for value in (self._token, self._pem) if os.path.isabs(value)))
+        key = _private_key(self._pem, self._passphrase, self._names)
+        return token_credential(_value(self._token, self._names["RPST"]), key, self._names["RPST"])
 
 
 class _FromInstance:
@@ -304,7 +294,7 @@ def _request_token(
     key = session_key or generate_private_key()
     payload = {**tokens, "sessionPublicKey": public_key_text(key)}
     call = Call("POST", f"{rpst_endpoint.rstrip('/')}/v1/resourcePrincipalSessionToken", signer, payload)
-    return calls.token(call, key, "the identity service")[1], parent
+    return calls.token(call, key, "the identity service"), parent
 
 
 def _required(*names: str) -> dict[str, str]:
@@ -350,7 +340,3 @@ def _joined(endpoint: str, template: str, resource: str) -> str:
     else:
         path = f"{template.rstrip('/')}/{resource}"
     return f"{endpoint.rstrip('/')}/{path.lstrip('/')}"
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None

@@ -11,12 +11,12 @@ from functools import partial
 
 from .._auth_service.regions import auth_endpoint as regional_auth_endpoint
 from .._auth_service.service import AuthService, Call
-from .._auth_service.tokens import token_credential
+from .._auth_service.tokens import token_credential, token_of
 from .._credential import Credential
 from .._errors import ConfigError, InvalidTokenError, OCIAuthError, ServiceRefusedError, SessionExpiredError
 from .._secrecy import hidden, hides_locals, quote_path
 from ._config import check_region
-from ._files import read_small_file, replace_secret_file
+from ._files import read_pair, read_small_file, replace_secret_file
 from ._keys import load_private_key
 from ._provider import Provider, rebuild
 from ._settings import Settings, resolve_profile
@@ -85,10 +85,10 @@ class SecurityToken(Provider):
         self.tenancy: str | None = tenancy
         self._service = _service or AuthService()
         self._clock = self._service.clock
-        self._last: str | None = None  # the token that was handed out last
-        self._unwritten: tuple[str, Credential] | None = None  # a renewed token that its file could not take
+        self._last: str | None = None  # the key id that was handed out last
+        self._unwritten: Credential | None = None  # of a renewed token that its file could not take
         self._final_expiry: float | None = None  # the end that a renewal did not move
-        self._read()
+        self._newest()
 
     @classmethod
     @hides_locals
@@ -139,79 +139,75 @@ class SecurityToken(Provider):
         Raises `SessionExpiredError` when a person has to authenticate again, `ConfigError` for unusable files
         and settings, and `CredentialsUnavailableError` when the auth service fails.
         """
-        token, credential = self._newest()
-        if not self._is_new(token, credential):
+        credential = self._newest()
+        if not self._is_new(credential):
             with _directory_lock(self._token_file):
                 # The lock's last holder may have renewed it, or a person may have authenticated again.
-                token, credential = self._newest()
-                if not self._is_new(token, credential):
-                    token, credential = self._renew(token, credential)
-        self._last = hidden(token)
+                credential = self._newest()
+                if not self._is_new(credential):
+                    credential = self._renew(credential)
+        self._last = credential.key_id
         return credential
 
-    def _newest(self) -> tuple[str, Credential]:
+    def _newest(self) -> Credential:
         """The files' content, or the renewed token that could not be written to them, if that is newer."""
-        token, credential = self._read()
-        if self._unwritten is not None:
-            unwritten = self._unwritten[1]
+        try:
+            credential, unwritten = read_pair(self._read), self._unwritten
+        except InvalidTokenError as error:
+            raise InvalidTokenError(f"{error} Run `{self._command()}`.") from None
+        if unwritten is not None:
             same_session = unwritten.private_key.public_key() == credential.private_key.public_key()
             if same_session and (unwritten.expires_at or 0) > (credential.expires_at or 0):
-                return self._unwritten
-        return token, credential
+                return unwritten
+        return credential
 
-    def _is_new(self, token: str, credential: Credential) -> bool:
-        if token == self._last or credential.expires_at is None:
+    def _is_new(self, credential: Credential) -> bool:
+        if credential.key_id == self._last or credential.expires_at is None:
             return False
         life = credential.expires_at - (credential.issued_at or self._clock())
         return credential.expires_at - self._clock() > life * _FRESH
 
-    def _renew(self, token: str, credential: Credential) -> tuple[str, Credential]:
+    def _renew(self, old: Credential) -> Credential:
         before = self._on_file()
-        call = Call(
-            "POST",
-            f"{self._auth_endpoint()}/v1/authentication/refresh",
-            credential,
-            {"currentToken": token},
-            patience=_RENEWAL,
-        )
+        url, payload = f"{self._auth_endpoint()}/v1/authentication/refresh", {"currentToken": token_of(old)}
         try:
             with self._service.calls() as calls:
-                renewed, fetched = calls.token(call, credential.private_key, "the auth service")
+                call = Call("POST", url, old, payload, patience=_RENEWAL)
+                renewed = calls.token(call, old.private_key, "the auth service")
         except OCIAuthError as error:
             if (newer := self._written_meanwhile(before)) is not None:
                 return newer
-            ended = isinstance(error, ServiceRefusedError) and error.status == 401
-            if token != self._last and credential.expires_at is not None and self._clock() < credential.expires_at:
+            if old.key_id != self._last and old.expires_at is not None and self._clock() < old.expires_at:
                 log.warning(
                     "The session token of %s could not be renewed and is used to its end: %s", self.source, error
                 )
-                return token, credential
-            if ended:
+                return old
+            if isinstance(error, ServiceRefusedError) and error.status == 401:
                 raise SessionExpiredError(
                     f"The session of {self.source} has ended and cannot be renewed. Run `{self._command()}`, then go on: "
                     "the new token is picked up by itself."
                 ) from error
             raise
-        self._log_final_expiry(credential, fetched)
+        self._log_final_expiry(old, renewed)
         self._unwritten = None
         try:
-            written = before is not None and replace_secret_file(self._token_file, renewed, instead_of=before)
+            written = before is not None and replace_secret_file(self._token_file, token_of(renewed), instead_of=before)
         except OSError as error:
-            self._unwritten = hidden(renewed), fetched
+            self._unwritten = renewed
             log.warning(
                 "The renewed session token of %s is used, but could not be written to %s (%s): other processes will not see it.",
                 self.source,
                 self._token_file,
                 error.strerror,
             )
-            return renewed, fetched
+            return renewed
         if not written:
             # These files belong to another session and must not be mixed with this one's token.
             if (newer := self._written_meanwhile(before)) is not None:
                 return newer
-            self._unwritten = hidden(renewed), fetched
+            self._unwritten = renewed
         self._note_files()
-        return renewed, fetched
+        return renewed
 
     def _log_final_expiry(self, before: Credential, renewed: Credential) -> None:
         """Say once when the session will end, if OCI answers a renewal without extending it.
@@ -240,38 +236,22 @@ class SecurityToken(Provider):
         except ConfigError:
             return None
 
-    def _written_meanwhile(self, before: bytes | None) -> tuple[str, Credential] | None:
+    def _written_meanwhile(self, before: bytes | None) -> Credential | None:
         """The token that a person or the CLI has put in place of `before`, if it is usable."""
         if self._on_file() in (None, before):
             return None
         try:
-            token, credential = self._newest()
+            credential = self._newest()
         except OCIAuthError:
             return None
-        return (token, credential) if self._is_new(token, credential) else None
+        return credential if self._is_new(credential) else None
 
-    def _read(self) -> tuple[str, Credential]:
-        """Token and key from the same session; they are replaced in two steps, so this may take several attempts."""
-        attempts_left = 3
-        while True:
-            self._note_files()
-            data = read_small_file(self._token_file, self._token_label)
-            key = load_private_key(
-                read_small_file(self._key_file, self._key_label),
-                self._passphrase,
-                f"{self._key_label} ({self._key_file})",
-            )
-            try:
-                token = data.decode("ascii").strip()
-            except UnicodeDecodeError:
-                raise InvalidTokenError(f"{self._token_label} ({self._token_file}) is not a security token.") from None
-            try:
-                return token, token_credential(token, key, f"{self._token_label} ({self._token_file})")
-            except InvalidTokenError as error:
-                if not attempts_left:
-                    raise InvalidTokenError(f"{error} Run `{self._command()}`.") from None
-            attempts_left -= 1
-            time.sleep(0.02)
+    def _read(self) -> Credential:
+        self._note_files()
+        token = read_small_file(self._token_file, self._token_label).decode(errors="replace").strip()
+        pem = read_small_file(self._key_file, self._key_label)
+        key = load_private_key(pem, self._passphrase, f"{self._key_label} ({self._key_file})")
+        return token_credential(token, key, f"{self._token_label} ({self._token_file})")
 
     def _auth_endpoint(self) -> str:
         if self._endpoint is not None:

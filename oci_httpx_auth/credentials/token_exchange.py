@@ -13,7 +13,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from .._auth_service.service import AuthService, Call
-from .._auth_service.tokens import parse_security_token
+from .._auth_service.tokens import parse_security_token, token_of
 from .._credential import KEY_ID, Credential
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, OCIAuthError, ServiceRefusedError
 from .._hosts import is_loopback
@@ -118,13 +118,12 @@ class TokenExchange(Provider):
         )
         try:
             with self._service.calls() as calls:
-                token, credential = calls.token(call, session_key, "the identity domain")
+                credential = calls.token(call, session_key, "the identity domain")
         except ServiceRefusedError as error:
             if not 400 <= error.status < 500 or error.status == 429:
                 raise
             raise CredentialsUnavailableError(f"{error} {_remedy(error.status)}") from error
-        tenant = parse_security_token(token, self.source).other.get("tenant")
-        self.tenancy = tenant if isinstance(tenant, str) else None
+        self.tenancy = parse_security_token(token_of(credential), self.source).text("tenant")
         return credential
 
     def _subject_token(self) -> str:

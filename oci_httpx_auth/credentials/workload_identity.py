@@ -11,7 +11,7 @@ from typing import Any
 
 from .._auth_service.http import Answer
 from .._auth_service.service import AuthService, Call
-from .._auth_service.tokens import issued_credential, parse_security_token, text_field
+from .._auth_service.tokens import parse_security_token, token_of
 from .._credential import Credential
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, ServiceRefusedError
 from .._secrecy import hides_locals, quote_path
@@ -82,11 +82,6 @@ class OKEWorkloadIdentity(Provider):
         claims = parse_security_token(account_token, f"The service account token ({self._token_file})")
         session_key = generate_private_key()
 
-        def parse(answer: Answer, received_at: float) -> Credential:
-            token = text_field(_decoded(answer), "token", _SOURCE).removeprefix("ST$")
-            self._remember(token)
-            return issued_credential(token, session_key, _SOURCE, answer, received_at)
-
         call = Call(
             "POST",
             self._url,
@@ -98,7 +93,7 @@ class OKEWorkloadIdentity(Provider):
         )
         try:
             with self._service.calls(direct=True, ca_file=self._ca_file) as calls:
-                return calls.send(call, parse)
+                credential = calls.token(call, session_key, _SOURCE, _decoded)
         except ServiceRefusedError as error:
             if error.status == 403:
                 reason = "Workload identity needs an enhanced cluster. Check the cluster's type."
@@ -111,11 +106,9 @@ class OKEWorkloadIdentity(Provider):
             else:
                 raise
             raise CredentialsUnavailableError(f"{error} {reason}") from error
-
-    def _remember(self, token: str) -> None:
-        claims = parse_security_token(token, f"The token from {_SOURCE}").other
-        self.tenancy = _claim(claims.get("res_tenant"))
-        self.compartment: str | None = _claim(claims.get("res_compartment"))
+        issued = parse_security_token(token_of(credential), self.source)
+        self.tenancy, self.compartment = issued.text("res_tenant"), issued.text("res_compartment")
+        return credential
 
     def _account_token(self) -> str:
         self._watch.note(self._token_file, self._ca_file)
@@ -140,16 +133,12 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
-def _claim(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _decoded(answer: Answer) -> dict[str, Any]:
+def _decoded(answer: Answer, source: str) -> dict[str, Any]:
     """The proxy's answer: a JSON object in base64, in double quotes or bare. Raises `ServiceRefusedError`."""
     try:
         fields = json.loads(base64.b64decode(answer.content.strip().strip(b'"'), validate=True))
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        raise ServiceRefusedError(f"{_SOURCE} answered with something else than a JSON object in base64.")
+        raise ServiceRefusedError(f"{source} answered with something else than a JSON object in base64.")
     return fields

@@ -57,7 +57,7 @@ TARGETS = [
     lambda data: parse_http_date(data.decode("latin-1")),
     lambda data: json_object(Answer(200, {}, data), "the service"),
     lambda data: _refusal("https://x/", Answer(400, {}, data)),
-    lambda data: _decoded(Answer(200, {}, data)),
+    lambda data: _decoded(Answer(200, {}, data), "the proxy"),
 ]
 
 

@@ -123,7 +123,7 @@ def test_a_new_session_is_not_overwritten_by_the_renewal_of_the_old_one(oci: Fak
     used = laptop.provider.fetch()
     (token_file,) = tmp_path.rglob("token")
     assert used.key_id == f"ST${token_file.read_text()}"
-    assert laptop.provider._read()[1].key_id == used.key_id  # token and key belong together
+    assert laptop.provider._newest().key_id == used.key_id  # token and key belong together
 
 
 def test_a_new_session_is_found_when_the_old_one_is_refused(oci: FakeOCI, tmp_path: Path) -> None:
