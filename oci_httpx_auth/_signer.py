@@ -326,6 +326,11 @@ class OCISigner(_Auth):
         return f"<OCISigner mode={self.mode} source={describe_source(self._provider)!r}>"
 
 
+def as_signer(signer: OCISigner | CredentialProvider | None) -> OCISigner:
+    """The signer itself, or one of this provider, or of `default_credentials`."""
+    return signer if isinstance(signer, OCISigner) else OCISigner(signer)
+
+
 def credential_from(fetch: Future[Credential], provider: CredentialProvider) -> Credential:
     """A finished fetch's credential. Raises a `CredentialsUnavailableError`, or `SessionExpiredError`."""
     error = fetch.exception()

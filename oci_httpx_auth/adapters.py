@@ -6,7 +6,7 @@ from typing import Any
 
 from ._credential import CredentialProvider
 from ._errors import SigningError
-from ._signer import OCISigner
+from ._signer import OCISigner, as_signer
 
 
 class RequestSigner:
@@ -19,7 +19,7 @@ class RequestSigner:
     """
 
     def __init__(self, signer: OCISigner | CredentialProvider | None = None) -> None:
-        self.signer: OCISigner = signer if isinstance(signer, OCISigner) else OCISigner(signer)
+        self.signer: OCISigner = as_signer(signer)
 
     def __call__(self, request: Any) -> Any:
         """Sign a request that is ready to be sent, and return it."""

@@ -7,18 +7,12 @@ error's `__cause__`.
 
 from __future__ import annotations
 
-import asyncio
-import copy
-import inspect
 import logging
 import os
 import re
-import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, overload
 from urllib.parse import urlsplit
-
-import httpx
 
 try:
     import openai
@@ -29,14 +23,23 @@ except ImportError as _error:
 
 from ._auth_service.regions import inference_endpoint, is_known, region_id, similar_region
 from ._credential import CredentialProvider
-from ._errors import ConfigError, OCIAuthError
+from ._errors import ConfigError
 from ._hosts import is_loopback
-from ._signer import OCISigner
-from ._signing.waiting import trio_token
+from ._openai_http import PerLoopAsyncClient, SyncClient, attach_signer, copy_client
+from ._signer import OCISigner, as_signer
 from .credentials._config import check_header, env_value
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
+
+__all__ = [
+    "PLACEHOLDER_API_KEY",
+    "ClientOptions",
+    "PerLoopAsyncClient",
+    "create_async_openai",
+    "create_openai",
+    "sign_openai_client",
+]
 
 log: logging.Logger = logging.getLogger("oci_httpx_auth")
 
@@ -94,78 +97,6 @@ class ClientOptions(TypedDict, total=False):
 _OPENAI_OPTIONS = ("default_query", "timeout", "max_retries", "webhook_secret", "websocket_base_url")
 
 
-class _Portable:
-    """Pickles as the options that it was made with, the headers and the signer; deep copies share the connections."""
-
-    _given: Any = {}  # noqa: RUF012
-
-    def __reduce__(self: Any) -> Any:
-        return _rebuild, (type(self), self._given, self.auth, dict(self.headers))
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        return self
-
-
-class _SyncClient(_Portable, openai.DefaultHttpxClient):
-    """The HTTP client of `create_openai`."""
-
-
-class PerLoopAsyncClient(_Portable, openai.DefaultAsyncHttpxClient):
-    """An async HTTP client for any number of event loops, one after the other or at once, of asyncio and trio.
-
-    Connections belong to the loop that opened them. Each loop gets its own, which end with it: when `asyncio.run`
-    returns, or with `aclose()`, which closes those of the running loop and of loops at rest. Later requests open new
-    ones. The options are those of `openai.DefaultAsyncHttpxClient`: proxy, limits, event_hooks, ….
-    """
-
-    def __init__(self, **options: Any) -> None:
-        # What is sent goes through a client of the loop, so this one needs no connections of its own.
-        super().__init__(**{**options, "transport": httpx.AsyncBaseTransport()})
-        self._given = self._options = options
-        if options.keys().isdisjoint(("verify", "cert", "trust_env", "transport")):
-            # One TLS context for all loops: to make one takes some 40 ms, during which no loop should stand still.
-            library = sys.modules[openai.DefaultAsyncHttpxClient.__mro__[1].__module__]
-            self._options = {**options, "verify": library.create_ssl_context()}
-        self._clients: dict[Any, tuple[Any, AsyncGenerator[Any, None]]] = {}
-
-    async def send(self, request: Any, **options: Any) -> Any:
-        """Send the request through the client of the running event loop."""
-        loop = trio_token() or asyncio.get_running_loop()
-        client, _ = self._clients.get(loop, (None, None))
-        if client is None or client.is_closed:
-            for other, (old, _) in self._clients.copy().items():
-                if old.is_closed or _is_closed(other):
-                    self._clients.pop(other, None)
-            lifetime = self._lifetime()
-            client = await lifetime.__anext__()  # waits for nothing, so no other task of this loop comes between
-            self._clients[loop] = client, lifetime
-        client.auth, client.follow_redirects = self.auth, self.follow_redirects
-        return await client.send(request, **options)
-
-    async def aclose(self) -> None:
-        """Close the connections of the running event loop, and of loops at rest. Later requests open new ones."""
-        here = trio_token() or asyncio.get_running_loop()
-        for loop in list(self._clients):
-            if loop is here or (isinstance(loop, asyncio.AbstractEventLoop) and not loop.is_running()):
-                _, lifetime = self._clients.pop(loop, (None, None))
-                if lifetime is not None and not _is_closed(loop):
-                    await lifetime.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    async def _lifetime(self) -> AsyncGenerator[Any, None]:
-        """Yields a client. An event loop that ends closes the generators it finds open, and so the client."""
-        client = openai.DefaultAsyncHttpxClient(**self._options)
-        try:
-            yield client
-        finally:
-            await client.aclose()
-
-
 @overload
 def create_async_openai(**options: Unpack[ClientOptions]) -> openai.AsyncOpenAI: ...
 @overload
@@ -192,7 +123,7 @@ def create_openai(**options: Unpack[ClientOptions]) -> openai.OpenAI: ...
 def create_openai(*, client_class: Callable[..., ClientT], **options: Unpack[ClientOptions]) -> ClientT: ...
 def create_openai(*, client_class: Callable[..., Any] = openai.OpenAI, **options: Any) -> Any:
     """An `OpenAI` whose requests are signed for OCI Generative AI. Everything else as in `create_async_openai`."""
-    return _create("create_openai", client_class, _SyncClient, options)
+    return _create("create_openai", client_class, SyncClient, options)
 
 
 def sign_openai_client(
@@ -224,16 +155,11 @@ def sign_openai_client(
         "conversation_store_id": conversation_store_id,
     }
     headers, project = _headers(signer, str(client.base_url), options)
-    http_client = _copy(client._client)
+    http_client = copy_client(client._client)
     http_client.headers = {**http_client.headers, **headers}
-    _attach(http_client, signer)
+    attach_signer(http_client, signer)
     client._client, client.project, client.api_key = http_client, project, PLACEHOLDER_API_KEY
     return client
-
-
-def as_signer(signer: OCISigner | CredentialProvider) -> OCISigner:
-    """The signer itself, or one of this provider."""
-    return signer if isinstance(signer, OCISigner) else OCISigner(signer)
 
 
 def check_options(caller: str, options: Mapping[str, Any]) -> None:
@@ -282,7 +208,7 @@ def _create(caller: str, client_class: Callable[..., Any], http_class: type[Any]
     if signer is None:
         http_client.follow_redirects = False  # which would take the key along
     else:
-        _attach(http_client, signer)
+        attach_signer(http_client, signer)
     return client
 
 
@@ -306,40 +232,36 @@ def _check_api_key(api_key: object, url: str) -> None:
 
 
 def _base_url(signer: OCISigner | None, options: Mapping[str, Any]) -> str:
-    if base_url := options.get("base_url"):
-        return str(base_url)
-    if service_endpoint := options.get("service_endpoint"):
-        return f"{service_endpoint.rstrip('/').removesuffix('/openai/v1')}/openai/v1"
+    for name in ("base_url", "service_endpoint"):
+        if value := options.get(name):
+            url = _filled_in(str(value), name, "your own URL")
+            return url if name == "base_url" else f"{url.rstrip('/').removesuffix('/openai/v1')}/openai/v1"
     if base_url := env_value(("OCI_GENAI_BASE_URL",)):
-        return base_url
-    name = options.get("region") or env_value(("OCI_GENAI_REGION", "OCI_CLI_REGION", "OCI_REGION"))
-    if name is None and signer is not None:
-        name = signer.region or _discover(signer)
-    if name is None and signer is None:
+        return _filled_in(base_url, "OCI_GENAI_BASE_URL", "your own URL")
+    region = options.get("region") or env_value(("OCI_GENAI_REGION", "OCI_CLI_REGION", "OCI_REGION"))
+    ocids = [options.get("compartment_id") or env_value(("OCI_COMPARTMENT_ID",))]
+    if signer is not None:
+        region = region or signer.region or _discover(signer)
+        ocids += [signer.compartment, signer.tenancy]
+    elif region is None:
         raise ConfigError(
             "No region is known for this API key, which works in the region where it was made. Pass region= or set "
             "OCI_GENAI_REGION."
         )
-    if name is None:
+    if region is None:
         raise ConfigError(
             f"No region is known from the arguments, OCI_REGION, or {signer!r}. Pass region='us-chicago-1' (or whichever "
             "region serves your models), or base_url."
         )
     try:
         # The realm of a region that is newer than our tables is in the OCIDs.
-        compartment = options.get("compartment_id") or env_value(("OCI_COMPARTMENT_ID",))
-        own = (signer.compartment, signer.tenancy) if signer is not None else ()
-        endpoint, region = inference_endpoint(name, compartment, *own), region_id(name)
+        endpoint, name = inference_endpoint(region, *ocids), region_id(region)
     except ValueError as error:
         raise ConfigError(f"region: {error}") from None
-    if "." not in region and not is_known(region):
-        similar = similar_region(region)
-        log.warning(
-            "Region %r is not known to this version%s. Requests will go to %s.",
-            region,
-            f": did you mean {similar!r}?" if similar else ", so its domain is a guess",
-            endpoint,
-        )
+    if "." not in name and not is_known(name):
+        similar = similar_region(name)
+        guess = f": did you mean {similar!r}?" if similar else ", so its domain is a guess"
+        log.warning("Region %r is not known to this version%s. Requests will go to %s.", name, guess, endpoint)
     return f"{endpoint}/openai/v1"
 
 
@@ -362,71 +284,15 @@ def _headers(signer: OCISigner | None, url: str, options: Mapping[str, Any]) -> 
             "project_id, or set OCI_COMPARTMENT_ID or OCI_PROJECT_ID."
         )
     for name, value in (("compartment_id", compartment), ("project_id", project), ("conversation_store_id", store)):
-        if value and re.search(r"…|\.\.\.$|<.*>", value):
-            raise ConfigError(f"{name} is still a placeholder: replace it with the OCID of your own.")
         if value:
-            check_header(value, name)
+            check_header(_filled_in(value, name, "the OCID of your own"), name)
     # CompartmentId is the service's older name; Oracle's own client sends both.
     headers = {"opc-compartment-id": compartment, "CompartmentId": compartment, "opc-conversation-store-id": store}
     return {name: value for name, value in headers.items() if value}, project
 
 
-def _attach(http_client: Any, signer: OCISigner) -> None:
-    """Make the HTTP client of an OpenAI client sign its requests, and raise this library's errors unchanged."""
-    http_client.auth = signer
-    http_client.follow_redirects = False
-    if int(openai.__version__.split(".")[0]) >= 3:
-        return
-    # openai 1 and 2 retry and wrap whatever sending raises, but not what `raise_for_status` of a response raises.
-    send = http_client.send
-
-    def send_sync(request: Any, **options: Any) -> Any:
-        try:
-            return send(request, **options)
-        except OCIAuthError as error:
-            return _NotSent(error)
-
-    async def send_async(request: Any, **options: Any) -> Any:
-        try:
-            return await send(request, **options)
-        except OCIAuthError as error:
-            return _NotSent(error)
-
-    http_client.send = send_async if inspect.iscoroutinefunction(send) else send_sync
-
-
-class _NotSent:
-    """Replaces the response to a request that could not be signed, and raises the reason."""
-
-    status_code, reason_phrase, headers = 0, "not sent", httpx.Headers()
-
-    def __init__(self, error: OCIAuthError) -> None:
-        self._error = error
-
-    def raise_for_status(self) -> None:
-        raise self._error
-
-
-def _copy(http_client: Any) -> Any:
-    """A copy of the HTTP client for one OpenAI client alone."""
-    kind = type(http_client)
-    if kind.__module__.startswith("openai.") and hasattr(kind, "__del__"):
-        # openai's default, which nobody configured. A copy would close the original's connections when it is collected.
-        return PerLoopAsyncClient() if inspect.iscoroutinefunction(http_client.send) else _SyncClient()
-    copied = copy.copy(http_client)
-    vars(copied).pop("send", None)  # which `_attach` may have set, and which sends by the original
-    return copied
-
-
-def _rebuild(kind: type[Any], options: dict[str, Any], auth: Any, headers: dict[str, str]) -> Any:
-    http_client = kind(**options)
-    http_client.headers = headers
-    if isinstance(auth, OCISigner):
-        _attach(http_client, auth)
-    else:
-        http_client.auth = auth
-    return http_client
-
-
-def _is_closed(loop: Any) -> bool:
-    return isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed()
+def _filled_in(value: str, name: str, what: str) -> str:
+    """The value, unless it is a placeholder from the documentation. Raises `ConfigError`."""
+    if re.search(r"…|\.\.\.$|<.*>", value):
+        raise ConfigError(f"{name} is still a placeholder: replace it with {what}.")
+    return value

@@ -21,7 +21,14 @@ from typing import Any
 
 import pytest
 
-from oci_httpx_auth import APIKey, ConfigError, CredentialsUnavailableError, OCISigner, SigningError
+from oci_httpx_auth import (
+    APIKey,
+    ConfigError,
+    CredentialsUnavailableError,
+    NoCredentialsFoundError,
+    OCISigner,
+    SigningError,
+)
 
 from .platforms import Platform
 from .standin import FakeOCI, Fault
@@ -30,7 +37,6 @@ openai = pytest.importorskip("openai")
 
 from endpoints import openai_files  # noqa: E402
 
-from oci_httpx_auth._errors import NoCredentialsFoundError  # noqa: E402
 from oci_httpx_auth.openai import (  # noqa: E402
     PLACEHOLDER_API_KEY,
     PerLoopAsyncClient,
@@ -932,3 +938,14 @@ def test_a_client_on_an_instance_needs_no_region(oci: FakeOCI, instance: None, a
     client = create_async_openai(auth=auth, compartment_id=oci.compartment)
     assert str(client.base_url).startswith(f"https://inference.generativeai.{oci.region}.oci.oraclecloud.com/")
     assert [record.target for record in oci.records] == ["/opc/v2/instance/region"]
+
+
+@pytest.mark.parametrize("name", ["base_url", "service_endpoint"])
+def test_a_url_that_is_still_a_placeholder_is_named(name: str) -> None:
+    """A URL copied from a page without filling it in is recognised before anything is sent."""
+    options: Any = {
+        name: "https://inference.generativeai.….oci.oraclecloud.com",
+        "compartment_id": "ocid1.compartment.oc1..a",
+    }
+    with pytest.raises(ConfigError, match=f"^{name} is still a placeholder: replace it with your own URL"):
+        create_openai(api_key="sk-1", **options)
