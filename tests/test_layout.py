@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import oci_httpx_auth
 
 ROOT = Path(oci_httpx_auth.__file__).parent
+CONTRIBUTING = Path(__file__).parents[1] / "CONTRIBUTING.md"
 
 # From the top down. A module imports from its own floor and those below; `testing` stands apart, with its own code.
 FLOORS = {
@@ -54,6 +56,13 @@ def imported(path: Path) -> tuple[set[str], set[str]]:
             package = path.relative_to(ROOT).parts[: depth - node.level]
             own.add(".".join([*package, *(node.module or "").split(".")]).strip("."))
     return own, foreign
+
+
+def test_the_map_for_contributors_is_this_table() -> None:
+    """CONTRIBUTING.md lists the same places, floor by floor, and the stand-in last."""
+    rows = re.findall(r"^\| (`.+`) \| .+ \|$", CONTRIBUTING.read_text(), re.MULTILINE)
+    places = [sorted(name.rstrip("/") for name in re.findall(r"`(.+?)`", row)) for row in rows]
+    assert places == [*(sorted(names) for names in FLOORS.values()), ["testing"]]
 
 
 def test_every_module_has_its_floor() -> None:
