@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from .standin import FakeOCI
 
 BODY_NAMES = ["content-length", "content-type", "x-content-sha256"]
 
@@ -129,3 +132,47 @@ def answers(connection: socket.socket, *, head: bool = False) -> Iterator[Answer
                     file.readline()
                 file.readline()
             yield Answer(status, headers, body)
+
+
+class Holder:
+    """A key id and the private key that goes with it."""
+
+    def __init__(self, key_id: str, private_key: Any) -> None:
+        self.key_id = key_id
+        self.private_key = private_key
+
+
+def stripped(key: rsa.RSAPrivateKey) -> str:
+    der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(der).decode()
+
+
+def public_pem(key: rsa.RSAPrivateKey) -> str:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    return claims
+
+
+def post(oci: FakeOCI, holder: Any, path: str, document: object) -> Answer:
+    return Draft(holder, target=path, body=json.dumps(document).encode()).sign().send(oci.url)
+
+
+def get(oci: FakeOCI, holder: Any, path: str, headers: list[list[str]] | None = None) -> Answer:
+    return Draft(holder, "GET", path, body=b"", headers=headers or []).sign().send(oci.url)
+
+
+def accepted(oci: FakeOCI, holder: Any) -> bool:
+    return Draft(holder).sign().send(oci.url).status == 200
+
+
+def metadata(oci: FakeOCI, path: str, *headers: str, method: str = "GET") -> Answer:
+    lines = [f"{method} /opc/v2/{path} HTTP/1.1", "Host: x", *headers]
+    return exchange(oci.url, "\r\n".join(lines).encode() + b"\r\n\r\n")
+
+
+def events_of(body: bytes) -> list[dict[str, Any]]:
+    lines = body.decode().splitlines()
+    return [json.loads(line[6:]) for line in lines if line.startswith("data: ") and line != "data: [DONE]"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import oci_httpx_auth
+import oci_httpx_auth.testing
 
 ROOT = Path(oci_httpx_auth.__file__).parent
 CONTRIBUTING = Path(__file__).parents[1] / "CONTRIBUTING.md"
@@ -128,3 +129,17 @@ def test_it_works_without_httpx2_and_with_the_alias() -> None:
     aliased = "import httpx2; httpx2.alias_httpx()\nimport httpx, oci_httpx_auth as o; print(issubclass(o.OCISigner, httpx.Auth), httpx is httpx2)"
     done = subprocess.run([sys.executable, "-c", aliased], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True True"
+
+
+def test_it_imports_nothing_of_the_library_that_it_verifies() -> None:
+    """A mistake in the signer cannot be in the verifier too."""
+    directory = Path(oci_httpx_auth.testing.__file__).parent
+    allowed = {*sys.stdlib_module_names, "cryptography", "httpx", "httpx2", "anyio"}
+    for path in directory.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                assert node.level == 1, f"{path.name} imports from outside its package"
+                assert (directory / f"{node.module}.py").exists()
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+                assert {str(name).split(".")[0] for name in names} <= allowed, path.name

@@ -41,27 +41,27 @@ SDK = {
 # Which tests show what a row says, by the row's first cell. Where a client of Oracle's can run the row, one of them does.
 PROOFS = {
     "`GET, HEAD /opc/v2/instance/region`": """
-        testing/test_testing_services::test_metadata_describes_the_instance
-        testing/test_testing_services::test_metadata_refuses
-        testing/test_testing_services::test_a_certificate_is_rotated_at_half_its_life
+        testing/test_auth_services::test_metadata_describes_the_instance
+        testing/test_auth_services::test_metadata_refuses
+        testing/test_auth_services::test_a_certificate_is_rotated_at_half_its_life
         campaigns/against_oracle/test_stand_in::test_an_instance_principal_of_the_sdk_gets_its_token""",
     "`POST /v1/x509`": """
-        testing/test_testing_services::test_a_certificate_is_exchanged_for_a_token
-        testing/test_testing_services::test_federation_refuses
+        testing/test_auth_services::test_a_certificate_is_exchanged_for_a_token
+        testing/test_auth_services::test_federation_refuses
         campaigns/against_oracle/test_stand_in::test_an_instance_principal_of_the_sdk_gets_its_token""",
     "`POST /v1/authentication/refresh`": """
-        testing/test_testing_services::test_a_session_ends_at_its_limit
-        testing/test_testing_services::test_session_refresh_refuses
+        testing/test_auth_services::test_a_session_ends_at_its_limit
+        testing/test_auth_services::test_session_refresh_refuses
         campaigns/against_oracle/test_cli_resolution::test_the_cli_renews_a_session_and_ours_goes_on_with_it""",
     "`POST /oauth2/v1/token`": """
-        testing/test_testing_services::test_a_token_exchange_is_a_form_of_one_kind
+        testing/test_auth_services::test_a_token_exchange_is_a_form_of_one_kind
         credentials/test_token_exchange::test_the_sdks_own_signer_is_served_alike""",
     "`POST /resourcePrincipalSessionTokens`": """
-        testing/test_testing_services::test_a_pod_exchanges_its_service_accounts_token
-        testing/test_testing_services::test_workload_identity_refuses
+        testing/test_auth_services::test_a_pod_exchanges_its_service_accounts_token
+        testing/test_auth_services::test_workload_identity_refuses
         campaigns/against_oracle/test_stand_in::test_a_pod_of_the_sdk_gets_its_token_over_tls""",
     "`POST /openai/v1/chat/completions`": """
-        testing/test_testing_inference::test_a_compartment_or_a_project_must_be_named
+        testing/test_inference::test_a_compartment_or_a_project_must_be_named
         testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words
         frameworks/test_oracles_clients::test_a_chat_of_oci_openai_is_answered
         frameworks/test_oracles_clients::test_a_refusal_reaches_oci_openai_in_ocis_form""",
@@ -69,19 +69,19 @@ PROOFS = {
         testing/test_generative_ai::test_what_is_stored_needs_a_project_or_a_conversation_store
         frameworks/test_oracles_clients::test_what_is_stored_needs_a_conversation_store""",
     "`GET, POST, DELETE /openai/v1/responses/{id}`": """
-        testing/test_testing_corners::test_a_response_can_be_cancelled_and_not_put
+        testing/test_responses::test_a_response_can_be_cancelled_and_not_put
         frameworks/test_oracles_clients::test_responses_of_oci_openai_are_kept""",
     "`GET, POST, DELETE /openai/v1/conversations`": """
         testing/test_generative_ai::test_what_is_stored_needs_a_project_or_a_conversation_store
         frameworks/test_oracles_clients::test_a_conversation_of_oci_openai_is_kept""",
     "`any /openai/v1/{anything else}`": """
-        testing/test_testing_inference::test_an_unknown_path_is_404_in_ocis_form
+        testing/test_inference::test_an_unknown_path_is_404_in_ocis_form
         frameworks/test_oracles_clients::test_a_refusal_reaches_oci_openai_in_ocis_form""",
     "`GET /20160918/regions`": """
-        testing/test_testing_services::test_regions_are_listed
+        testing/test_services::test_regions_are_listed
         campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it""",
     "`any /{anything else}`": """
-        testing/test_testing::test_a_request_signed_by_the_rules_is_accepted
+        testing/test_verify::test_a_request_signed_by_the_rules_is_accepted
         campaigns/against_oracle/test_stand_in::test_the_sdks_api_key_signer_is_accepted_for_each_method""",
     "An error's `code`": """
         testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words
@@ -96,16 +96,16 @@ PROOFS = {
     "`FakeOCI(lenient=True)`": "testing/test_generative_ai::test_a_lenient_stand_in_takes_any_model_and_needs_no_project",
     "An error inside of a stream": "",  # no behaviour
     "`POST /20231130/actions/chat`": """
-        testing/test_testing_corners::test_a_native_chat_that_is_not_whole_is_refused
+        testing/test_endpoints::test_a_native_chat_that_is_not_whole_is_refused
         campaigns/against_oracle/test_stand_in::test_a_native_stream_is_read_by_the_sdk
         campaigns/against_oracle/test_stand_in::test_the_sdk_reads_a_message_that_is_not_there
         frameworks/test_oracles_clients::test_langchain_oci_chats_natively""",
-    "`POST /anthropic/v1/messages`": "testing/test_testing_inference::test_messages_are_answered_in_anthropics_form",
-    "`POST /google/v1beta": "testing/test_testing_inference::test_content_is_generated_in_googles_form",
-    "`GET /openai/v1/responses`": "testing/test_testing::test_a_websocket_handshake_is_verified_accepted_and_closed",
+    "`POST /anthropic/v1/messages`": "testing/test_endpoints::test_messages_are_answered_in_anthropics_form",
+    "`POST /google/v1beta": "testing/test_endpoints::test_content_is_generated_in_googles_form",
+    "`GET /openai/v1/responses`": "testing/test_endpoints::test_a_websocket_handshake_is_verified_accepted_and_closed",
     "`POST /openai/v1/embeddings`": "frameworks/test_oracles_clients::test_a_model_deployments_embeddings_by_oci_openai",
     "`GET, POST, DELETE /openai/v1/files`": """
-        testing/test_testing_inference::test_a_file_is_uploaded_byte_for_byte
+        testing/test_endpoints::test_a_file_is_uploaded_byte_for_byte
         frameworks/test_oracles_clients::test_what_oci_openai_keeps_at_the_examples_endpoints""",
     "`GET, POST, DELETE /openai/v1/batches`": KEPT,
     "`GET, POST, DELETE /openai/v1/vector_stores`": KEPT,
@@ -115,13 +115,13 @@ PROOFS = {
     "`GET, HEAD /n/{namespace}/b/`": "campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head",
     "`GET /n/{namespace}/b/{bucket}/o`": "campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head",
     "`GET, HEAD, DELETE /n/{namespace}/b/{bucket}/o/{object}`": """
-        testing/test_testing_services::test_objects_are_kept
+        testing/test_endpoints::test_objects_are_kept
         campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head""",
     "`PUT /n/": """
-        testing/test_testing_services::test_objects_are_kept
+        testing/test_endpoints::test_objects_are_kept
         campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it""",
     "`GET, HEAD /20160918/compartments`": """
-        testing/test_testing_services::test_compartments_are_listed_page_by_page
+        testing/test_endpoints::test_compartments_are_listed_page_by_page
         campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head""",
 }
 

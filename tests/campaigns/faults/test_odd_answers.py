@@ -18,7 +18,7 @@ import pytest
 from oci_httpx_auth import InstancePrincipal, OCISigner, ResourcePrincipal, SecurityToken, TokenExchange
 from oci_httpx_auth._auth_service.service import AuthService
 
-from ...standin import FakeOCI
+from ...standin import FakeOCI, Fault
 
 Head = list[tuple[str, str]]
 Rewrite = Callable[[str, Head, bytes], tuple[str, Head, bytes, bool]]
@@ -204,3 +204,19 @@ def test_a_wrong_clock_is_corrected_by_any_form_of_date(
     credential = made.fetch()
     assert credential.expiry() is not None
     assert abs((credential.clock_offset or 0.0) - 3600) < 60
+
+
+def test_an_instance_takes_answers_of_every_make(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No Date, no connection that stays open, headers twice and in capitals, and metadata that comes late while it boots."""
+    for name, value in oci.environment("instance_principal").items():
+        monkeypatch.setenv(name, value)
+    odd = {"date": "", "connection": "close", "OPC-REQUEST-ID": "A", "X-Unknown": "b"}
+    booting = [Fault(status=404), Fault(status=503), Fault(delay=0.2)]
+    oci.fail("metadata", *booting)
+    oci.fault_source = lambda service, record: Fault(headers=odd)
+    with httpx.Client(auth=OCISigner(auth="instance_principal"), trust_env=False) as client:
+        answers = [client.get(oci.url) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert "date" not in answers[0].headers
+    assert answers[0].headers["connection"] == "close"
+    assert len(answers[0].headers.get_list("opc-request-id")) == 2

@@ -8,68 +8,32 @@ import json
 import re
 import ssl
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-from endpoints import identity, object_storage
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-from oci_httpx_auth import DelegationToken, OCISigner, SecurityToken, SessionExpiredError
-
-from ..byhand import Answer, Draft, answers, connect, exchange
-from ..standin import FakeCredential, FakeOCI, Fault
-
-
-class Holder:
-    """A key id and the private key that goes with it."""
-
-    def __init__(self, key_id: str, private_key: Any) -> None:
-        self.key_id = key_id
-        self.private_key = private_key
-
-
-@pytest.fixture(scope="module")
-def session_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def stripped(key: rsa.RSAPrivateKey) -> str:
-    der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return base64.b64encode(der).decode()
-
-
-def public_pem(key: rsa.RSAPrivateKey) -> str:
-    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
-    return claims
-
-
-def post(oci: FakeOCI, holder: Any, path: str, document: object) -> Answer:
-    return Draft(holder, target=path, body=json.dumps(document).encode()).sign().send(oci.url)
-
-
-def get(oci: FakeOCI, holder: Any, path: str, headers: list[list[str]] | None = None) -> Answer:
-    return Draft(holder, "GET", path, body=b"", headers=headers or []).sign().send(oci.url)
-
-
-def accepted(oci: FakeOCI, holder: Any) -> bool:
-    return Draft(holder).sign().send(oci.url).status == 200
-
+from ..byhand import (
+    Answer,
+    Draft,
+    Holder,
+    accepted,
+    answers,
+    claims_of,
+    connect,
+    exchange,
+    metadata,
+    post,
+    public_pem,
+    stripped,
+)
+from ..standin import FakeOCI, Fault
 
 # Instance metadata.
-
-
-def metadata(oci: FakeOCI, path: str, *headers: str, method: str = "GET") -> Answer:
-    lines = [f"{method} /opc/v2/{path} HTTP/1.1", "Host: x", *headers]
-    return exchange(oci.url, "\r\n".join(lines).encode() + b"\r\n\r\n")
 
 
 def test_metadata_describes_the_instance(oci: FakeOCI) -> None:
@@ -389,154 +353,6 @@ def test_a_token_service_can_hand_out_bad_tokens(oci: FakeOCI, flaw: str) -> Non
 
 # Resource principals.
 
-OWN = "/20180711/resourcePrincipalToken"
-SESSION = "/v1/resourcePrincipalSessionToken"
-
-
-@pytest.fixture
-def on_instance(oci: FakeOCI, session_key: rsa.RSAPrivateKey) -> Holder:
-    token = oci.issue_token(session_key.public_key(), kind="instance", sub=oci.instance)
-    return Holder(f"ST${token}", session_key)
-
-
-def with_key_pair(oci: FakeOCI, version: str, **options: Any) -> tuple[Holder, str, str]:
-    variables = {
-        name.removeprefix("OCI_RESOURCE_PRINCIPAL_"): value
-        for name, value in oci.environment("resource_principal", version=version, **options).items()
-    }
-    tenancy = f"{variables['TENANCY_ID']}/" if version != "2.1" else ""
-    key = load_pem_private_key(variables["PRIVATE_PEM"].encode(), None)
-    resource = variables["RESOURCE_ID"]
-    return Holder(f"resource/v{version}/{tenancy}{resource}", key), resource, variables.get("SECURITY_CONTEXT", "")
-
-
-def tokens_for(oci: FakeOCI, holder: Holder, path: str, **changes: object) -> dict[str, Any]:
-    answer = get(oci, holder, path)
-    assert answer.status == 200, oci.records[-1].reason
-    return {**answer.json(), "sessionPublicKey": stripped(holder.private_key), **changes}
-
-
-def test_an_instances_resource_gets_its_token_in_two_steps(oci: FakeOCI, on_instance: Holder) -> None:
-    """The two tokens of the first step are what the second one demands."""
-    answer = post(oci, on_instance, SESSION, tokens_for(oci, on_instance, f"{OWN}/{oci.instance}"))
-    token = answer.json()["token"]
-    claims = claims_of(token)
-    assert (claims["res_tenant"], claims["res_compartment"]) == (oci.tenancy, oci.compartment)
-    assert claims["res_id"] == oci.instance
-    assert accepted(oci, Holder(f"ST${token}", on_instance.private_key))
-    assert oci.records[-1].mode == "resource_principal"
-
-
-def test_only_the_instance_itself_gets_its_resources_tokens(oci: FakeOCI, on_instance: Holder) -> None:
-    """Not another resource's, not by an API key, and on no path there is not."""
-    assert get(oci, on_instance, f"{OWN}/ocid1.instance.of.another").status == 404
-    assert get(oci, oci.add_api_key(), f"{OWN}/{oci.instance}").status == 401
-    assert get(oci, on_instance, f"{OWN}Other/{oci.instance}").status == 404
-    assert get(oci, on_instance, f"{OWN}V2/{oci.instance}").status == 401
-    assert oci.records[-1].reason.startswith("only a resource's key pair")
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "reason"),
-    [
-        ({"resourcePrincipalToken": None}, 400, "resourcePrincipalToken is missing"),
-        ({"servicePrincipalSessionToken": ""}, 400, "servicePrincipalSessionToken is missing"),
-        ({"resourcePrincipalToken": "a.b.c"}, 401, "the token is not a JWT"),
-        ({"sessionPublicKey": None}, 400, "sessionPublicKey is missing"),
-    ],
-)
-def test_the_second_step_refuses_what_is_not_whole(
-    oci: FakeOCI, on_instance: Holder, change: dict[str, object], status: int, reason: str
-) -> None:
-    """Each field is needed and looked at."""
-    document = tokens_for(oci, on_instance, f"{OWN}/{oci.instance}", **change)
-    assert post(oci, on_instance, SESSION, document).status == status
-    assert oci.records[-1].reason == reason
-
-
-def test_the_second_step_refuses_tokens_that_do_not_belong(oci: FakeOCI, on_instance: Holder) -> None:
-    """Swapped, of two exchanges, or somebody else's."""
-    first, second = (tokens_for(oci, on_instance, f"{OWN}/{oci.instance}") for _ in range(2))
-    other = "servicePrincipalSessionToken"
-    assert post(oci, on_instance, SESSION, {**first, other: second[other]}).status == 401
-    assert oci.records[-1].reason == "the two tokens do not belong together"
-    assert post(oci, on_instance, SESSION, {**first, other: first["resourcePrincipalToken"]}).status == 401
-    assert oci.records[-1].reason == f"{other} holds a token of another kind"
-    assert post(oci, oci.add_api_key(), SESSION, first).status == 401
-    assert oci.records[-1].reason == "resourcePrincipalToken was issued to somebody else"
-
-
-@pytest.mark.parametrize(("version", "form"), [("2.1", "V2"), ("2.1.1", "V2"), ("2.1.2", "V212")])
-def test_a_resource_with_a_key_pair_signs_with_its_own_key_id(oci: FakeOCI, version: str, form: str) -> None:
-    """Each version on its own path, and for itself alone."""
-    holder, resource, _ = with_key_pair(oci, version, security_context="")
-    document = tokens_for(oci, holder, f"{OWN}{form}/{resource}")
-    assert post(oci, holder, SESSION, document).status == 200
-    assert get(oci, holder, f"{OWN}{form}/ocid1.another").status == 404
-    wrong_form = "V212" if form == "V2" else "V2"
-    assert get(oci, holder, f"{OWN}{wrong_form}/{resource}").status == 404
-    assert get(oci, holder, f"{OWN}{form}/deeper/{resource}").status == 200
-    assert not accepted(oci, holder)
-
-
-def test_a_security_context_is_demanded_where_there_is_one(oci: FakeOCI) -> None:
-    """It is not part of the signature."""
-    holder, resource, context = with_key_pair(oci, "2.1.2")
-    path = f"{OWN}V212/{resource}"
-    assert get(oci, holder, path).status == 401
-    assert "security-context" in oci.records[-1].reason
-    assert get(oci, holder, path, [["security-context", "another"]]).status == 401
-    assert get(oci, holder, path, [["security-context", context]]).status == 200
-
-
-@pytest.mark.parametrize("depth", [1, 2, 5])
-def test_a_chain_of_parents_is_climbed_level_by_level(oci: FakeOCI, depth: int) -> None:
-    """Each parent's token is asked for by its child; the header names the next parent until there is none."""
-    variables = oci.environment("resource_principal", version="3.0", depth=depth)
-    prefix = "OCI_RESOURCE_PRINCIPAL_"
-    key = load_pem_private_key(variables[f"{prefix}PRIVATE_PEM_FOR_LEAF_RESOURCE"].encode(), None)
-    leaf = child = Holder(f"ST${variables[f'{prefix}RPST_FOR_LEAF_RESOURCE']}", key)
-    url = variables[f"{prefix}RPT_URL_FOR_PARENT_RESOURCE"]
-    for level in range(1, depth + 1):
-        path = url.removeprefix(oci.url)
-        answer = Draft(child, "GET", path, body=b"", host=oci.url[7:]).sign().send(oci.url)
-        if level > 1:
-            assert get(oci, leaf, path).status == 401
-            assert oci.records[-1].reason == "the signer is not the child of this parent"
-        document = {**answer.json(), "sessionPublicKey": stripped(key)}  # type: ignore[arg-type]
-        child = Holder(f"ST${post(oci, child, SESSION, document).json()['token']}", key)
-        url = answer.headers.get("opc-parent-rpt-url", "")
-        assert bool(url) == (level < depth)
-    assert accepted(oci, child)
-    assert oci.records[-1].principal.startswith(f"resource ocid1.parent{depth}.")
-
-
-def test_a_parent_can_name_itself_as_its_parent(oci: FakeOCI) -> None:
-    """So that clients can be tested for not running in circles."""
-    variables = oci.environment("resource_principal", version="3.0", cycle=True)
-    key = load_pem_private_key(variables["OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_FOR_LEAF_RESOURCE"].encode(), None)
-    leaf = Holder(f"ST${variables['OCI_RESOURCE_PRINCIPAL_RPST_FOR_LEAF_RESOURCE']}", key)
-    url = variables["OCI_RESOURCE_PRINCIPAL_RPT_URL_FOR_PARENT_RESOURCE"]
-    answer = Draft(leaf, "GET", url.removeprefix(oci.url), body=b"", host=oci.url[7:]).sign().send(oci.url)
-    assert answer.headers["opc-parent-rpt-url"] == url
-
-
-def test_the_variables_of_2_2_are_literals_or_files(oci: FakeOCI, tmp_path: Path) -> None:
-    """Token, key and passphrase alike."""
-    prefix = "OCI_RESOURCE_PRINCIPAL_"
-    literal = oci.environment("resource_principal", passphrase="secret")
-    filed = oci.environment("resource_principal", directory=tmp_path, passphrase="secret")
-    assert literal[f"{prefix}VERSION"] == filed[f"{prefix}VERSION"] == "2.2"
-    for name in ("RPST", "PRIVATE_PEM", "PRIVATE_PEM_PASSPHRASE"):
-        path = Path(filed[prefix + name])
-        assert path.is_absolute()
-        assert path.stat().st_mode & 0o777 == 0o600
-    for token, pem in [
-        (literal[f"{prefix}RPST"], literal[f"{prefix}PRIVATE_PEM"].encode()),
-        (Path(filed[f"{prefix}RPST"]).read_text(), Path(filed[f"{prefix}PRIVATE_PEM"]).read_bytes()),
-    ]:
-        assert accepted(oci, Holder(f"ST${token}", load_pem_private_key(pem, b"secret")))
-
 
 # Workload identity.
 
@@ -615,109 +431,6 @@ def test_a_service_accounts_token_outlives_the_revocation_of_ocis_tokens(
 # Object Storage and Identity.
 
 
-def test_objects_are_kept(oci: FakeOCI) -> None:
-    """Put, read, listed by bucket, deleted; a put need not have its body signed."""
-    object_storage.add_to(oci)
-    key = oci.add_api_key()
-    namespace = get(oci, key, "/n").json()
-    path = f"/n/{namespace}/b/bucket/o/a%2Fb"
-    draft = Draft(key, "PUT", path, body=b"content")
-    draft.names = draft.names[:3]
-    assert draft.sign().send(oci.url).status == 200
-    assert get(oci, key, path).body == b"content"
-    assert [bucket["name"] for bucket in get(oci, key, f"/n/{namespace}/b").json()] == ["bucket"]
-    assert Draft(key, "DELETE", path, body=b"").sign().send(oci.url).status == 204
-    assert get(oci, key, path).json()["code"] == "ObjectNotFound"
-    assert get(oci, key, "/n/another/b").json()["code"] == "NotAuthorizedOrNotFound"
-    assert post(oci, key, path, {}).status == 405
-
-
-def test_regions_are_listed(oci: FakeOCI) -> None:
-    """For whoever signs."""
-    regions = get(oci, oci.add_api_key(), "/20160918/regions").json()
-    assert {"key": "ORD", "name": "us-chicago-1"} in regions
-    assert exchange(oci.url, b"GET /20160918/regions HTTP/1.1\r\nHost: x\r\n\r\n").status == 401
-
-
-def test_compartments_are_listed_page_by_page(oci: FakeOCI) -> None:
-    """Each page but the last names the next one in a header; what names no page and no tenancy is refused."""
-    identity.add_to(oci)
-    key = oci.add_api_key()
-    path = f"/20160918/compartments?compartmentId={oci.tenancy}"
-    whole = get(oci, key, path)
-    assert whole.json()[0]["id"] == oci.compartment
-    assert "opc-next-page" not in whole.headers
-    paged, page = [], ""
-    for _ in range(3):
-        answer = get(oci, key, f"{path}&limit=2&page={quote(page, safe='')}")
-        paged += answer.json()
-        page = answer.headers.get("opc-next-page", "")
-    assert (paged, page) == (whole.json(), "")
-    assert get(oci, key, f"{path}&page=x").status == 400
-    assert get(oci, key, f"{path}&limit=0").status == 400
-    assert get(oci, key, "/20160918/compartments?compartmentId=x").status == 404
-
-
-def test_objects_are_listed_from_where_the_last_list_ended(oci: FakeOCI) -> None:
-    """By prefix, with the first name that was left out; buckets have pages as everything else."""
-    object_storage.add_to(oci)
-    key = oci.add_api_key()
-    namespace = get(oci, key, "/n").json()
-    for bucket, name in [("one", "a%20a"), ("one", "ab"), ("one", "b"), ("two", "c")]:
-        assert Draft(key, "PUT", f"/n/{namespace}/b/{bucket}/o/{name}", body=b"x").sign().send(oci.url).status == 200
-    path = f"/n/{namespace}/b/one/o"
-    first = get(oci, key, f"{path}?limit=2").json()
-    assert (first["objects"], first["nextStartWith"]) == ([{"name": "a a"}, {"name": "ab"}], "b")
-    assert get(oci, key, f"{path}?limit=2&start=b").json() == {"objects": [{"name": "b"}], "prefixes": []}
-    assert [found["name"] for found in get(oci, key, f"{path}?prefix=a").json()["objects"]] == ["a a", "ab"]
-    assert get(oci, key, f"/n/{namespace}/b/three/o").json()["code"] == "BucketNotFound"
-    page = get(oci, key, f"/n/{namespace}/b?limit=1").headers["opc-next-page"]
-    assert [bucket["name"] for bucket in get(oci, key, f"/n/{namespace}/b?page={quote(page)}").json()] == ["two"]
-
-
-def test_a_session_of_the_stand_in_says_what_it_is(oci: FakeOCI) -> None:
-    """Its attributes are those of the token."""
-    session: FakeCredential = oci.add_session(lifetime=120)
-    claims = claims_of(session.token)
-    assert (session.tenancy, session.user, session.region) == (claims["tenant"], claims["sub"], oci.region)
-    assert session.expires_at == claims["exp"]
-
-
-def test_a_session_of_a_profile_is_renewed_where_it_is_from(oci: FakeOCI, tmp_path: Path) -> None:
-    """Neither a renewal nor a revocation leads to the real host of the profile's region."""
-    session = SecurityToken.from_config(config_file=oci.write_config(tmp_path, session=True))
-    first = session.fetch()
-    renewed = session.fetch()
-    oci.revoke_tokens()
-    with pytest.raises(SessionExpiredError):  # it has been revoked, so it cannot be renewed
-        session.fetch()
-    assert renewed.key_id != first.key_id
-    assert next((record.service, record.status) for record in oci.records) == ("session_refresh", 200)
-    assert {(record.service, record.status) for record in oci.records[1:]} == {("session_refresh", 401)}
-
-
-def test_a_session_without_a_server_leads_to_nobody(tmp_path: Path) -> None:
-    """A profile that is written before the stand-in serves still names no real host for its renewal."""
-    path = FakeOCI().write_config(tmp_path, session=True)
-    assert "auth_endpoint = http://127.0.0.1:9\n" in path.read_text()
-
-
-def test_an_instance_takes_answers_of_every_make(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No Date, no connection that stays open, headers twice and in capitals, and metadata that comes late while it boots."""
-    for name, value in oci.environment("instance_principal").items():
-        monkeypatch.setenv(name, value)
-    odd = {"date": "", "connection": "close", "OPC-REQUEST-ID": "A", "X-Unknown": "b"}
-    booting = [Fault(status=404), Fault(status=503), Fault(delay=0.2)]
-    oci.fail("metadata", *booting)
-    oci.fault_source = lambda service, record: Fault(headers=odd)
-    with httpx.Client(auth=OCISigner(auth="instance_principal"), trust_env=False) as client:
-        answers = [client.get(oci.url) for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [200, 200]
-    assert "date" not in answers[0].headers
-    assert answers[0].headers["connection"] == "close"
-    assert len(answers[0].headers.get_list("opc-request-id")) == 2
-
-
 def test_a_token_exchange_is_a_form_of_one_kind(oci: FakeOCI) -> None:
     """Another content type, and another grant, are refused in OAuth's words."""
     client = oci.domain_client
@@ -728,11 +441,11 @@ def test_a_token_exchange_is_a_form_of_one_kind(oci: FakeOCI) -> None:
     assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
 
 
-def test_only_a_delegation_token_delegates(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another token of the same issuer does not."""
-    for name, value in oci.environment("instance_principal").items():
-        monkeypatch.setenv(name, value)
-    provider = DelegationToken(token=oci.subject_token())
-    with httpx.Client(auth=OCISigner(provider), trust_env=False) as client:
-        assert client.get(f"{oci.url}/x").status_code == 401
-    assert "a subject token delegates nothing" in oci.records[-1].reason
+def test_a_session_is_renewed_at_the_auth_endpoint(oci: FakeOCI) -> None:
+    """The address is one to append the path to."""
+    session = oci.add_session()
+    body = json.dumps({"currentToken": session.token}).encode()
+    url = urlsplit(f"{oci.auth_endpoint}/v1/authentication/refresh")
+    answer = Draft(session, target=url.path, body=body).sign().send(url.geturl())
+    assert (answer.status, oci.records[-1].service) == (200, "session_refresh")
+    assert Draft(Holder(f"ST${answer.json()['token']}", session.private_key)).sign().send(oci.url).status == 200

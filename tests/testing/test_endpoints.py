@@ -1,0 +1,296 @@
+"""The endpoints that the examples add to the stand-in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from endpoints import anthropic_messages, google_content, identity, object_storage, openai_files, websockets
+
+from ..byhand import Draft, connect, events_of, get, post
+from ..standin import FakeCredential, FakeOCI, ToolCall
+from .clients import say
+
+openai = pytest.importorskip("openai")
+
+
+def test_objects_are_kept(oci: FakeOCI) -> None:
+    """Put, read, listed by bucket, deleted; a put need not have its body signed."""
+    object_storage.add_to(oci)
+    key = oci.add_api_key()
+    namespace = get(oci, key, "/n").json()
+    path = f"/n/{namespace}/b/bucket/o/a%2Fb"
+    draft = Draft(key, "PUT", path, body=b"content")
+    draft.names = draft.names[:3]
+    assert draft.sign().send(oci.url).status == 200
+    assert get(oci, key, path).body == b"content"
+    assert [bucket["name"] for bucket in get(oci, key, f"/n/{namespace}/b").json()] == ["bucket"]
+    assert Draft(key, "DELETE", path, body=b"").sign().send(oci.url).status == 204
+    assert get(oci, key, path).json()["code"] == "ObjectNotFound"
+    assert get(oci, key, "/n/another/b").json()["code"] == "NotAuthorizedOrNotFound"
+    assert post(oci, key, path, {}).status == 405
+
+
+def test_compartments_are_listed_page_by_page(oci: FakeOCI) -> None:
+    """Each page but the last names the next one in a header; what names no page and no tenancy is refused."""
+    identity.add_to(oci)
+    key = oci.add_api_key()
+    path = f"/20160918/compartments?compartmentId={oci.tenancy}"
+    whole = get(oci, key, path)
+    assert whole.json()[0]["id"] == oci.compartment
+    assert "opc-next-page" not in whole.headers
+    paged, page = [], ""
+    for _ in range(3):
+        answer = get(oci, key, f"{path}&limit=2&page={quote(page, safe='')}")
+        paged += answer.json()
+        page = answer.headers.get("opc-next-page", "")
+    assert (paged, page) == (whole.json(), "")
+    assert get(oci, key, f"{path}&page=x").status == 400
+    assert get(oci, key, f"{path}&limit=0").status == 400
+    assert get(oci, key, "/20160918/compartments?compartmentId=x").status == 404
+
+
+def test_objects_are_listed_from_where_the_last_list_ended(oci: FakeOCI) -> None:
+    """By prefix, with the first name that was left out; buckets have pages as everything else."""
+    object_storage.add_to(oci)
+    key = oci.add_api_key()
+    namespace = get(oci, key, "/n").json()
+    for bucket, name in [("one", "a%20a"), ("one", "ab"), ("one", "b"), ("two", "c")]:
+        assert Draft(key, "PUT", f"/n/{namespace}/b/{bucket}/o/{name}", body=b"x").sign().send(oci.url).status == 200
+    path = f"/n/{namespace}/b/one/o"
+    first = get(oci, key, f"{path}?limit=2").json()
+    assert (first["objects"], first["nextStartWith"]) == ([{"name": "a a"}, {"name": "ab"}], "b")
+    assert get(oci, key, f"{path}?limit=2&start=b").json() == {"objects": [{"name": "b"}], "prefixes": []}
+    assert [found["name"] for found in get(oci, key, f"{path}?prefix=a").json()["objects"]] == ["a a", "ab"]
+    assert get(oci, key, f"/n/{namespace}/b/three/o").json()["code"] == "BucketNotFound"
+    page = get(oci, key, f"/n/{namespace}/b?limit=1").headers["opc-next-page"]
+    assert [bucket["name"] for bucket in get(oci, key, f"/n/{namespace}/b?page={quote(page)}").json()] == ["two"]
+
+
+FORM = "multipart/form-data; boundary=b"
+
+
+FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nx\r\n'
+
+
+@pytest.mark.usefixtures("further_endpoints")
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (FILE + b"--b--\r\n", "no file or no purpose"),
+        (FILE, "cut off"),
+        (b"--b\r\nno head\r\n--b--\r\n", "malformed"),
+        (b'--b\r\nContent-Disposition: form-data; name="file"\r\n--b--\r\n', "malformed"),
+    ],
+)
+def test_a_form_that_is_not_whole_is_refused(oci: FakeOCI, ask: Callable[..., Any], body: bytes, reason: str) -> None:
+    """With the reason in the record."""
+    assert ask("/openai/v1/files", body, content_type=FORM).status == 400
+    assert reason in oci.records[-1].reason
+
+
+@pytest.mark.usefixtures("further_endpoints")
+@pytest.mark.parametrize(
+    ("target", "headers", "status"),
+    [
+        ("/openai/v1/models", {"Upgrade": "websocket"}, 404),
+        ("/openai/v1/realtime", {"Upgrade": "websocket"}, 400),
+        ("/openai/v1/realtime", {"Upgrade": "h2c", "Sec_WebSocket_Key": "a"}, 400),
+    ],
+)
+def test_an_invalid_handshake_is_refused(
+    ask: Callable[..., Any], target: str, headers: dict[str, str], status: int
+) -> None:
+    """There are websockets in two places, and they have a key."""
+    assert ask(target, method="GET", Connection="Upgrade", **headers).status == status
+
+
+@pytest.mark.usefixtures("further_endpoints")
+def test_a_message_without_a_model_is_refused(ask: Callable[..., Any]) -> None:
+    """As one without messages is."""
+    assert ask("/v1/messages", {"messages": [{"role": "user", "content": "Hi"}]}).status == 400
+    assert ask("/v1/messages", {"model": "openai.gpt-oss-20b"}).status == 400
+
+
+@pytest.mark.usefixtures("further_endpoints")
+def test_a_tool_call_is_streamed_in_anthropics_form(ask: Callable[..., Any]) -> None:
+    """Its arguments come as pieces of JSON."""
+    tools = [{"name": "add", "input_schema": {"type": "object", "properties": {"a": {"type": "integer"}}}}]
+    document = {
+        "model": "openai.gpt-oss-20b",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "tools": tools,
+        "stream": True,
+    }
+    events = events_of(ask("/v1/messages", document).body)
+    deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
+    assert json.loads("".join(delta["partial_json"] for delta in deltas)) == {"a": 1}
+    assert events[1]["content_block"]["input"] == {}
+
+
+@pytest.mark.usefixtures("further_endpoints")
+def test_a_stream_of_googles_is_a_list_unless_events_are_asked_for(ask: Callable[..., Any]) -> None:
+    """And its schemas' lists are read as its objects are."""
+    path = "/google/v1beta/models/google.gemini-2.5-pro:streamGenerateContent"
+    document: dict[str, Any] = {"contents": [{"role": "user", "parts": [{"text": "good morning"}]}]}
+    texts = [step["candidates"][0]["content"]["parts"][0]["text"] for step in ask(path, document).json()]
+    assert "".join(texts) == "You said: good morning"
+    parameters = {"type": "OBJECT", "properties": {"a": {"anyOf": [{"type": "INTEGER"}]}}, "required": ["a"]}
+    document["tools"] = [{"functionDeclarations": [{"name": "add", "parameters": parameters}]}]
+    (step,) = ask(path, document).json()
+    assert step["candidates"][0]["content"]["parts"][0]["functionCall"]["args"] == {"a": 1}
+
+
+def native(chat: Any, **changes: Any) -> dict[str, Any]:
+    mode = {"servingType": "ON_DEMAND", "modelId": "xai.grok-4.3"}
+    return {"compartmentId": "ocid1.compartment.oc1..a", "servingMode": mode, "chatRequest": chat} | changes
+
+
+@pytest.mark.usefixtures("further_endpoints")
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (native({"apiFormat": "GENERIC"}, compartmentId=""), "is missing"),
+        (native(None), "is missing"),
+        (native({"apiFormat": "GENERIC"}, servingMode=None), "is missing"),
+        (native({"apiFormat": "OTHER"}), "none of GENERIC, COHERE, COHEREV2"),
+    ],
+)
+def test_a_native_chat_that_is_not_whole_is_refused(
+    oci: FakeOCI, ask: Callable[..., Any], document: Any, reason: str
+) -> None:
+    """With the reason in the record."""
+    assert ask("/20231130/actions/chat", document).status == 400
+    assert reason in oci.records[-1].reason
+
+
+@pytest.mark.usefixtures("further_endpoints")
+def test_a_native_chat_calls_tools_in_the_generic_form(ask: Callable[..., Any]) -> None:
+    """Plain and streamed, chosen by the model or by name."""
+    tool = {"type": "FUNCTION", "name": "add", "parameters": {"properties": {"a": {"type": "integer"}}}}
+    said = {"role": "USER", "content": [{"type": "TEXT", "text": "Hi"}]}
+    chat: dict[str, Any] = {"apiFormat": "GENERIC", "messages": [said], "tools": [tool]}
+    answer = ask("/20231130/actions/chat", native(chat)).json()["chatResponse"]["choices"][0]
+    (call,) = answer["message"]["toolCalls"]
+    assert (answer["finishReason"], call["name"], json.loads(call["arguments"])) == ("tool_calls", "add", {"a": 1})
+    chat |= {"isStream": True, "toolChoice": {"type": "FUNCTION", "name": "add"}}
+    first, last = events_of(ask("/20231130/actions/chat", native(chat)).body)
+    assert first["message"]["toolCalls"][0]["name"] == "add"
+    assert last["finishReason"] == "tool_calls"
+
+
+@pytest.mark.usefixtures("further_endpoints")
+def test_a_native_chat_calls_tools_in_coheres_form(oci: FakeOCI, ask: Callable[..., Any]) -> None:
+    """Whose types are Python's. What the tool answered comes back as results."""
+    types = {"s": "str", "i": "int", "f": "float", "b": "bool"}
+    definitions = {name: {"type": kind} for name, kind in types.items()}
+    chat: dict[str, Any] = {
+        "apiFormat": "COHERE",
+        "message": "Hi",
+        "chatHistory": [{"role": "CHATBOT", "message": "Yes?"}],
+    }
+    chat["tools"] = [{"name": "add", "parameterDefinitions": definitions}]
+    (call,) = ask("/20231130/actions/chat", native(chat)).json()["chatResponse"]["toolCalls"]
+    assert call == {"name": "add", "parameters": {"s": "s", "i": 1, "f": 0.5, "b": True}}
+    (event,) = events_of(ask("/20231130/actions/chat", native({**chat, "isStream": True})).body)
+    assert (event["toolCalls"], event["finishReason"]) == ([call], "COMPLETE")
+    chat["toolResults"] = [{"call": call, "outputs": [{"sum": 7}]}]
+    text = ask("/20231130/actions/chat", native(chat)).json()["chatResponse"]["text"]
+    assert text == 'The tool answered: [{"sum": 7}]'
+    oci.script([ToolCall("a"), ToolCall("b")])
+    calls = ask("/20231130/actions/chat", native(chat)).json()["chatResponse"]["toolCalls"]
+    assert [call["name"] for call in calls] == ["a", "b"]
+
+
+def test_a_file_is_uploaded_byte_for_byte(client: Any, oci: FakeOCI) -> None:
+    """Line ends, boundaries lookalikes and names with quotes included."""
+    openai_files.add_to(oci)
+    content = b"\r\n--not-the-boundary\r\n\r\n\x00\xff--\r\n"
+    uploaded = client.files.create(file=("my file.bin", content), purpose="user_data")
+    assert (uploaded.bytes, uploaded.filename, uploaded.purpose) == (len(content), "my file.bin", "user_data")
+    assert client.files.content(uploaded.id).read() == content
+    assert [file.id for file in client.files.list()] == [uploaded.id]
+    assert client.files.retrieve(uploaded.id).bytes == len(content)
+    client.files.delete(uploaded.id)
+    with pytest.raises(openai.NotFoundError):
+        client.files.retrieve(uploaded.id)
+
+
+def post_signed(oci: FakeOCI, target: str, document: dict[str, Any]) -> Any:
+    headers = [["opc-compartment-id", oci.compartment]]
+    body = json.dumps(document).encode()
+    return Draft(oci.add_api_key(), target=target, body=body, headers=headers).sign().send(oci.url)
+
+
+def test_messages_are_answered_in_anthropics_form(oci: FakeOCI) -> None:
+    """A text, a tool call, its result, and the same as events."""
+    anthropic_messages.add_to(oci)
+    document: dict[str, Any] = {"model": "openai.gpt-oss-20b", "max_tokens": 9, "messages": say("good morning")}
+    assert post_signed(oci, "/v1/messages", document).json()["content"] == [
+        {"type": "text", "text": "You said: good morning"}
+    ]
+    events = events_of(post_signed(oci, "/v1/messages", {**document, "stream": True}).body)
+    deltas = [event["delta"]["text"] for event in events if event["type"] == "content_block_delta"]
+    assert "".join(deltas) == "You said: good morning"
+    assert (events[0]["type"], events[-1]["type"]) == ("message_start", "message_stop")
+    document["tools"] = [{"name": "add", "input_schema": {"type": "object", "properties": {"a": {"type": "integer"}}}}]
+    called = post_signed(oci, "/v1/messages", document).json()
+    assert (called["stop_reason"], called["content"][0]["input"]) == ("tool_use", {"a": 1})
+    result = {"type": "tool_result", "tool_use_id": called["content"][0]["id"], "content": "7"}
+    document["messages"] += [
+        {"role": "assistant", "content": called["content"]},
+        {"role": "user", "content": [result]},
+    ]
+    assert post_signed(oci, "/v1/messages", document).json()["content"][0]["text"] == "The tool answered: 7"
+
+
+def test_content_is_generated_in_googles_form(oci: FakeOCI) -> None:
+    """Plain and streamed. A key in the query is a credential left behind."""
+    google_content.add_to(oci)
+    base = "/google/v1beta/models/google.gemini-2.5-pro"
+    document: dict[str, Any] = {"contents": [{"role": "user", "parts": [{"text": "good morning"}]}]}
+    plain = post_signed(oci, f"{base}:generateContent", document).json()
+    assert plain["candidates"][0]["content"]["parts"] == [{"text": "You said: good morning"}]
+    steps = events_of(post_signed(oci, f"{base}:streamGenerateContent?alt=sse", document).body)
+    texts = [step["candidates"][0]["content"]["parts"][0]["text"] for step in steps]
+    assert "".join(texts) == "You said: good morning"
+    assert len(texts) > 1
+    parameters = {"type": "OBJECT", "properties": {"a": {"type": "INTEGER"}}}
+    document["tools"] = [{"functionDeclarations": [{"name": "add", "parameters": parameters}]}]
+    called = post_signed(oci, f"{base}:generateContent", document).json()
+    call = called["candidates"][0]["content"]["parts"][0]["functionCall"]
+    assert call == {"name": "add", "args": {"a": 1}}
+    document["contents"].append(
+        {"role": "user", "parts": [{"functionResponse": {"name": "add", "response": {"sum": 7}}}]}
+    )
+    answered = post_signed(oci, f"{base}:generateContent", document).json()
+    assert answered["candidates"][0]["content"]["parts"][0]["text"] == 'The tool answered: {"sum": 7}'
+    assert post_signed(oci, f"{base}:generateContent?key=secret", document).status == 401
+    assert oci.records[-1].reason.endswith("the query parameter key")
+    assert post_signed(oci, f"{base}:somethingElse", document).status == 404
+
+
+def test_a_websocket_handshake_is_verified_accepted_and_closed(oci: FakeOCI, key: FakeCredential) -> None:
+    """The accept value is that of RFC 6455's example; the first frame is a close frame."""
+    websockets.add_to(oci)
+    headers = [
+        ["Connection", "Upgrade"],
+        ["Upgrade", "websocket"],
+        ["Sec-WebSocket-Version", "13"],
+        ["Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="],
+        ["OpenAI-Project", "ocid1.generativeaiproject.oc1..a"],
+    ]
+    draft = Draft(key, "GET", "/openai/v1/realtime?model=m", body=b"", headers=headers)
+    assert draft.send(oci.url).status == 401
+    with connect(oci.url) as connection:
+        connection.sendall(draft.sign().wire())
+        with connection.makefile("rb") as file:
+            head = b"".join(iter(file.readline, b"\r\n"))
+            assert head.startswith(b"HTTP/1.1 101 ")
+            assert b"sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
+            assert file.read(4) == b"\x88\x02\x03\xe8"
+            connection.sendall(b"\x88\x80\0\0\0\0")
+            assert file.read() == b""

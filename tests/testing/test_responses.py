@@ -1,0 +1,119 @@
+"""TODO"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .clients import MODEL, say, tool
+
+openai = pytest.importorskip("openai")
+
+
+def test_an_item_of_unknown_kind_is_skipped(ask: Callable[..., Any]) -> None:
+    """Such as what a model thought before."""
+    given = [{"type": "reasoning", "summary": []}, {"role": "user", "content": "Hi"}]
+    response = ask("/openai/v1/responses", {"model": "openai.gpt-oss-20b", "input": given}).json()
+    assert response["output"][0]["content"][0]["text"] == "You said: Hi"
+
+
+def test_a_response_can_be_cancelled_and_not_put(ask: Callable[..., Any]) -> None:
+    """There is nothing left of it to cancel, which is no error."""
+    path = f"/openai/v1/responses/{ask('/openai/v1/responses', {'model': 'openai.gpt-oss-20b', 'input': 'Hi'}).json()['id']}"
+    assert ask(f"{path}/cancel").json()["status"] == "completed"
+    assert ask(path, {}, "PUT").status == 405
+
+
+def test_a_conversation_takes_items_and_gives_them_back(ask: Callable[..., Any]) -> None:
+    """One that is not there is 404, and a list of all conversations is not to be had."""
+    path = f"/openai/v1/conversations/{ask('/openai/v1/conversations', {}).json()['id']}"
+    item = {"type": "message", "role": "user", "content": "Hi"}
+    (added,) = ask(f"{path}/items", {"items": [item]}).json()["data"]
+    assert ask(f"{path}/items/{added['id']}", method="GET").json() == added
+    assert ask(f"{path}/items/msg_other", method="GET").status == 404
+    assert ask("/openai/v1/conversations", method="GET").status == 405
+
+
+def test_a_response_is_streamed_with_every_event_in_its_place(client: Any) -> None:
+    """Numbered without a gap; the pieces make the whole."""
+    with client.responses.stream(model=MODEL, input="one two three") as stream:
+        events = list(stream)
+        final = stream.get_final_response()
+    kinds = [event.type for event in events]
+    assert kinds[:4] == [
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+    ]
+    assert kinds[-4:] == [
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.completed",
+    ]
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
+    assert "".join(deltas) == final.output_text == "You said: one two three"
+    assert len(deltas) > 3
+    assert final.usage.total_tokens == final.usage.input_tokens + final.usage.output_tokens
+
+
+def test_a_response_calls_a_tool_and_goes_on_from_there(client: Any) -> None:
+    """By previous_response_id, which must be known."""
+    first = client.responses.create(model=MODEL, input="Weather?", tools=[tool()])
+    (call,) = first.output
+    assert (call.type, call.name, json.loads(call.arguments)) == ("function_call", "get_weather", {"city": "city"})
+    output = [{"type": "function_call_output", "call_id": call.call_id, "output": "rain"}]
+    second = client.responses.create(model=MODEL, input=output, tools=[tool()], previous_response_id=first.id)
+    assert second.output_text == "The tool answered: rain"
+    assert second.previous_response_id == first.id
+    with pytest.raises(openai.NotFoundError):
+        client.responses.create(model=MODEL, input="x", previous_response_id="resp_unknown")
+
+
+def test_a_tool_call_of_a_response_is_streamed(client: Any) -> None:
+    """Its arguments in pieces."""
+    with client.responses.stream(model=MODEL, input="x", tools=[tool()]) as stream:
+        events = list(stream)
+    deltas = [event.delta for event in events if event.type == "response.function_call_arguments.delta"]
+    assert json.loads("".join(deltas)) == {"city": "city"}
+    assert len(deltas) > 1
+
+
+def test_a_response_is_kept_until_it_is_deleted_unless_it_was_not_to_be(client: Any) -> None:
+    """Retrieve, list its input, delete; store=False."""
+    kept = client.responses.create(model=MODEL, input="hello")
+    assert client.responses.retrieve(kept.id).output_text == "You said: hello"
+    (item,) = client.responses.input_items.list(kept.id)
+    assert item.content[0].text == "hello"
+    client.responses.delete(kept.id)
+    unkept = client.responses.create(model=MODEL, input="hello", store=False)
+    for identifier in (kept.id, unkept.id):
+        with pytest.raises(openai.NotFoundError):
+            client.responses.retrieve(identifier)
+
+
+def test_a_conversation_remembers_its_items(client: Any) -> None:
+    """What was put in, what was asked, and what was answered."""
+    if not hasattr(client, "conversations"):
+        pytest.skip("this openai has no conversations")
+    conversation = client.conversations.create(items=say("earlier"), metadata={"a": "b"})
+    client.responses.create(model=MODEL, input="now", conversation=conversation.id)
+    items = list(client.conversations.items.list(conversation.id))
+    assert [(item.role, item.content[0].text) for item in items] == [
+        ("user", "earlier"),
+        ("user", "now"),
+        ("assistant", "You said: now"),
+    ]
+    assert client.conversations.retrieve(conversation.id).metadata == {"a": "b"}
+    assert client.conversations.items.retrieve(items[0].id, conversation_id=conversation.id).id == items[0].id
+    assert client.conversations.update(conversation.id, metadata={"a": "c"}).metadata == {"a": "c"}
+    client.conversations.items.delete(items[0].id, conversation_id=conversation.id)
+    assert len(list(client.conversations.items.list(conversation.id))) == 2
+    client.conversations.delete(conversation.id)
+    with pytest.raises(openai.NotFoundError):
+        client.conversations.retrieve(conversation.id)
