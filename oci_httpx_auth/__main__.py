@@ -125,16 +125,16 @@ def _check(options: argparse.Namespace) -> int:
         base_url=options.base_url,
         listener=None if options.json else page.show,
     )
+    report = report if options.full else shorten_report(report)
     if options.json:
-        print(json.dumps(report.as_dict() if options.full else shorten_report(report.as_dict()), indent=2))
+        print(json.dumps(report.as_dict(), indent=2))
         return _STATUS[report.outcome]
-    page.put("", "")
-    page.put("Verdict: ", report.verdict, "ok" if report.ok else "error")
+    page.print("", "")
+    page.print("Verdict: ", report.verdict, "ok" if report.ok else "error")
     if report.next_step:
-        page.put("Next:    ", report.next_step, whole=True)
+        page.print("Next:    ", report.next_step)
     for finding in report.findings[1:]:
-        state = "warning" if finding.severity == "warning" else "error"
-        page.put("Also:    ", f"{finding.cause} {finding.remedy}", state)
+        page.print("Also:    ", str(finding), "warning" if finding.severity == "warning" else "error")
     return _STATUS[report.outcome]
 
 

@@ -20,7 +20,7 @@ from ._credential import CredentialProvider
 from ._errors import ConfigError, NoCredentialsFoundError, OCIAuthError, ServiceUnreachableError, SessionExpiredError
 from ._hosts import is_link_local, is_loopback
 from ._secrecy import hide_secrets
-from ._verdicts import Cause, cause
+from ._verdicts import Finding, cause
 
 PRINCIPALS = frozenset({"instance_principal", "resource_principal", "oke_workload_identity"})
 
@@ -35,7 +35,7 @@ def refusal_cause(
     problem: str | None = None,
     expired: bool = False,
     from_oci: bool = True,
-) -> Cause:
+) -> Finding:
     """The cause of a 401 that stayed, after the clock was corrected and the credential replaced if it could be.
 
     redirected: the request was sent on to another URL. changed: what `change_after_signing` found. problem: why no newer
@@ -60,7 +60,7 @@ def refusal_cause(
     return cause(codes.get(mode, "identity-refused"))
 
 
-def denial_cause(mode: str, method: str, url: Any, status: int) -> Cause | None:
+def denial_cause(mode: str, method: str, url: Any, status: int) -> Finding | None:
     """What is usually behind a 403 or 404 of Generative AI to a signed request; None for answers of other kinds.
 
     Only POSTs count: a GET asks for one object, which may simply not exist.
@@ -109,7 +109,7 @@ def url_as_sent(response: Any) -> Any:
     return None if theirs == url.raw_path else url.copy_with(raw_path=theirs)
 
 
-def unavailable_cause(error: BaseException) -> Cause | None:
+def unavailable_cause(error: BaseException) -> Finding | None:
     """The cause of a fetch that failed; None where the error's own message begins with it."""
     for link in error_chain(error):
         if isinstance(link, (ConfigError, NoCredentialsFoundError, SessionExpiredError)):
@@ -124,7 +124,7 @@ def unavailable_cause(error: BaseException) -> Cause | None:
     return None
 
 
-def network_cause(error: BaseException) -> Cause:
+def network_cause(error: BaseException) -> Finding:
     """The cause of a request without an answer. A proxy is only blamed for a request that went through it."""
     links = list(error_chain(error))
     target = next((url for link in links if (url := _url_of(link)) is not None), None)
@@ -182,7 +182,7 @@ def proxy_for(url: httpx.URL) -> str:
     return f"proxy {hide_secrets(proxies[scheme].rpartition('@')[2].rpartition('//')[2].rstrip('/'))} ({variable})"
 
 
-def _proxy_cause(answer: str, host: str, proxy: str) -> Cause:
+def _proxy_cause(answer: str, host: str, proxy: str) -> Finding:
     """answer: the proxy's, which begins with its status."""
     status = answer[:3]
     if status == "407":

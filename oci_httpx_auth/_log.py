@@ -9,7 +9,7 @@ from ._causes import change_after_signing, denial_cause, describe_source, error_
 from ._credential import CredentialProvider
 from ._signing.cache import Refresh
 from ._signing.request import Covered, was_redirected
-from ._verdicts import Cause
+from ._verdicts import Finding
 
 _log = logging.getLogger("oci_httpx_auth")
 
@@ -65,7 +65,7 @@ def log_refusal(
     )
 
 
-def log_denial(mode: str, response: Any, logged: set[Cause]) -> None:
+def log_denial(mode: str, response: Any, logged: set[Finding]) -> None:
     """One line about a 403 or 404 of Generative AI, once per cause. The body is left unread."""
     request, status = response.request, response.status_code
     cause = denial_cause(mode, request.method, request.url, status)

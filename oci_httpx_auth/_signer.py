@@ -26,7 +26,7 @@ from ._signing.clock import ClockOffsets
 from ._signing.request import is_streamed_upload, longest_timeout, sign_request, was_redirected
 from ._signing.signature import BODY_METHODS, content_digest
 from ._signing.waiting import in_thread, wait, wait_async
-from ._verdicts import Cause
+from ._verdicts import Finding
 from .credentials._default import default_credentials
 
 _LARGE_BODY = 1 << 20  # bytes; hashing takes about 1 ms per MiB, so larger bodies are hashed off the event loop
@@ -123,7 +123,7 @@ class OCISigner(_Auth):
         self._provider = credentials
         self._cache = CredentialCache(credentials, clock=clock, report=partial(log_refresh, credentials))
         self._clocks = ClockOffsets(clock)
-        self._denials: set[Cause] = set()  # already logged
+        self._denials: set[Finding] = set()  # already logged
 
     @property
     def mode(self) -> str:

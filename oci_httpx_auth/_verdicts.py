@@ -4,9 +4,45 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any, Literal
 
-# A row is `code: what is wrong`, then what to do next. What follows a slash tells rows with the same code apart.
-_TABLE = """
+Severity = Literal["error", "unknown", "warning"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong, and what to do about it, in whole sentences. code: a stable name for programs.
+
+    An `error` keeps calls from working; `unknown` means that `check` could not find out whether they work.
+    """
+
+    severity: Severity
+    code: str
+    cause: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.remedy}".strip()
+
+
+class Table(dict[str, tuple[Any, str, str]]):
+    """Findings with placeholders, by their codes. Calling it with a code and values fills one in.
+
+    A row is `code: what is wrong`, then what to do next. A slash and what follows it distinguish rows of the same code.
+    A severity other than `error` is in parentheses.
+    """
+
+    def __init__(self, text: str) -> None:
+        rows = re.findall(r"^([\w/-]+)(?: \((\w+)\))?: (.+)\n  (.+)$", text, re.MULTILINE)
+        super().__init__((key, (severity or "error", *words)) for key, severity, *words in rows)
+
+    def __call__(self, key: str, **values: object) -> Finding:
+        severity, *words = self[key]
+        text, remedy = (template.format(**values) for template in words)
+        return Finding(severity, key.partition("/")[0], text.strip(), remedy)
+
+
+cause = Table("""
 redirected: The request was redirected, which invalidates its signature.
   Turn off redirects.
 changed-after-signing: The request was changed after it was signed: {change}.
@@ -32,16 +68,16 @@ denied/path: Generative AI has nothing at the path {path}. Usually the base URL 
 
 auth-service-refused: The auth service does not accept this identity.
   Check the clock, the tenancy and the dynamic groups.
-auth-service-down: The auth service has a problem of its own.
+auth-service-down (unknown): The auth service has a problem of its own.
   It will be tried again automatically.
-throttled: The auth service is throttling requests.
+throttled (unknown): The auth service is throttling requests.
   It will be tried again automatically.
 
 no-tls: The {host}, or a proxy in front of it, does not speak TLS ({reason}).
   Check the endpoint's port. HTTPS_PROXY nearly always starts with http://, even though it is for https requests.
-no-answer-in-time: The {host} did not answer in time.
+no-answer-in-time (unknown): The {host} did not answer in time.
   Check the firewall, route tables and security lists for outgoing traffic to port 443.
-no-answer-in-time/proxy: No answer came through the {proxy} in time.
+no-answer-in-time/proxy (unknown): No answer came through the {proxy} in time.
   Correct the variable, or add OCI's hosts to NO_PROXY.
 connection-refused: The {host} refuses connections.
   Check the endpoint and its port.
@@ -75,31 +111,4 @@ proxy/forbids: The {proxy} did not let the request through to the {host} ({reaso
   Have OCI's hosts allowed there, or add them to NO_PROXY.
 proxy/changes: The answer has no opc-request-id, so it did not come from OCI: something in between answered, or changed the request.
   Check HTTPS_PROXY, and add OCI's hosts to NO_PROXY.
-"""
-
-
-@dataclass(frozen=True)
-class Cause:
-    """code: a stable name for programs. text: what is wrong. remedy: what to do next. Both are whole sentences."""
-
-    code: str
-    text: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.text} {self.remedy}".strip()
-
-
-class Table(dict[str, tuple[str, str]]):
-    """Rows of texts with placeholders, by their codes. Calling it fills one in."""
-
-    def __init__(self, text: str) -> None:
-        rows = re.findall(r"^([\w/-]+): (.+)\n  (.+)$", text, re.MULTILINE)
-        super().__init__((key, (said, remedy.replace("\\n", "\n"))) for key, said, remedy in rows)
-
-    def __call__(self, key: str, **values: object) -> Cause:
-        text, remedy = (words.format(**values) for words in self[key])
-        return Cause(key.partition("/")[0], text, remedy)
-
-
-cause = Table(_TABLE)
+""")

@@ -62,7 +62,7 @@ def test_a_change_is_reported_before_the_credential_is_blamed() -> None:
     """The remedy is about hooks and transports."""
     cause = refusal_cause("api_key", changed="the signed header date changed or disappeared", expired=True)
     assert cause.code == "changed-after-signing"
-    assert "header date" in cause.text
+    assert "header date" in cause.cause
     assert "event hook" in cause.remedy
 
 
@@ -159,5 +159,5 @@ def test_a_proxy_is_not_blamed_for_a_call_within_a_cluster(monkeypatch: pytest.M
         error = ServiceUnreachableError("not reached")
         error.__cause__ = late
         cause = network_cause(error)
-        assert ("proxy.example" in cause.text) is (path == "/v1/x509")
-        assert (f"host {host} did not answer" in cause.text) is (path != "/v1/x509")
+        assert ("proxy.example" in cause.cause) is (path == "/v1/x509")
+        assert (f"host {host} did not answer" in cause.cause) is (path != "/v1/x509")

@@ -7,19 +7,22 @@ import time
 import traceback
 from collections.abc import Callable
 
+import httpx
+
 from .._auth_service.regions import is_known, region_domain, region_id
 from .._credential import CredentialProvider
 from .._errors import ConfigError
 from .._signer import OCISigner
+from .._verdicts import Finding
 from ..credentials._config import env_value
 from .credential import fetch_credential
 from .generative_ai import call_generative_ai
 from .identity import call_identity
 from .network import describe_proxies, first_sentence_cause
-from .report import Finding, Line, Notebook, Report
+from .report import Line, Report
+from .run import Failed, Run
 from .source import choose_provider
 from .verdicts import cause
-from .walk import BearerKey, Walk
 
 __all__ = ["DEFAULT_MODEL", "Finding", "Line", "Report", "check"]
 
@@ -41,18 +44,17 @@ def check(
     clock: Callable[[], float] = time.time,
     listener: Callable[[Line | str], object] | None = None,
 ) -> Report:
-    """Walk through all that a signed call needs, and make one; with a compartment or project, also one to Generative AI.
+    """Examine everything a signed call needs, and make one; with a compartment or project, also one to Generative AI.
 
     credentials, auth, profile, config_file: as for `OCISigner`. region, compartment_id, project_id: as for `create_openai`,
     with the same variables. The call to Generative AI is a chat completion of one token, by this model.
     endpoint, base_url: of Identity and of Generative AI, instead of the region's.
-    listener: called with each line of the report as it is found, and with a text of what is being waited for.
+    listener: called with each line of the report at once, and with a text that says what is being waited for.
 
-    No step waits for longer than 5 seconds. Raises nothing for what is wrong: the report says it. It holds no key, token or
-    passphrase, but OCIDs in full.
+    No step waits longer than 5 seconds. Nothing that is wrong raises an error: the report says it. The report contains no
+    key, token or passphrase, but OCIDs in full.
     """
-    walk = Walk(
-        notes=Notebook(listener),
+    run = Run(
         clock=clock,
         auth=auth,
         profile_name=profile,
@@ -63,65 +65,72 @@ def check(
         model=model,
         endpoint=endpoint,
         base_url=base_url or env_value(("OCI_GENAI_BASE_URL",)),
+        listener=listener or (lambda _: None),
     )
     try:
-        describe_proxies(walk.notes)
+        describe_proxies(run)
         key = env_value(("OCI_GENAI_API_KEY",))
         if key and not (credentials or auth or profile or config_file or env_value(("OCI_CLI_AUTH",))):
-            walk.signer = BearerKey(key)
-            walk.notes.line("ok", "source", "a Generative AI API key, from OCI_GENAI_API_KEY; requests are not signed")
-            if walk.base_url or _find_region(walk):
-                call_generative_ai(walk)
+            _check_bearer_call(run, key)
         else:
-            _check_signed_calls(walk, credentials)
+            _check_signed_calls(run, credentials)
+    except Failed as failed:
+        run.add(failed.finding)
     except Exception as error:  # a report that is cut short is better than none
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{os.path.basename(where.filename)}, line {where.lineno}"
-        walk.notes.find(cause("internal", kind=type(error).__name__, place=place))
-    return walk.notes.report()
+        run.add(cause("internal", kind=type(error).__name__, place=place))
+    return run.report()
 
 
-def _check_signed_calls(walk: Walk, credentials: CredentialProvider | None) -> None:
+def _check_bearer_call(run: Run, key: str) -> None:
+    def add_key(request: httpx.Request) -> httpx.Request:
+        request.headers["authorization"] = f"Bearer {key}"
+        return request
+
+    run.signer = add_key
+    run.log("ok", "source", "a Generative AI API key, from OCI_GENAI_API_KEY; requests are not signed")
+    if not run.base_url:
+        _find_region(run)
+    call_generative_ai(run)
+
+
+def _check_signed_calls(run: Run, credentials: CredentialProvider | None) -> None:
     if credentials is not None:
-        walk.notes.line("ok", "source", f"{getattr(credentials, 'mode', 'custom')}, as given: {credentials!r}")
-    provider = credentials or choose_provider(walk)
-    if provider is None:
-        return
-    walk.provider, walk.signer = provider, OCISigner(provider, clock=walk.clock)
-    if not fetch_credential(walk) or not (_find_region(walk) or walk.endpoint) or not call_identity(walk):
-        return
-    walk.compartment = walk.compartment or walk.signer.compartment
-    walk.project = walk.project or walk.signer.project
-    if not walk.compartment and not walk.project:
-        walk.notes.line("note", "Generative AI", "not called: neither a compartment nor a project is given")
-    elif walk.base_url is None and walk.region is None:
-        walk.notes.line("note", "Generative AI", "not called: no region is known")
+        run.log("ok", "source", f"{getattr(credentials, 'mode', 'custom')}, as given: {credentials!r}")
+    run.provider = credentials or choose_provider(run)
+    run.signer = signer = OCISigner(run.provider, clock=run.clock)
+    fetch_credential(run, signer)
+    run.mode, run.tenancy, run.home_region = signer.mode, signer.tenancy, signer.region
+    _find_region(run)
+    call_identity(run)
+    run.compartment = run.compartment or signer.compartment
+    run.project = run.project or signer.project
+    if not run.compartment and not run.project:
+        run.log("note", "Generative AI", "not called: no compartment or project is given")
+    elif run.base_url is None and run.region is None:
+        run.log("note", "Generative AI", "not called: no region is known")
     else:
-        call_generative_ai(walk)
+        call_generative_ai(run)
 
 
-def _find_region(walk: Walk) -> bool:
-    """The region that calls go to. False if none is known, with a finding if one is needed."""
+def _find_region(run: Run) -> None:
+    """The region that calls go to, `None` if it is unknown and Identity's endpoint is given. Raises `Failed`."""
     variables = ("OCI_GENAI_REGION", "OCI_CLI_REGION", "OCI_REGION")
     variable = next((name for name in variables if env_value((name,))), "")
-    origin = "as given" if walk.region else variable or "of the source"
-    name = walk.region or env_value((variable,)) or walk.signer.region
-    walk.region = None
+    origin = "as given" if run.region else variable or "of the source"
+    name = run.region or env_value((variable,)) or run.home_region
     if name is None:
-        if walk.endpoint is None:
-            resource = walk.signer.mode == "resource_principal"
-            walk.notes.find(cause("region-unknown/resource" if resource else "region-unknown"))
-        return False
+        if run.endpoint is None:
+            raise Failed(cause("region-unknown/resource" if run.mode == "resource_principal" else "region-unknown"))
+        return
     try:
-        name = region_id(name)
+        run.region = name = region_id(name)
         domain = region_domain(name)
     except (ValueError, ConfigError) as error:
-        walk.notes.find(first_sentence_cause("not-a-region", error))
-        return False
-    walk.region = name
+        raise Failed(first_sentence_cause("not-a-region", error)) from None
     if is_known(name):
-        walk.notes.line("ok", "region", f"{name} ({origin}), domain {domain}")
+        run.log("ok", "region", f"{name} ({origin}), domain {domain}")
     else:
-        walk.notes.line("warning", "region", f"{name} ({origin}) is unknown; its domain, {domain}, is a guess")
-        walk.notes.find(cause("region-unknown/guess", region=name, domain=domain), "warning")
-    return True
+        run.log("warning", "region", f"{name} ({origin}) is unknown; its domain, {domain}, is a guess")
+        run.add(cause("region-unknown/guess", region=name, domain=domain))

@@ -1,10 +1,9 @@
-"""One request of `check`: sent with little patience, its answer or its failure noted."""
+"""One request of `check`: sent with little patience, its answer or its failure reported."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
 from urllib.request import getproxies
@@ -16,11 +15,11 @@ from .._causes import network_cause
 from .._errors import OCIAuthError
 from .._secrecy import hide_secrets, quote_value
 from .._signing.waiting import in_thread
-from .._verdicts import Cause
-from .report import Notebook
+from .._verdicts import Finding
+from .run import Run
 from .verdicts import cause
 
-PATIENCE = 5.0  # seconds for one answer, with the look-up of its host's name
+PATIENCE = 5.0  # seconds for one answer, including the look-up of its host's name
 
 _END_OF_SENTENCE = re.compile(r"(\.(?: \(opc-request-id [^)]*\))?) ")  # a request id belongs to what was said before it
 
@@ -33,59 +32,47 @@ _REMEDIES = {
 }
 
 
-def describe_proxies(notes: Notebook) -> None:
-    """A note of the proxies that the environment names, without passwords."""
+def describe_proxies(run: Run) -> None:
+    """A line about the proxies that the environment names, without passwords."""
     proxies = getproxies()
     except_for = proxies.pop("no", "")
     if proxies:
         listed = ", ".join(f"{scheme}: {url.rpartition('@')[2]}" for scheme, url in sorted(proxies.items()))
         text = f"the environment sends requests through a proxy ({listed})"
-        notes.line("note", "proxy", text + (f", except for {except_for}" if except_for else ""))
+        run.log("note", "proxy", text + (f", except for {except_for}" if except_for else ""))
 
 
-def send(
-    notes: Notebook, subject: str, signer: httpx.Auth, method: str, url: str, **options: Any
-) -> httpx.Response | Cause:
-    """The answer, or why there is none. A line says either. options: as for `answer_of`."""
+def send(run: Run, subject: str, method: str, url: str, **options: Any) -> httpx.Response | Finding:
+    """The answer, or why there is none. Either is reported in a line. options: as for `ask`."""
     host = hide_secrets(url.partition("://")[2].partition("/")[0].rpartition("@")[2]) or "the service"
-    notes.wait(f"{subject}: waiting for {host}, {PATIENCE:.0f} s at most")
+    run.announce(f"{subject}: waiting for {host}, {PATIENCE:.0f} s at most")
     started = time.perf_counter()
-    answer = answer_of(signer, method, url, **options)
+    answer = ask(run, method, url, **options)
     if isinstance(answer, Exception):
-        notes.line("error", subject, f"{method} {url}: {str(answer) or type(answer).__name__}")
+        run.log("error", subject, f"{method} {url}: {str(answer) or type(answer).__name__}")
         return failure_cause(answer, url)
     took = (time.perf_counter() - started) * 1000
     request_id = answer.headers.get("opc-request-id", "none")
     text = f"{answer.status_code}{message_of(answer)} in {took:.0f} ms (opc-request-id {request_id})"
-    notes.line("ok" if answer.status_code < 400 else "error", subject, f"{method} {url}: {text}")
+    run.log("ok" if answer.status_code < 400 else "error", subject, f"{method} {url}: {text}")
     return answer
 
 
-def answer_of(
-    signer: httpx.Auth,
-    method: str,
-    url: str,
-    *,
-    headers: Mapping[str, str] | None = None,
-    body: Any = None,
-    patience: float = PATIENCE,
-) -> httpx.Response | Exception:
+def ask(run: Run, method: str, url: str, *, patience: float = PATIENCE, **options: Any) -> httpx.Response | Exception:
     """The answer to one request, or what was raised; after `patience` seconds the first refusal, or a time-out."""
     seen: list[httpx.Response] = []
 
-    def note(response: httpx.Response) -> None:
+    def keep(response: httpx.Response) -> None:
         response.read()
         seen.append(response)
 
     def call() -> httpx.Response:
-        hooks = {"response": [note]}
-        with httpx.Client(auth=signer, timeout=patience, follow_redirects=False, event_hooks=hooks) as client:
-            return client.request(method, url, headers=headers, json=body)
+        with httpx.Client(auth=run.signer, timeout=patience, event_hooks={"response": [keep]}) as client:
+            return client.request(method, url, **options)
 
-    # On a thread, since nothing limits the time in which a name is looked up.
-    calling = in_thread(call, "oci-check")
     try:
-        return calling.result(patience)
+        # On a thread, since nothing limits the time in which a name is looked up.
+        return in_thread(call, "oci-check").result(patience)
     except FutureTimeoutError:
         # A refused request may still be waiting for a newer credential: then the refusal is the answer.
         request = httpx.Request(method, url)
@@ -95,7 +82,7 @@ def answer_of(
 
 
 def from_oci(answer: httpx.Response) -> bool:
-    """Whether OCI itself answered, and not something on the way. OCI's APIs do not redirect."""
+    """Whether OCI itself answered, and not something in between. OCI's APIs do not redirect."""
     return bool(answer.headers.get("opc-request-id")) and not answer.is_redirect
 
 
@@ -105,13 +92,13 @@ def message_of(answer: httpx.Response) -> str:
     return message and f":{message}"
 
 
-def first_sentence_cause(code: str, error: BaseException) -> Cause:
+def first_sentence_cause(code: str, error: BaseException) -> Finding:
     """Our errors say in their first sentence what is wrong, and then what to do."""
     text, end, remedy = (*_END_OF_SENTENCE.split(str(error), maxsplit=1), "", "")[:3]
-    return Cause(code, text + end, remedy or _REMEDIES.get(code, "Correct it and run `check` again."))
+    return Finding("error", code, text + end, remedy or _REMEDIES.get(code, "Correct it and run `check` again."))
 
 
-def failure_cause(error: Exception, url: str) -> Cause:
+def failure_cause(error: Exception, url: str) -> Finding:
     """Why a request got no answer, or could not be sent at all."""
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)) or "://" not in url:
         return cause("not-a-url", value=quote_value(url))

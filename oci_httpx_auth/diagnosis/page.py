@@ -1,4 +1,4 @@
-"""The report as people read it: on a terminal, in a pipe, and with OCIDs that may be shown to others."""
+"""The report as people read it: on a terminal, in a pipe, and with OCIDs shortened so that it can be shared."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 import re
 import shutil
 import textwrap
-from typing import Any, TextIO
+from dataclasses import replace
+from typing import TextIO
 
-from .report import Line
+from .report import Line, Report
 
 _OCID = re.compile(r"(ocid1\.[a-z0-9]+\.[a-z0-9-]+\.[a-z0-9-]*\.)([.a-zA-Z0-9_-]{12,})")
 _COLOURS = {"ok": "32", "note": "2", "warning": "33", "error": "31"}
@@ -16,28 +17,29 @@ _SUBJECT = 14  # columns
 
 
 class Page:
-    """Where the lines of `check` are printed as they come; on a terminal wrapped, coloured, and with what is awaited."""
+    """Prints the lines of `check` as they come; on a terminal wrapped and coloured, with what is being waited for."""
 
     def __init__(self, stream: TextIO, *, full: bool) -> None:
         self._stream, self._full = stream, full
         terminal = stream.isatty()
         self._coloured = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self._columns = max(shutil.get_terminal_size().columns, 40) if terminal else None
-        self._passing = ""
+        self._announced = ""
 
     def show(self, item: Line | str) -> None:
-        """A line of the report, or what is being waited for, which goes when the next line comes."""
+        """Print a line of the report, or, until the next line comes, what is being waited for."""
         if isinstance(item, Line):
-            self.put(f"{item.state:<8}{item.subject:<{_SUBJECT}} ", item.text, item.state)
+            text = item.text if self._full else shorten(item.text)
+            self.print(f"{item.state:<8}{item.subject:<{_SUBJECT}} ", text, item.state)
         elif self._columns is not None:
             self._clear()
-            self._passing = printable(f"... {item}")[: self._columns - 1]
-            print(self._passing, end="", file=self._stream, flush=True)
+            self._announced = printable(f"... {item}")[: self._columns - 1]
+            print(self._announced, end="", file=self._stream, flush=True)
 
-    def put(self, label: str, text: str, state: str = "", *, whole: bool = False) -> None:
-        """whole: OCIDs in full, as in commands that are to be copied."""
+    def print(self, label: str, text: str, state: str = "") -> None:
+        """Print a text after its label, which has the colour of the state."""
         self._clear()
-        lines = printable(text if self._full or whole else shorten(text)).split("\n")
+        lines = printable(text).split("\n")
         margin = len(label)
         if self._columns is not None:  # long words stay whole, since keys and commands are copied
             margin = min(margin, self._columns // 2)
@@ -47,27 +49,21 @@ class Page:
         print(coloured + ("\n" + " " * margin).join(lines), file=self._stream, flush=True)
 
     def _clear(self) -> None:
-        if self._passing:
-            print("\r" + " " * len(self._passing) + "\r", end="", file=self._stream)
-            self._passing = ""
+        if self._announced:
+            print("\r" + " " * len(self._announced) + "\r", end="", file=self._stream)
+            self._announced = ""
 
 
 def shorten(text: str) -> str:
-    """OCIDs by their type and last characters: a report is often shown to others."""
+    """The text with OCIDs reduced to their type and last characters."""
     return _OCID.sub(lambda match: f"{match[1]}…{match[2][-6:]}", text)
 
 
-def shorten_report(report: dict[str, Any]) -> dict[str, Any]:
-    """A report for JSON with its OCIDs shortened, except in commands that are to be copied."""
-
-    def walk(name: str, value: Any) -> Any:
-        if isinstance(value, str):
-            return value if name in ("remedy", "next_step") else shorten(value)
-        if isinstance(value, dict):
-            return {key: walk(key, item) for key, item in value.items()}
-        return [walk(name, item) for item in value] if isinstance(value, (list, tuple)) else value
-
-    return {name: walk(name, value) for name, value in report.items()}
+def shorten_report(report: Report) -> Report:
+    """A report to be shared: OCIDs are shortened, except in remedies, whose commands are to be copied."""
+    lines = (replace(line, text=shorten(line.text)) for line in report.lines)
+    findings = (replace(finding, cause=shorten(finding.cause)) for finding in report.findings)
+    return Report(tuple(lines), tuple(findings))
 
 
 def printable(text: str) -> str:

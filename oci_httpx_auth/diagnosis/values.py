@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from .._secrecy import looks_secret, quote_path, quote_value
-from .._verdicts import Cause
+from .._verdicts import Finding
 from ..credentials._config import DEFAULT_PROFILE, Profile, env_value, join_names
 from ..credentials._settings import Setting, Settings
-from .report import Notebook
+from .run import Run
 from .verdicts import cause
 
 _PATHS = ("key_file", "security_token_file", "delegation_token_file")
@@ -26,19 +28,24 @@ _PATTERNS = {
     "not-expanded": re.compile(r".*(?:\$\w+|\$\{\w+\}|%\w+%)"),
 }
 
+_ALWAYS = ("placeholder", "quoted", "inline-comment", "continued-line")  # cause errors that do not name the field
+
 
 def place(setting: Setting) -> str:
     """Where a value is from: its variable, or its field and line of the file."""
     return setting.origin + (f", line {setting.line}" if setting.line else "")
 
 
-def value_cause(settings: Settings) -> Cause | None:
-    """The first value that cannot be meant as it is written. Asked for when something has failed."""
-    found = (_value_cause(name, setting) for name, setting in settings.fields.items())
-    return next((wrong for wrong in found if wrong is not None), None)
+def value_cause(fields: Mapping[str, Setting], message: str) -> Finding | None:
+    """The first value that cannot be meant as it is written, if the error with this message can come from it."""
+    for name, setting in fields.items():
+        if wrong := _written_cause(name, setting):
+            field = wrong.cause.partition(" ")[0]
+            return wrong if field in message or wrong.code in _ALWAYS else None
+    return None
 
 
-def _value_cause(name: str, setting: Setting) -> Cause | None:
+def _written_cause(name: str, setting: Setting) -> Finding | None:
     value, where = setting.value, place(setting)
     if name == "key_content":
         return cause("key-escaped", where=where) if looks_secret(value) and r"\n" in value else None
@@ -79,7 +86,7 @@ def inherited_session(profile: Profile | None) -> str:
     return f"security_token_file of {profile.label} is inherited from {DEFAULT_PROFILE}, but its key_file is not."
 
 
-def warn_of_open_files(notes: Notebook, settings: Settings) -> None:
+def warn_of_open_files(run: Run, settings: Settings) -> None:
     """A warning for a key or token file that other users of this machine can read."""
     if os.name == "nt" or env_value(("OCI_CLI_SUPPRESS_FILE_PERMISSIONS_WARNING",)):
         return
@@ -90,12 +97,12 @@ def warn_of_open_files(notes: Notebook, settings: Settings) -> None:
             continue
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
-            notes.line("warning", name, f"{path} can be read or written by other users (mode {mode:04o})")
-            notes.find(cause("file-open-to-others", path=path, mode=mode, name=name), "warning")
+            run.log("warning", name, f"{path} can be read or written by other users (mode {mode:04o})")
+            run.add(cause("file-open-to-others", path=path, mode=mode, name=name))
 
 
-def unreadable_file_cause(path: Path) -> Cause | None:
-    """Why a file seems not to exist, or seems to be no text: a directory that this user may not enter, or another encoding."""
+def unreadable_file_cause(path: Path) -> Finding | None:
+    """Why a file seems to be missing or not to be text: a directory that this user may not enter, or another encoding."""
     for parent in reversed(path.parents):
         if parent.is_dir() and not os.access(parent, os.X_OK, effective_ids=os.access in os.supports_effective_ids):
             return cause("directory-closed", directory=parent, path=path)
@@ -104,14 +111,14 @@ def unreadable_file_cause(path: Path) -> Cause | None:
             head = file.read(512)
     except OSError:
         return None
-    try:
-        head.decode()
-    except UnicodeDecodeError as error:
-        cut = error.reason == "unexpected end of data"
-        utf16 = head.startswith((b"\xff\xfe", b"\xfe\xff"))
-        name, encoding = "UTF-16" if utf16 else "LATIN1", "UTF-16" if utf16 else "Latin-1 or similar"
-        return None if cut else cause("other-encoding", path=quote_path(path), name=name, encoding=encoding)
-    if b"\0" in head:
-        encoding = "UTF-16 without a byte order mark"
-        return cause("other-encoding", path=quote_path(path), name="UTF-16LE", encoding=encoding)
-    return None
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        name, encoding = "UTF-16", "UTF-16"
+    elif b"\0" in head:
+        name, encoding = "UTF-16LE", "UTF-16 without a byte order mark"
+    else:
+        try:
+            codecs.getincrementaldecoder("utf-8")().decode(head)  # it may end in the middle of a character
+            return None
+        except UnicodeDecodeError:
+            name, encoding = "LATIN1", "Latin-1 or similar"
+    return cause("other-encoding", path=quote_path(path), name=name, encoding=encoding)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from .._verdicts import Table
 
-# As the table of `_verdicts`.
-_TABLE = """
+cause = Table("""
 no-source: {reason}
   {remedy}
 no-source/pod: {reason}
@@ -16,18 +15,18 @@ account-token-expired: The pod's service account token expired {ago}. {reason}
   Kubernetes rotates it: check the pod's projected volume and the node's clock, and restart the pod.
 certificate-expired: The instance's certificate expired {ago}.
   The platform renews it: check that the instance can reach the metadata service, and restart the instance if it stays expired.
-not-the-workload: {reason} Calls are signed by the node's instance principal instead.
+not-the-workload (warning): {reason} Calls are signed by the node's instance principal instead.
   Fix the workload identity, or set OCI_CLI_AUTH=instance_principal to use the node's identity on purpose.
 not-the-workload/denied: {reason} So the call was signed by the node's instance principal, which may not use Generative AI.
   Fix the workload identity; write a policy for the node's dynamic group only if you mean to use its identity.
-no-answer-in-time/credential: No credential arrived from {source} within {seconds:.0f} s.
+no-answer-in-time/credential (unknown): No credential arrived from {source} within {seconds:.0f} s.
   Check the way to the auth service: firewall, route tables and security lists for outgoing traffic to port 443.
 
 region-unknown: No region is known, so there is no endpoint to call.
   Set OCI_REGION, or add a region to the profile.
 region-unknown/resource: No region is known, so there is no endpoint to call: OCI_RESOURCE_PRINCIPAL_REGION, which the platform should set, is not set.
   Set OCI_RESOURCE_PRINCIPAL_REGION or OCI_REGION.
-region-unknown/guess: The region {region} is unknown, so its domain, {domain}, is a guess.
+region-unknown/guess (warning): The region {region} is unknown, so its domain, {domain}, is a guess.
   Check its spelling; if it is a new region, describe it in OCI_REGION_METADATA.
 region-unknown/host: signed call: The region {region} is unknown, and the host name derived from it does not exist.
   Check the region's spelling; if it is a new region, describe it in OCI_REGION_METADATA.
@@ -54,7 +53,7 @@ other-encoding: {path} is encoded as {encoding}, but has to be UTF-8.
   Save it as UTF-8: with "Save as" in an editor, or with `iconv -f {name} -t UTF-8 {path} > config.new`.
 directory-closed: {path} cannot be read, because this user may not enter the directory {directory}.
   Correct the directory's owner and mode, e.g. `chmod 700 {directory}`.
-file-open-to-others: Other users of this machine can read or write {path} (mode {mode:04o}), which {name} points to.
+file-open-to-others (warning): Other users of this machine can read or write {path} (mode {mode:04o}), which {name} points to.
   Run `chmod 600 {path}`.
 stale-inheritance: {mixed} {reason}
   Set user, tenancy, fingerprint and key_file in the profile itself.
@@ -76,22 +75,22 @@ not-a-place: {value} is not the OCID of a {name}{other}.
 key-of-another-user: According to {label}, the key {fingerprint} belongs to user {other}, not to {user}.
   Correct the user or the key in {own}, or use profile {profile}.
 key-unknown/here: OCI has no API key {fingerprint} for {user} in {tenancy}: it was never uploaded, it was deleted, or one of these three values is wrong.
-  Upload this public key in the console (user, API keys), or correct the values; a new key takes a minute to become active.\\n{public_key}
+  Upload this public key in the console (user, API keys), or correct the values; a new key takes a minute to become active.{public_key}
 not-subscribed: The tenancy is not subscribed to {region}: the same credential is accepted in {elsewhere}, but not there.
   Subscribe to {region} in the console (Regions, Manage regions), or send requests to {elsewhere}; a new subscription takes a few minutes to become active.
 not-subscribed/generative-ai: Generative AI in {region} does not accept this identity, although Identity does: probably the tenancy is not subscribed to the region.
   Subscribe to the region in the console, or choose another one.
-clock-off: This machine's clock is {text}; OCI rejects requests that are dated so far off. This library corrects for it, other tools do not.
+clock-off (warning): This machine's clock is {text}; OCI rejects requests that are dated so far off. This library corrects for it, other tools do not.
   Set the clock by NTP, e.g. `sudo chronyc makestep`.
-clock-off/slightly: This machine's clock is {text}; OCI tolerates five minutes.
+clock-off/slightly (warning): This machine's clock is {text}; OCI tolerates five minutes.
   Set the clock by NTP, e.g. `sudo chronyc makestep`.
 clock-off/no-date: This machine's clock is off by more than five minutes, and the answer has no date to correct it by.
   Set the clock by NTP, e.g. `sudo chronyc makestep`.
-service-down: {service} answered {status}{message}.
+service-down (unknown): {service} answered {status}{message}.
   Try again later; OCI's status page lists outages.
 
 bearer-key-refused: Generative AI in {region} does not accept the API key in OCI_GENAI_API_KEY: it belongs to another region, it has expired or was deleted, or it was created before there was a policy for it and so stays refused.
-  Check the key's region and state in the console. If the key is older than its policy, create a new key. The policy is:\\n{policy}
+  Check the key's region and state in the console. If the key is older than its policy, create a new key. The policy is:{policy}
 not-offered: Generative AI is not offered in {region}: its host name does not exist there, although Identity's does.
   Choose a region that has the service, e.g. us-chicago-1, and subscribe the tenancy to it.
 wrong-path: The base URL ends with {path}, where OpenAI's API is not served.
@@ -105,16 +104,16 @@ model-unknown: Generative AI in {region} does not serve the model {model}{messag
 model-unknown/kind: The model is the OCID of {kind}; a model on a dedicated AI cluster is called by the OCID of its endpoint.
   Use the endpoint's OCID ('ocid1.generativeaiendpoint.…'), or a model's name such as openai.gpt-oss-120b.
 deployment-not-found: The model deployment does not exist, is not active, or may not be called by this identity.
-  Check the deployment's OCID and state, and write this policy:\\n{policy}
+  Check the deployment's OCID and state, and write this policy:{policy}
 wrong-compartment: {place} is not a compartment that this user may use; the root compartment is.
   Correct the compartment's OCID, or write a policy for that compartment.
 no-policy: {who} may not use Generative AI in {place}, or the OCID is wrong.
-  Correct the OCID, or write this policy:\\n{policy}
+  Correct the OCID, or write this policy:{policy}
 no-policy/principal: No policy lets this {who} use Generative AI in {place}: no dynamic group with a policy matches it, or the OCID is wrong.
-  Check the OCID, and write this policy:\\n{policy}
+  Check the OCID, and write this policy:{policy}
 bad-request: Generative AI accepted the signature, but not the request{message}.
   Check that the region serves the model {model}, and that the compartment or project is right.
-throttled: Generative AI is throttling this tenancy{message}.
+throttled (warning): Generative AI is throttling this tenancy{message}.
   Retry later, or request a higher limit.
 limit-reached: The tenancy has reached a limit or quota{message}.
   Request a higher limit in the console (Governance, Limits), or use another region or model.
@@ -129,10 +128,8 @@ proxy/socks: The environment names a SOCKS proxy, which needs the package socksi
   Run `pip install httpx[socks]`.
 proxy/settings: The proxy settings cannot be used: a proxy is written as http://HOST:PORT.
   Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
-internal: The check itself failed with {kind} ({place}).
+internal (unknown): The check itself failed with {kind} ({place}).
   Report this as a bug, with the lines above.
-internal/request: The request failed with {kind}.
+internal/request (unknown): The request failed with {kind}.
   Report this as a bug.
-"""
-
-cause: Table = Table(_TABLE)
+""")

@@ -711,7 +711,7 @@ def test_causes_of_silence() -> None:
 def test_causes_of_a_refusal() -> None:
     """What is known of a 401, from the surest to the vaguest."""
     assert refusal_cause("api_key", redirected=True, problem="x", expired=True).code == "redirected"
-    assert "x" in refusal_cause("api_key", problem="x", expired=True).text
+    assert "x" in refusal_cause("api_key", problem="x", expired=True).cause
     assert refusal_cause("api_key", from_oci=False, expired=True).code == "proxy"
     assert refusal_cause("api_key", expired=True).code == "credential-expired"
     assert refusal_cause("custom").code == "identity-refused"
@@ -761,8 +761,8 @@ def test_a_directory_that_may_not_be_entered_is_named(monkeypatch: pytest.Monkey
 
 def test_a_failure_that_nobody_thought_of_is_named_by_its_kind() -> None:
     """As is one of an HTTP library that kept no request: there is no host to be named."""
-    assert failure_cause(KeyError("x"), "https://h.example").text == "The request failed with KeyError."
-    assert network_cause(httpx.ConnectTimeout("")).text == "The host did not answer in time."
+    assert failure_cause(KeyError("x"), "https://h.example").cause == "The request failed with KeyError."
+    assert network_cause(httpx.ConnectTimeout("")).cause == "The host did not answer in time."
 
 
 def test_the_warning_of_open_files_can_be_switched_off_as_in_the_cli(setting: Broken) -> None:

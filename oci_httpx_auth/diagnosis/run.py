@@ -1,0 +1,81 @@
+"""One run of `check`: what it was asked for, what it has learned so far, and what it reports."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+
+from .._credential import CredentialProvider
+from .._secrecy import hide_secrets
+from .._verdicts import Finding
+from ..credentials._config import Profile
+from .report import Line, Report, State
+
+
+class Failed(Exception):
+    """Ends the run: calls cannot work, and this is why."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.code)
+        self.finding = finding
+
+
+@dataclass
+class Run:
+    """Filled in from top to bottom while `check` goes on.
+
+    listener: called with each line at once, and with a text that says what is being waited for.
+    """
+
+    # What was asked for.
+    clock: Callable[[], float]
+    auth: str | None
+    profile_name: str | None
+    config_file: str | os.PathLike[str] | None
+    region: str | None
+    compartment: str | None
+    project: str | None
+    model: str
+    endpoint: str | None
+    base_url: str | None
+    listener: Callable[[Line | str], object]
+    # What was learned.
+    profile: Profile | None = None
+    chosen_by: str = ""
+    fallen_through: str = ""  # why a pod's workload identity was passed over, if it was
+    provider: CredentialProvider = field(init=False)
+    signer: httpx.Auth | Callable[[httpx.Request], httpx.Request] = field(init=False)
+    mode: str = "generative_ai_api_key"
+    tenancy: str | None = None
+    home_region: str | None = None  # of the credentials
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    expires_at: float | None = None
+    service_account: str = ""  # as the pod's token names it: system:serviceaccount:<namespace>:<name>
+    # What is reported.
+    lines: list[Line] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def announce(self, what: str) -> None:
+        """Say what is being waited for."""
+        self.listener(hide_secrets(what))
+
+    def log(self, state: State, subject: str, text: str) -> None:
+        """Report something that was examined."""
+        line = Line(state, subject, hide_secrets(text))
+        self.lines.append(line)
+        self.listener(line)
+
+    def add(self, finding: Finding) -> None:
+        """Report something that is wrong."""
+        hidden = replace(finding, cause=hide_secrets(finding.cause), remedy=hide_secrets(finding.remedy))
+        self.findings.append(hidden)
+
+    def report(self) -> Report:
+        """Errors come before warnings, which may explain nothing; otherwise in the order in which they were met."""
+        order = ("error", "unknown", "warning")
+        findings = sorted(self.findings, key=lambda finding: order.index(finding.severity))
+        return Report(tuple(self.lines), tuple(findings))
