@@ -9,11 +9,11 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from ._curl import send_request
+from ._curl import parse_data, parse_header, parse_url, send_request
 from .credentials._default import MODES
 from .diagnosis import DEFAULT_MODEL, check
 from .diagnosis.page import Page, shorten_report
@@ -53,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # some terminals have fewer letters than we use
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         status = _check(options) if options.command == "check" else send_request(options)
         sys.stdout.flush()
         return status
@@ -72,29 +72,34 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=_versions())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def command(name: str, about: str, epilog: str) -> Callable[..., object]:
+    def command(name: str, about: str, epilog: str) -> argparse.ArgumentParser:
         description, form = f"{about.capitalize()}.", argparse.RawDescriptionHelpFormatter
         added = commands.add_parser(name, help=about, description=description, epilog=epilog, formatter_class=form)
         added.add_argument("--auth", choices=MODES, help="how to authenticate (default: found out, as OCISigner does)")
         added.add_argument("--profile", help="profile of the config file")
         added.add_argument("--config-file", metavar="FILE")
-        return added.add_argument
+        return added
 
-    add = command("check", "say why OCI would reject a call", _CHECK_HELP)
+    add = command("check", "say why OCI would reject a call", _CHECK_HELP).add_argument
     add("--region", help="id or short code (default: OCI_REGION, else the profile's)")
-    add("--compartment", metavar="OCID", help="call Generative AI too, for this compartment")
-    add("--project", metavar="OCID", help="call Generative AI too, for this project")
+    add("--compartment", dest="compartment_id", metavar="OCID", help="call Generative AI too, for this compartment")
+    add("--project", dest="project_id", metavar="OCID", help="call Generative AI too, for this project")
     add("--model", default=DEFAULT_MODEL, help=f"which model to call there (default: {DEFAULT_MODEL})")
     add("--endpoint", metavar="URL", help="the Identity service, if not the region's")
     add("--base-url", metavar="URL", help="Generative AI, if not the region's")
     add("--json", action="store_true", help="print the report as JSON")
     add("--full", action="store_true", help="print OCIDs in full")
 
-    add = command("curl", "send one signed request", _CURL_HELP)
-    add("target", metavar="[METHOD] URL", nargs="+", help="GET by default, POST with data")
-    add("-X", "--request", metavar="METHOD")
-    add("-d", "--data", metavar="DATA", help="the body; @FILE reads a file, @- standard input")
-    add("-H", "--header", metavar="NAME: VALUE", action="append", default=[], help="may be repeated")
+    curl = command("curl", "send one signed request", _CURL_HELP)
+    add = curl.add_argument
+    method = curl.add_mutually_exclusive_group()
+    method.add_argument("-X", "--request", dest="method", metavar="METHOD", help="the same as METHOD")
+    method.add_argument(
+        "method", metavar="METHOD", nargs="?", default=argparse.SUPPRESS, help="default: GET, or POST with data"
+    )
+    add("url", metavar="URL", type=parse_url)
+    add("-d", "--data", type=parse_data, help="the body; @FILE reads a file, @- standard input")
+    add("-H", "--header", metavar="NAME: VALUE", type=parse_header, action="append", default=[], help="may be repeated")
     add("-i", "--include", action="store_true", help="print the answer's status and headers before its body")
     add("-o", "--output", metavar="FILE", help="write to a file instead of standard output")
     add("--print-headers", action="store_true", help="print the signed headers instead of sending; keep them secret")
@@ -113,18 +118,8 @@ def _versions() -> str:
 def _check(options: argparse.Namespace) -> int:
     logging.getLogger("oci_httpx_auth").addHandler(logging.NullHandler())  # the report says it all
     page = Page(sys.stdout, full=options.full)
-    report = check(
-        auth=options.auth,
-        profile=options.profile,
-        config_file=options.config_file,
-        region=options.region,
-        compartment_id=options.compartment,
-        project_id=options.project,
-        model=options.model,
-        endpoint=options.endpoint,
-        base_url=options.base_url,
-        listener=None if options.json else page.show,
-    )
+    asked = {name: value for name, value in vars(options).items() if name not in ("command", "json", "full")}
+    report = check(**asked, listener=None if options.json else page.show)
     report = report if options.full else shorten_report(report)
     if options.json:
         print(json.dumps(report.as_dict(), indent=2))
