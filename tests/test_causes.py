@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from oci_httpx_auth import OCISigner
+from oci_httpx_auth import CredentialsUnavailableError, InstancePrincipal, OCISigner
+from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth._causes import change_after_signing, error_chain, network_cause, refusal_cause
 from oci_httpx_auth._errors import ServiceUnreachableError
 
@@ -161,3 +162,45 @@ def test_a_proxy_is_not_blamed_for_a_call_within_a_cluster(monkeypatch: pytest.M
         cause = network_cause(error)
         assert ("proxy.example" in cause.cause) is (path == "/v1/x509")
         assert (f"host {host} did not answer" in cause.cause) is (path != "/v1/x509")
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (Fault(status=401, code="NotAuthenticated"), "The auth service does not accept this identity."),
+        (Fault(status=429), "The auth service is throttling requests."),
+        (Fault(status=503), "The auth service has a problem of its own."),
+        (Fault(reset=True), "The host 127.0.0.1 closed the connection without answering."),
+    ],
+    ids=["refused", "throttled", "down", "reset"],
+)
+def test_an_error_for_the_caller_begins_with_the_most_probable_cause(oci: FakeOCI, fault: Fault, says: str) -> None:
+    """Before the details, and chained to them."""
+    oci.fault_source = lambda service, record: fault if service == "federation" else None
+    provider = InstancePrincipal(
+        metadata_url=oci.metadata_url,
+        federation_endpoint=oci.federation_endpoint,
+        _service=AuthService(sleep=lambda _: None),
+    )
+    with pytest.raises(CredentialsUnavailableError) as raised:
+        OCISigner(provider).signed_headers("GET", oci.url)
+    text = str(raised.value)
+    assert text.startswith(f"No valid OCI credential from the instance metadata service: {says}")
+    assert str(raised.value.__cause__) in text
+
+
+def test_causes_of_silence() -> None:
+    """Each kind of network failure has a cause of its own."""
+    request = httpx.Request("GET", "https://127.0.0.1/")
+    assert network_cause(httpx.ReadTimeout("", request=request)).code == "no-answer-in-time"
+    assert network_cause(httpx.ProxyError("", request=request)).code == "proxy"
+    assert network_cause(httpx.ReadError("", request=request)).code == "unreachable"
+
+
+def test_causes_of_a_refusal() -> None:
+    """What is known of a 401, from the surest to the vaguest."""
+    assert refusal_cause("api_key", redirected=True, problem="x", expired=True).code == "redirected"
+    assert "x" in refusal_cause("api_key", problem="x", expired=True).cause
+    assert refusal_cause("api_key", from_oci=False, expired=True).code == "proxy"
+    assert refusal_cause("api_key", expired=True).code == "credential-expired"
+    assert refusal_cause("custom").code == "identity-refused"

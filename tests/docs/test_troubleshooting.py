@@ -12,7 +12,8 @@ from oci_httpx_auth.diagnosis.page import shorten
 from ..campaigns.set_ups.set_ups import SET_UPS
 from ..campaigns.set_ups.test_set_ups import Start, in_this_process, run
 from ..conftest import Key
-from ..diagnosis.test_diagnosis import Broken, first_finding, no_server_left, setting
+from ..diagnosis.broken import Broken, first_finding
+from ..diagnosis.conftest import no_server_left, setting
 
 __all__ = ["in_this_process", "no_server_left", "setting"]  # fixtures
 
