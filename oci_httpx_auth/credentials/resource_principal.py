@@ -11,9 +11,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -30,8 +31,6 @@ from ._provider import Provider
 from .instance_principal import InstancePrincipal
 
 _PREFIX = "OCI_RESOURCE_PRINCIPAL_"
-_LEAF = "_FOR_LEAF_RESOURCE"
-_PARENT = "_FOR_PARENT_RESOURCE"
 _KEY_PAIR_VERSIONS = ("2.1", "2.1.1", "2.1.2")
 _DEPTH = 10  # resources within resources; as in the Go SDK
 
@@ -41,19 +40,6 @@ _RPT_PATHS = {
     "2.1.1": "/20180711/resourcePrincipalTokenV2/{id}",
     "2.1.2": "/20180711/resourcePrincipalTokenV212/{id}",
 }
-
-
-class _Source(Protocol):
-    """One version's way to a credential. direct_to: hosts to reach without a proxy. instance: whose identity it needs."""
-
-    direct_to: Sequence[str]
-    watch: FileWatch
-    instance: InstancePrincipal | None
-
-    @property
-    def region(self) -> str | None: ...
-
-    def fetch(self, calls: Calls) -> Credential: ...
 
 
 class ResourcePrincipal(Provider):
@@ -79,34 +65,35 @@ class ResourcePrincipal(Provider):
         metadata_url: str | None = None,
         _service: AuthService | None = None,
     ) -> None:
-        self._service = _service or AuthService()
-        make_instance = partial(InstancePrincipal, metadata_url=metadata_url, _service=self._service)
-        version = env_value((f"{_PREFIX}VERSION",))
+        variables = _Variables("", auth_endpoint)
+        version = variables.get("VERSION")
         if version is None:
             raise ConfigError(
                 f"{_PREFIX}VERSION is not set. It is where resource principals work: in functions, container instances, data "
                 "science notebooks and the like."
             )
         super().__init__(
-            f"resource principal {version}",
-            {"auth_endpoint": auth_endpoint, "metadata_url": metadata_url},
+            f"resource principal {version}", {"auth_endpoint": auth_endpoint, "metadata_url": metadata_url}
         )
         self.tenancy: str | None = None
         self._claims: Mapping[str, Any] = {}
+        self._service = _service or AuthService()
+        make_instance = partial(InstancePrincipal, metadata_url=metadata_url, _service=self._service)
+        self._parent: list[str] = []
         if version == "3.0":
-            variable = f"{_PREFIX}VERSION{_LEAF}"
-            leaf = _by_version(_required(variable)[variable], _LEAF, variable, make_instance, auth_endpoint)
-            self._source: _Source = _Nested(leaf, auth_endpoint)
+            self._source = _make_source(_Variables("_FOR_LEAF_RESOURCE", auth_endpoint), make_instance)
+            self._parent = _Variables("_FOR_PARENT_RESOURCE", auth_endpoint).require("RPT_URL", "RPST_ENDPOINT")
         else:
-            self._source = _by_version(version, "", f"{_PREFIX}VERSION", make_instance, auth_endpoint)
+            self._source = _make_source(variables, make_instance)
+            if isinstance(self._source, _Injected):
+                self._remember(self._source.read())
         self._watch = self._source.watch
-        if isinstance(self._source, _Injected):
-            self._remember(read_pair(self._source.read))
 
     @property
     def region(self) -> str | None:
         """The region that the environment names; `None` if it names none and no request was made yet."""
-        return self._source.region
+        instance = self._source.instance
+        return self._source.region or (instance.region if instance is not None else None)
 
     def discover_region(self) -> str | None:
         """The region, which version 1.1 asks the metadata service for if the environment names none.
@@ -119,15 +106,30 @@ class ResourcePrincipal(Provider):
     @hides_locals
     def fetch(self) -> Credential:
         """Read or exchange for a token. Raises `ConfigError` and `CredentialsUnavailableError`, and their children."""
-        with self._service.calls(direct_to=self._source.direct_to) as calls:
+        instance = self._source.instance
+        with self._service.calls(direct_to=instance._metadata.hosts if instance is not None else ()) as calls:
             try:
-                credential = self._source.fetch(calls)
+                credential = self._fetch(calls)
             except ServiceRefusedError as error:
                 if error.status != 401:
                     raise
                 # Each call is signed with the token of the one before, which may have expired meanwhile.
-                credential = self._source.fetch(calls)
+                credential = self._fetch(calls)
         self._remember(credential)
+        return credential
+
+    def _fetch(self, calls: Calls) -> Credential:
+        credential = self._source.fetch(calls)
+        url, endpoint = self._parent or ("", "")
+        seen = set[str]()
+        while url:  # each resource's token fetches its parent's
+            if url in seen or len(seen) == _DEPTH:
+                raise CredentialsUnavailableError(
+                    f"The parents of this resource do not come to an end: {url.partition('?')[0]} is named again, or is the "
+                    f"{_DEPTH + 1}th. The platform's set-up of nested resources is at fault."
+                )
+            seen.add(url)
+            credential, url = _request_token(calls, credential, url, endpoint)
         return credential
 
     def claim(self, name: str) -> Any:
@@ -140,137 +142,136 @@ class ResourcePrincipal(Provider):
         self.tenancy, self.compartment = claims.text("res_tenant"), claims.text("res_compartment")
 
 
-def _by_version(
-    version: str,
-    suffix: str,
-    named_by: str,
-    make_instance: Callable[[], InstancePrincipal],
-    auth_endpoint: str | None,
-) -> _Source:
+class _Variables:
+    """The platform's variables as they were found. For the resources of version 3.0, their names have a suffix.
+
+    auth_endpoint: the value of `RPST_ENDPOINT` where the environment has none.
+    """
+
+    def __init__(self, suffix: str, auth_endpoint: str | None) -> None:
+        self._suffix = suffix
+        found = {name: env_value((name,)) for name in os.environ if name.startswith(_PREFIX)}
+        self._values = {self.name("RPST_ENDPOINT"): hidden(auth_endpoint)}
+        self._values |= {name: hidden(value) for name, value in found.items() if value}
+
+    def name(self, name: str) -> str:
+        return f"{_PREFIX}{name}{self._suffix}"
+
+    def get(self, name: str) -> str | None:
+        value = self._values.get(self.name(name))
+        return str(value) if value else None
+
+    def require(self, *names: str) -> list[str]:
+        """The values of these variables. Raises `ConfigError` that names all the missing ones at once."""
+        values = {self.name(name): self.get(name) for name in names}
+        if missing := [name for name, value in values.items() if value is None]:
+            raise ConfigError(
+                f"{join_names(missing)} {'is' if len(missing) == 1 else 'are'} not set. The platform sets such variables where "
+                "resource principals work; elsewhere use another way to authenticate."
+            )
+        return [str(value) for value in values.values()]
+
+    def content(self, name: str) -> str:
+        """A variable's value, or the text of the file that it names."""
+        value = self.get(name) or ""
+        if not os.path.isabs(value):
+            return value
+        try:
+            return read_small_file(value, f"The file that {self.name(name)} names").decode().strip()
+        except UnicodeDecodeError:
+            raise ConfigError(f"The file that {self.name(name)} names is not text: {value}.") from None
+
+    def private_key(self) -> RSAPrivateKey:
+        passphrase = self.content("PRIVATE_PEM_PASSPHRASE")
+        return load_private_key(self.content("PRIVATE_PEM"), passphrase, self.name("PRIVATE_PEM"))
+
+
+class _Source(ABC):
+    """One version's way to a credential. instance: whose identity it needs."""
+
+    def __init__(self, variables: _Variables, instance: InstancePrincipal | None = None) -> None:
+        self.instance = instance
+        self.region = check_region(variables.get("REGION"), variables.name("REGION"))
+        self.watch = FileWatch()
+        self._variables = variables
+
+    @abstractmethod
+    def fetch(self, calls: Calls) -> Credential: ...
+
+
+def _make_source(variables: _Variables, make_instance: Callable[[], InstancePrincipal]) -> _Source:
+    [version] = variables.require("VERSION")
     if version == "2.2":
-        return _Injected(suffix)
+        return _Injected(variables)
     if version == "1.1":
-        return _FromInstance(suffix, make_instance(), auth_endpoint)
+        return _FromInstance(variables, make_instance())
     if version in _KEY_PAIR_VERSIONS:
-        return _FromKeyPair(version, suffix, auth_endpoint)
+        return _FromKeyPair(version, variables)
     raise ConfigError(
-        f"{named_by} is {quote_value(version)}, which is unknown. Known are 1.1, {', '.join(_KEY_PAIR_VERSIONS)}, 2.2 and 3.0."
+        f"{variables.name('VERSION')} is {quote_value(version)}, which is unknown. Known are 1.1, "
+        f"{', '.join(_KEY_PAIR_VERSIONS)}, 2.2 and 3.0."
     )
 
 
-class _Injected:
+class _Injected(_Source):
     """Version 2.2: the platform hands over token and key, as texts or as files."""
 
-    direct_to: Sequence[str] = ()
-    instance: InstancePrincipal | None = None
-
-    def __init__(self, suffix: str) -> None:
-        self._names = {name: f"{_PREFIX}{name}{suffix}" for name in ("RPST", "PRIVATE_PEM", "PRIVATE_PEM_PASSPHRASE")}
-        values = _required(self._names["RPST"], self._names["PRIVATE_PEM"])
-        self._token, self._pem = map(hidden, values.values())
-        self._passphrase = hidden(env_value((self._names["PRIVATE_PEM_PASSPHRASE"],)))
-        self.region = _region(suffix)
-        self.watch = FileWatch()
+    def __init__(self, variables: _Variables) -> None:
+        super().__init__(variables)
+        self._files = [value for value in variables.require("RPST", "PRIVATE_PEM") if os.path.isabs(value)]
 
     def fetch(self, calls: Calls) -> Credential:  # noqa: ARG002 - it asks nobody
-        return read_pair(self.read)
+        return self.read()
 
     def read(self) -> Credential:
-        """Token and key of the same rotation."""
-        self.watch.note(*(value for value in (self._token, self._pem) if os.path.isabs(value)))
-        key = _private_key(self._pem, self._passphrase, self._names)
-        return token_credential(_value(self._token, self._names["RPST"]), key, self._names["RPST"])
+        return read_pair(self._read)
+
+    def _read(self) -> Credential:
+        self.watch.note(*self._files)
+        key = self._variables.private_key()
+        return token_credential(self._variables.content("RPST"), key, self._variables.name("RPST"))
 
 
-class _FromInstance:
+class _FromInstance(_Source):
     """Version 1.1: the instance's identity fetches the resource's."""
 
-    def __init__(self, suffix: str, instance: InstancePrincipal, auth_endpoint: str | None) -> None:
-        name = f"{_PREFIX}RPT_ENDPOINT{suffix}"
-        self._rpt_endpoint = _required(name)[name]
-        self._rpst_endpoint = env_value((f"{_PREFIX}RPST_ENDPOINT{suffix}",)) or auth_endpoint
-        self._path = env_value((f"{_PREFIX}RPT_PATH{suffix}",)) or _RPT_PATHS["1.1"]
-        self._id = env_value((f"{_PREFIX}RPT_ID{suffix}",))
-        self.instance: InstancePrincipal | None = instance
+    def __init__(self, variables: _Variables, instance: InstancePrincipal) -> None:
+        super().__init__(variables, instance)
         self._instance = instance
-        self.direct_to: Sequence[str] = instance._metadata.hosts
-        self._declared_region = _region(suffix)
-        self.watch = FileWatch()
-
-    @property
-    def region(self) -> str | None:
-        return self._declared_region or self._instance.region
+        [self._rpt_endpoint] = variables.require("RPT_ENDPOINT")
 
     def fetch(self, calls: Calls) -> Credential:
+        get = self._variables.get
         signer = self._instance._fetch(calls)
-        resource = self._id or self._instance._metadata.read(calls, "/instance/id")
-        endpoint = self._rpst_endpoint or self._instance._regional_auth_endpoint(calls)
-        return _request_token(calls, signer, _joined(self._rpt_endpoint, self._path, resource), endpoint)[0]
+        resource = get("RPT_ID") or self._instance._metadata.read(calls, "/instance/id")
+        url = _joined(self._rpt_endpoint, get("RPT_PATH") or _RPT_PATHS["1.1"], resource)
+        endpoint = get("RPST_ENDPOINT") or self._instance._regional_auth_endpoint(calls)
+        return _request_token(calls, signer, url, endpoint)[0]
 
 
-class _FromKeyPair:
+class _FromKeyPair(_Source):
     """Versions 2.1, 2.1.1 and 2.1.2: an injected key pair fetches the token, and signs with it."""
 
-    direct_to: Sequence[str] = ()
-    instance: InstancePrincipal | None = None
-
-    def __init__(self, version: str, suffix: str, auth_endpoint: str | None) -> None:
+    def __init__(self, version: str, variables: _Variables) -> None:
+        super().__init__(variables)
         tenancy = () if version == "2.1" else ("TENANCY_ID",)
-        endpoint = () if auth_endpoint else ("RPST_ENDPOINT",)
-        names = [
-            f"{_PREFIX}{name}{suffix}" for name in ("RPT_ENDPOINT", *endpoint, "RESOURCE_ID", "PRIVATE_PEM", *tenancy)
-        ]
-        values = {name.removeprefix(_PREFIX).removesuffix(suffix): value for name, value in _required(*names).items()}
-        resource = values["RESOURCE_ID"]
-        owner = f"{values['TENANCY_ID']}/" if tenancy else ""
-        self._key_id = f"resource/v{version}/{owner}{resource}"
-        path = env_value((f"{_PREFIX}RPT_PATH{suffix}",)) if version == "2.1.2" else None
-        self._url = _joined(values["RPT_ENDPOINT"], path or _RPT_PATHS[version], resource)
-        self._rpst_endpoint = env_value((f"{_PREFIX}RPST_ENDPOINT{suffix}",)) or str(auth_endpoint)
-        context = env_value((f"{_PREFIX}SECURITY_CONTEXT{suffix}",)) if version == "2.1.2" else None
-        # Whether it must be signed is unverified; the SDK does not sign it.
-        what = f"{_PREFIX}SECURITY_CONTEXT{suffix}"
-        self._headers = {"security-context": hidden(check_header(context, what))} if context else {}
-        self._names = {name: f"{_PREFIX}{name}{suffix}" for name in ("PRIVATE_PEM", "PRIVATE_PEM_PASSPHRASE")}
-        self._pem = hidden(values["PRIVATE_PEM"])
-        self._passphrase = hidden(env_value((self._names["PRIVATE_PEM_PASSPHRASE"],)))
-        self.region = _region(suffix)
-        self.watch = FileWatch()
-        _private_key(self._pem, self._passphrase, self._names)
+        rpt_endpoint, self._rpst_endpoint, resource, _, *owner = variables.require(
+            "RPT_ENDPOINT", "RPST_ENDPOINT", "RESOURCE_ID", "PRIVATE_PEM", *tenancy
+        )
+        self._key_id = "/".join(["resource", f"v{version}", *owner, resource])
+        path, context = None, None
+        if version == "2.1.2":
+            path, context = variables.get("RPT_PATH"), variables.get("SECURITY_CONTEXT")
+        self._url = _joined(rpt_endpoint, path or _RPT_PATHS[version], resource)
+        self._headers: dict[str, str] = {}
+        if context is not None:  # whether it must be signed is unverified; the SDK does not sign it
+            self._headers["security-context"] = hidden(check_header(context, variables.name("SECURITY_CONTEXT")))
+        variables.private_key()
 
     def fetch(self, calls: Calls) -> Credential:
-        key = _private_key(self._pem, self._passphrase, self._names)  # again: it may have been rotated
+        key = self._variables.private_key()  # again: it may have been rotated
         signer = Credential(key_id=self._key_id, private_key=key)
         return _request_token(calls, signer, self._url, self._rpst_endpoint, key, self._headers)[0]
-
-
-class _Nested:
-    """Version 3.0: from the leaf upwards, each resource's token fetches its parent's."""
-
-    def __init__(self, leaf: _Source, auth_endpoint: str | None) -> None:
-        url_name, endpoint_name = f"{_PREFIX}RPT_URL{_PARENT}", f"{_PREFIX}RPST_ENDPOINT{_PARENT}"
-        values = _required(url_name) if auth_endpoint else _required(url_name, endpoint_name)
-        self._url = values[url_name]
-        self._rpst_endpoint = env_value((endpoint_name,)) or str(auth_endpoint)
-        self._leaf = leaf
-        self.watch, self.instance = leaf.watch, leaf.instance
-        self.direct_to: Sequence[str] = leaf.direct_to
-
-    @property
-    def region(self) -> str | None:
-        return self._leaf.region
-
-    def fetch(self, calls: Calls) -> Credential:
-        credential, url, seen = self._leaf.fetch(calls), self._url, set[str]()
-        while url:
-            if url in seen or len(seen) == _DEPTH:
-                raise CredentialsUnavailableError(
-                    f"The parents of this resource do not come to an end: {url.partition('?')[0]} is named again, or is the "
-                    f"{_DEPTH + 1}th. The platform's set-up of nested resources is at fault."
-                )
-            seen.add(url)
-            credential, url = _request_token(calls, credential, url, self._rpst_endpoint)
-        return credential
 
 
 def _request_token(
@@ -295,37 +296,6 @@ def _request_token(
     payload = {**tokens, "sessionPublicKey": public_key_text(key)}
     call = Call("POST", f"{rpst_endpoint.rstrip('/')}/v1/resourcePrincipalSessionToken", signer, payload)
     return calls.token(call, key, "the identity service"), parent
-
-
-def _required(*names: str) -> dict[str, str]:
-    values = {name: env_value((name,)) or "" for name in names}
-    missing = [name for name, value in values.items() if not value]
-    if missing:
-        raise ConfigError(
-            f"{join_names(missing)} {'is' if len(missing) == 1 else 'are'} not set. The platform sets such variables where resource "
-            "principals work; elsewhere use another way to authenticate."
-        )
-    return values
-
-
-def _region(suffix: str) -> str | None:
-    name = f"{_PREFIX}REGION{suffix}"
-    return check_region(env_value((name,)), name)
-
-
-def _value(value: str, name: str) -> str:
-    """A variable's value, or the text of the file that it names."""
-    if not os.path.isabs(value):
-        return value
-    try:
-        return read_small_file(value, f"The file that {name} names").decode().strip()
-    except UnicodeDecodeError:
-        raise ConfigError(f"The file that {name} names is not text: {value}.") from None
-
-
-def _private_key(pem: str, passphrase: str | None, names: dict[str, str]) -> RSAPrivateKey:
-    secret = _value(passphrase, names["PRIVATE_PEM_PASSPHRASE"]) if passphrase else None
-    return load_private_key(_value(pem, names["PRIVATE_PEM"]), secret, names["PRIVATE_PEM"])
 
 
 def _joined(endpoint: str, template: str, resource: str) -> str:
