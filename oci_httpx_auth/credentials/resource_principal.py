@@ -243,7 +243,7 @@ class _FromInstance(_Source):
     def fetch(self, calls: Calls) -> Credential:
         get = self._variables.get
         signer = self._instance._fetch(calls)
-        resource = get("RPT_ID") or self._instance._metadata.read(calls, "/instance/id")
+        resource = get("RPT_ID") or self._instance._metadata.read(calls, "/instance/id", str)
         url = _joined(self._rpt_endpoint, get("RPT_PATH") or _RPT_PATHS["1.1"], resource)
         endpoint = get("RPST_ENDPOINT") or self._instance._regional_auth_endpoint(calls)
         return _request_token(calls, signer, url, endpoint)[0]

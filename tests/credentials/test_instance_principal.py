@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from oci_httpx_auth import CredentialsUnavailableError, InstancePrincipal
-from oci_httpx_auth.credentials.instance_principal import _certificate
+from oci_httpx_auth.credentials._metadata import load_certificate
 
 from ..conftest import Key
 from ..platforms import Platform
@@ -35,7 +35,7 @@ def test_a_certificate_of_an_unknown_version_is_reported_as_unreadable(key: Key)
     version = b"\xa0\x03\x02\x01"
     changed = base64.b64encode(der.replace(version + b"\x02", version + b"\x07", 1)).decode()
     with pytest.raises(CredentialsUnavailableError, match="certificate cannot be read"):
-        _certificate(f"-----BEGIN CERTIFICATE-----\n{changed}\n-----END CERTIFICATE-----\n")
+        load_certificate(f"-----BEGIN CERTIFICATE-----\n{changed}\n-----END CERTIFICATE-----\n")
 
 
 def test_region_and_tenancy_come_from_the_instance(platform: Platform) -> None:

@@ -21,7 +21,7 @@ with atheris.instrument_imports(include=["oci_httpx_auth", "configparser", "json
     from oci_httpx_auth._signing.clock import parse_http_date
     from oci_httpx_auth.credentials._config import load_profile
     from oci_httpx_auth.credentials._keys import load_private_key
-    from oci_httpx_auth.credentials.instance_principal import _certificate, _tenancy
+    from oci_httpx_auth.credentials._metadata import load_certificate, tenancy_of
     from oci_httpx_auth.credentials.workload_identity import _decoded
 
 CONFIG = Path(tempfile.mkdtemp()) / "config"
@@ -44,7 +44,7 @@ def pem(data: bytes) -> None:
 
 def certificate(data: bytes) -> None:
     body = base64.b64encode(data).decode()
-    _tenancy(_certificate(f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----"))
+    tenancy_of(load_certificate(f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----"))
 
 
 TARGETS = [
