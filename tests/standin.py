@@ -5,20 +5,23 @@ It also plays the parties of resource principals 1.1, 2.1, 2.1.1, 2.1.2 and 3.0.
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from secrets import token_hex
+from secrets import token_hex, token_urlsafe
 from typing import Any
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from oci_httpx_auth import testing
-from oci_httpx_auth.testing import Fault, Principal, Record, Refused, Reply, Request, ToolCall
+from oci_httpx_auth.testing import Fault, Principal, Record, Refused, Reply, Request, ToolCall, _identity
 from oci_httpx_auth.testing._exchange import Endpoint, Exchange, compile_path
-from oci_httpx_auth.testing._identity import FakeCredential, made_up_ocid
+from oci_httpx_auth.testing._identity import made_up_ocid
 from oci_httpx_auth.testing._machine import PREFIX, key_values, literals_or_files
 from oci_httpx_auth.testing._tokens import new_key, read_public_key
 
@@ -28,6 +31,33 @@ DEEPEST_PARENT = 32
 
 _RPT_PATH = re.compile(r"/20180711/(resourcePrincipalToken|resourcePrincipalTokenV2(?:12)?)/(?:.*/)?([^/]+)")
 _PARENT_PATH = re.compile(r"/20180711/parentResourcePrincipalToken/(loop|\d{1,3})(?:/(\d{1,3}))?")
+
+
+@dataclass(frozen=True)
+class FakeCredential(_identity.FakeCredential):
+    """An API key of which only the public half may be known, or a session."""
+
+    registered: rsa.RSAPublicKey | None = field(default=None, repr=False)
+
+    @property
+    def public_key(self) -> rsa.RSAPublicKey:
+        return self.registered or super().public_key
+
+    @property
+    def expires_at(self) -> float:
+        return float(claims_of(self.token)["exp"])
+
+    def private_key_pem(self, passphrase: str | None = None, pkcs1: bool = False) -> bytes:
+        if self.registered is not None:
+            raise ValueError("only the public half of this key is known")
+        if not pkcs1:
+            return super().private_key_pem(passphrase)
+        return self.private_key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    return claims
 
 
 def knob(name: str, owner: str = "") -> Any:
@@ -46,9 +76,7 @@ class FakeOCI(testing.FakeOCI):
     """
 
     clock: Callable[[], float] = knob("_clock")
-    clock_offset: float = knob("_clock_offset")
     allowed_skew: float = knob("_allowed_skew")
-    latency: dict[str, float] = knob("_latency")
     on_record: Callable[[Record], object] | None = knob("_on_record")
     token_lifetime: float = knob("token_lifetime", "_identities")
     enhanced_cluster: bool = knob("enhanced_cluster", "_auth")
@@ -61,6 +89,8 @@ class FakeOCI(testing.FakeOCI):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.clock_offset = 0.0
+        self.latency: dict[str, float] = {}
         self.fault_source: Callable[[str, Record], Fault | None] | None = None
         self._resources = Resources(self)
         self._endpoints += self._resources.endpoints()
@@ -74,6 +104,9 @@ class FakeOCI(testing.FakeOCI):
 
     def now(self) -> float:
         return self._now()
+
+    def _now(self) -> float:
+        return super()._now() + self.clock_offset
 
     @property
     def metadata_url(self) -> str:
@@ -102,7 +135,11 @@ class FakeOCI(testing.FakeOCI):
 
     def add_api_key(self, public_key: rsa.RSAPublicKey | None = None) -> FakeCredential:
         with self._lock:
-            return self._identities.add_api_key(public_key)
+            if public_key is None:
+                return FakeCredential(**vars(self._identities.add_api_key()))
+            key = FakeCredential(self.tenancy, self.user, self.region, None, registered=public_key)  # type: ignore[arg-type]
+            self._identities.api_keys[key.key_id] = public_key
+            return key
 
     def remove_api_key(self, key: FakeCredential) -> None:
         """Delete an API key: what it signs is refused from now on."""
@@ -113,7 +150,11 @@ class FakeOCI(testing.FakeOCI):
         self, *, lifetime: float | None = None, private_key: rsa.RSAPrivateKey | None = None
     ) -> FakeCredential:
         with self._lock:
-            return self._identities.add_session(lifetime, private_key)
+            session = FakeCredential(**vars(self._identities.add_token_holder("session", lifetime)))
+        if private_key is None:
+            return session
+        token = self.issue_token(private_key.public_key(), lifetime=lifetime)
+        return replace(session, private_key=private_key, token=token)
 
     def issue_token(
         self,
@@ -129,12 +170,16 @@ class FakeOCI(testing.FakeOCI):
 
     def add_bearer_key(self) -> str:
         """A Generative AI API key's secret."""
+        key = f"sk-{token_urlsafe(48)}"
         with self._lock:
-            return self._identities.add_bearer_key()
+            self._identities.bearer_keys.add(key)
+        return key
 
     def delegation_token(self, lifetime: float = 3600.0) -> str:
+        """A token by which an instance or a resource acts on behalf of the user."""
+        claims = {"sub": self.user, "tenant": self.tenancy}
         with self._lock:
-            return self._identities.issue_delegation_token(lifetime)
+            return self._identities.tokens.issue("delegation", None, lifetime, claims)
 
     def subject_token(self, lifetime: float = 3600.0, subject: str = "repo:acme/app:ref:refs/heads/main") -> str:
         """A JWT of an issuer that the identity domain trusts."""
@@ -214,9 +259,15 @@ class FakeOCI(testing.FakeOCI):
                 **resource(leaf, "_FOR_LEAF_RESOURCE"),
             }
 
-    def _next_fault(self, service: str, record: Record) -> Fault | None:
-        queued = super()._next_fault(service, record)
-        return queued or (self.fault_source(service, record) if self.fault_source else None)
+    def _next_fault(self, record: Record) -> Fault | None:
+        fault = super()._next_fault(record)
+        if fault is None and self.fault_source is not None:
+            fault = self.fault_source(record.service, record)
+        wait = self.latency.get("*", 0.0) + self.latency.get(record.service, 0.0)
+        if not wait:
+            return fault
+        fault = fault or Fault()
+        return replace(fault, delay=fault.delay + wait)
 
 
 @dataclass(frozen=True)
@@ -243,8 +294,8 @@ class Resources:
         rpt = compile_path("/20180711/(resourcePrincipalToken|parentResourcePrincipalToken/).*")
         rpst = compile_path("/v1/resourcePrincipalSessionToken")
         return [
-            Endpoint("rpt", rpt, ["GET"], self._token, find=self._find),
-            Endpoint("rpst", rpst, ["POST"], self._session_token, find=self._find),
+            Endpoint("rpt", rpt, ["GET"], self._token),
+            Endpoint("rpst", rpst, ["POST"], self._session_token),
         ]
 
     def variables(
@@ -271,7 +322,7 @@ class Resources:
             variables[f"{PREFIX}TENANCY_ID{suffix}"] = identities.tenancy
         if context is not None:
             variables[f"{PREFIX}SECURITY_CONTEXT{suffix}"] = context
-        holder = FakeCredential(identities.tenancy, "", identities.region, key.public_key(), key)
+        holder = FakeCredential(identities.tenancy, "", identities.region, key)
         return {**endpoints, **variables, **literals_or_files(key_values(holder, passphrase), directory, suffix)}
 
     def _find(self, key_id: str) -> Principal:
@@ -286,7 +337,7 @@ class Resources:
 
     def _token(self, exchange: Exchange) -> Reply:
         """The pair of tokens that stands for a resource: its own, and that of the service it belongs to."""
-        principal = exchange.verify()
+        principal = exchange.verify(self._find)
         request = exchange.request
         headers: list[tuple[str, str]] = []
         parent = _PARENT_PATH.fullmatch(request.path)
@@ -312,7 +363,7 @@ class Resources:
             "resourcePrincipalToken": issue("rpt", None, None, pair),
             "servicePrincipalSessionToken": issue("spst", None, None, pair),
         }
-        flaw = exchange.fault.token if exchange.fault else ""
+        flaw = exchange.fault.token
         if flaw == "missing":
             tokens = {}
         elif flaw:
@@ -321,7 +372,7 @@ class Resources:
 
     def _session_token(self, exchange: Exchange) -> Reply:
         """The two tokens of a resource against a session token for it."""
-        principal = exchange.verify()
+        principal = exchange.verify(self._find)
         document = exchange.request.json()
         claims = []
         for field_name, kind in (("resourcePrincipalToken", "rpt"), ("servicePrincipalSessionToken", "spst")):
@@ -358,7 +409,7 @@ class Resources:
         return self._parents.setdefault(level, made_up_ocid(f"parent{level}"))
 
     def _key_pair_resource(self, exchange: Exchange, path_form: str, resource: str) -> str:
-        pair = self._key_pairs.get(exchange.findings.key_id)
+        pair = self._key_pairs.get(exchange.record.key_id)
         if pair is None:
             raise Refused("only a resource's key pair may ask for this resource principal token")
         expected = "resourcePrincipalTokenV212" if pair.version == "2.1.2" else "resourcePrincipalTokenV2"

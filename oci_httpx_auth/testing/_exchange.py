@@ -11,42 +11,51 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ._identity import Identities
 from ._tokens import strangers_key
-from ._verify import Findings, Principal, check_signature
-from ._wire import Fault, Refused, Reply, Request
-
-Find = Callable[[str], Principal]
+from ._verify import Principal, check_signature
+from ._wire import Fault, Record, Refused, Reply, Request
 
 
 @dataclass
 class Exchange:
-    """A request, the time it came, and what has been found out about its sender. `find` knows who has a key id."""
+    """A request, the time it came, and the record of what is found out about it."""
 
     request: Request
+    record: Record
     identities: Identities
     now: float
     allowed_skew: float
-    find: Find
-    fault: Fault | None = None
-    findings: Findings = field(default_factory=Findings)
+    fault: Fault = field(default_factory=Fault)
 
-    def verify(self, find: Find | None = None, *, host_required: bool = True, body_exempt: bool = False) -> Principal:
-        """Whoever signed. Raises `Refused` for everybody else."""
+    def verify(
+        self,
+        find: Callable[[str], Principal] | None = None,
+        *,
+        host_required: bool = True,
+        body_exempt: bool = False,
+    ) -> Principal:
+        """Who signed. Raises `Refused` if nobody did. `find` knows who has a key id (default: who is known by now)."""
         principal = check_signature(
             self.request,
-            self.findings,
-            find or self.find,
+            self.record,
+            find or self.identities.find,
             now=self.now,
             allowed_skew=self.allowed_skew,
             host_required=host_required,
             body_exempt=body_exempt,
         )
+        self.identify(principal)
         if delegation := self.request.header("opc-obo-token"):
-            self.findings.signed = False
-            if "opc-obo-token" not in self.findings.signed_headers:
+            self.record.signed = False
+            if "opc-obo-token" not in self.record.signed_headers:
                 raise Refused("opc-obo-token is not signed")
-            principal = self.findings.principal = self.identities.on_behalf(principal, delegation)
-            self.findings.signed = True
+            principal = self.identities.on_behalf(principal, delegation)
+            self.identify(principal)
+            self.record.signed = True
         return principal
+
+    def identify(self, principal: Principal) -> None:
+        """Record who sent the request."""
+        self.record.principal, self.record.mode = principal.name, principal.mode
 
     def token_reply(self, kind: str, public_key: rsa.RSAPublicKey, claims: dict[str, Any]) -> Reply:
         """The JSON answer of a token service."""
@@ -55,7 +64,7 @@ class Exchange:
 
     def issue(self, kind: str, public_key: rsa.RSAPublicKey, claims: dict[str, Any]) -> str | None:
         """A new token, or what a token fault makes of it; `None` for a missing one."""
-        flaw = self.fault.token if self.fault else ""
+        flaw = self.fault.token
         if flaw == "missing":
             return None
         if flaw == "garbage":
@@ -67,17 +76,12 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What serves the paths that match `pattern`. One without methods serves what no other endpoint has.
-
-    `signed` is false where callers sign nothing; `find` knows the key ids that count here and nowhere else.
-    """
+    """What serves the paths that match `pattern`: by any method, if it names none."""
 
     service: str
     pattern: re.Pattern[str]
     methods: Collection[str]
     act: Callable[[Exchange], Reply]
-    signed: bool = True
-    find: Find | None = None
 
 
 def compile_path(path: str) -> re.Pattern[str]:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from email.utils import formatdate
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -23,7 +24,7 @@ from ._model import ToolCall
 from ._server import Server
 from ._services import echo, regions
 from ._transport import transport_for
-from ._verify import Findings, Principal, check_framing
+from ._verify import Principal, check_framing
 from ._wire import Fault, Record, Refused, Reply, Request, compress_events, error_reply
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -67,9 +68,7 @@ class FakeOCI:
         on_record: Callable[[Record], object] | None = None,
     ) -> None:
         self._clock = clock
-        self._clock_offset = 0.0
         self._allowed_skew = allowed_skew
-        self._latency: dict[str, float] = {}
         self._records: list[Record] = []
         self._on_record = on_record
         self._lock = threading.RLock()
@@ -141,10 +140,11 @@ class FakeOCI:
         Returns the path of the config file.
         """
         with self._lock:
-            identity = self._identities.add_session(lifetime) if session else self._identities.add_api_key()
+            known = self._identities
+            credential = known.add_token_holder("session", lifetime) if session else known.add_api_key()
         # Without a server, a renewal ends at the discard port, where nobody listens.
         auth_endpoint = self.url if self._server is not None else "http://127.0.0.1:9"
-        return write_profile(Path(directory).resolve(), profile, identity, passphrase, auth_endpoint)
+        return write_profile(Path(directory).resolve(), profile, credential, passphrase, auth_endpoint)
 
     def environment(
         self,
@@ -172,7 +172,7 @@ class FakeOCI:
             }
         if mode == "resource_principal":
             with self._lock:
-                resource = self._identities.add_resource(lifetime)
+                resource = self._identities.add_token_holder("resource", lifetime)
             values = {"RPST": resource.token, **key_values(resource, passphrase)}
             variables = {f"{PREFIX}VERSION": "2.2", f"{PREFIX}REGION": resource.region}
             return {**variables, **literals_or_files(values, folder)}
@@ -258,71 +258,52 @@ class FakeOCI:
     # The core, which server and transport hand requests to.
 
     def _now(self) -> float:
-        """This server's time in seconds since the epoch."""
-        return self._clock() + self._clock_offset
+        return self._clock()
 
     def _handle(self, request: Request) -> Reply:
         """Answer one request, given as it is on the wire."""
         endpoint = route(self._endpoints, request, self._otherwise)
-        service = endpoint.service
-        record = Record(service, request.method, request.target, list(request.headers), request.body)
+        record = Record(endpoint.service, request.method, request.target, list(request.headers), request.body)
         if request.values("x-content-sha256"):
             _ = request.digest  # Hashing a long body takes a while: not under the lock.
         with self._lock:
-            find = endpoint.find or self._identities.find
-            exchange = Exchange(request, self._identities, self._now(), self._allowed_skew, find)
-            record.time = exchange.now
-            fault = None
+            record.time = self._now()
+            exchange = Exchange(request, record, self._identities, record.time, self._allowed_skew)
             try:
-                exchange.fault = fault = self._next_fault(service, record)
+                exchange.fault = self._next_fault(record) or Fault()
                 check_framing(request)
-                replaced = fault is not None and fault.replaces_answer
-                reply = _refusal(exchange, endpoint, fault, record) if fault and replaced else endpoint.act(exchange)
+                act = _answer_fault if exchange.fault.replaces_answer else endpoint.act
+                reply = act(exchange)
                 compress_events(request, reply)
             except Refused as refused:
                 record.reason = refused.reason
-                reply = refused.reply(service)
+                reply = refused.reply(record.service)
             except Exception as error:
                 # A mistake here, or in somebody's handler, must be seen by whoever reads the records.
                 record.reason = f"the stand-in failed: {error!r}"
-                reply = error_reply(service, 500)
-            self._finish(record, exchange.findings, reply)
-        reply.wait = self._latency.get("*", 0.0) + self._latency.get(service, 0.0)
-        if fault is not None:
-            reply.wait += fault.delay
-            reply.cut = "reset" if fault.reset else "hang" if fault.hang else "truncate" if fault.truncate else ""
-            removed = {name.lower() for name, value in fault.headers.items() if not value}
-            reply.headers = [header for header in reply.headers if header[0] not in removed]
-            reply.headers += [header for header in fault.headers.items() if header[1]]
+                reply = error_reply(record.service, 500)
+            self._finish(record, reply)
+        _spoil(reply, exchange.fault)
         return reply
 
     def _refuse_malformed(self, refused: Refused) -> Reply:
         """The answer to what is no HTTP request, with a record of it."""
         record = Record("malformed", "", "", [], b"", reason=refused.reason, time=self._now())
-        reply = refused.reply("malformed")
+        reply = refused.reply(record.service)
         with self._lock:
-            self._finish(record, Findings(), reply)
+            self._finish(record, reply)
         return reply
 
-    def _next_fault(self, service: str, _record: Record) -> Fault | None:
-        for name in (service, "*"):
+    def _next_fault(self, record: Record) -> Fault | None:
+        for name in (record.service, "*"):
             if self._faults.get(name):
                 return self._faults[name].popleft()
         return None
 
-    def _finish(self, record: Record, findings: Findings, reply: Reply) -> None:
-        reply.headers += [
-            ("date", formatdate(self._now(), usegmt=True)),
-            ("opc-request-id", secrets.token_hex(16).upper()),
-        ]
+    def _finish(self, record: Record, reply: Reply) -> None:
+        reply.headers.append(("date", formatdate(self._now(), usegmt=True)))
+        reply.headers.append(("opc-request-id", secrets.token_hex(16).upper()))
         record.status = reply.status
-        record.key_id = findings.key_id
-        record.signed_headers = findings.signed_headers
-        record.date = findings.date
-        record.signed = findings.signed
-        if findings.principal is not None:
-            record.principal = findings.principal.name
-            record.mode = findings.principal.mode
         self._records.append(record)
         if self._on_record is not None:
             self._on_record(record)
@@ -339,18 +320,28 @@ class FakeOCI:
             return self._tls
 
 
-def _refusal(exchange: Exchange, endpoint: Endpoint, fault: Fault, record: Record) -> Reply:
+def _answer_fault(exchange: Exchange) -> Reply:
     """A fault in place of an answer. The record still says whether the request was signed, and by whom."""
-    if endpoint.signed:
-        try:
-            exchange.verify()
-        except Refused:
-            pass
-    what = "reset" if fault.reset else "hang" if fault.hang else str(fault.status)
-    record.reason = f"a fault: {what}"
+    with suppress(Refused):
+        exchange.verify()
+    fault = exchange.fault
+    exchange.record.reason = f"a fault: {_cut(fault) or fault.status}"
     status = fault.status or 500
     if fault.body is None:
-        return error_reply(endpoint.service, status, fault.code, fault.message)
+        return error_reply(exchange.record.service, status, fault.code, fault.message)
     if any(name.lower() == "content-type" for name in fault.headers):
         return Reply(status, [("content-length", str(len(fault.body)))], [fault.body])
     return Reply.content(fault.body, "application/octet-stream", status)
+
+
+def _spoil(reply: Reply, fault: Fault) -> None:
+    """Let the answer go wrong on its way."""
+    reply.wait, reply.cut = fault.delay, _cut(fault) or ("truncate" if fault.truncate else "")
+    removed = {name.lower() for name, value in fault.headers.items() if not value}
+    reply.headers = [header for header in reply.headers if header[0] not in removed]
+    reply.headers += [header for header in fault.headers.items() if header[1]]
+
+
+def _cut(fault: Fault) -> str:
+    """How a fault keeps its answer back, if it does."""
+    return "reset" if fault.reset else "hang" if fault.hang else ""

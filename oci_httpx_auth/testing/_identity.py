@@ -8,13 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-)
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from ._tokens import TokenIssuer, fingerprint_of, new_key, strangers_key
 from ._verify import Principal
@@ -37,19 +31,17 @@ def made_up_ocid(kind: str, region: str = "") -> str:
 
 @dataclass(frozen=True)
 class FakeCredential:
-    """What a user signs with: an API key; or with a token, a session as `oci session authenticate` leaves it.
-
-    `private_key` is `None` when only a public key was registered. `expires_at` is in seconds since the epoch, 0 for
-    an API key.
-    """
+    """What a user signs with: an API key; or with a token, a session as `oci session authenticate` leaves it."""
 
     tenancy: str
     user: str
     region: str
-    public_key: rsa.RSAPublicKey = field(repr=False)
-    private_key: rsa.RSAPrivateKey | None = field(repr=False)
+    private_key: rsa.RSAPrivateKey = field(repr=False)
     token: str = field(default="", repr=False)
-    expires_at: float = 0.0
+
+    @property
+    def public_key(self) -> rsa.RSAPublicKey:
+        return self.private_key.public_key()
 
     @property
     def fingerprint(self) -> str:
@@ -59,15 +51,10 @@ class FakeCredential:
     def key_id(self) -> str:
         return f"ST${self.token}" if self.token else f"{self.tenancy}/{self.user}/{self.fingerprint}"
 
-    def private_key_pem(self, passphrase: str | None = None, pkcs1: bool = False) -> bytes:
-        """The private key as PEM: PKCS#8, or PKCS#1 with `pkcs1`; encrypted when there is a passphrase."""
-        if self.private_key is None:
-            raise ValueError("only the public half of this key is known")
-        encryption: KeySerializationEncryption = NoEncryption()
-        if passphrase is not None:
-            encryption = BestAvailableEncryption(passphrase.encode())
-        layout = PrivateFormat.TraditionalOpenSSL if pkcs1 else PrivateFormat.PKCS8
-        return self.private_key.private_bytes(Encoding.PEM, layout, encryption)
+    def private_key_pem(self, passphrase: str | None = None) -> bytes:
+        """The private key as PEM, encrypted when there is a passphrase."""
+        encryption = NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase.encode())
+        return self.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
 
 class Identities:
@@ -84,28 +71,17 @@ class Identities:
         self.api_keys: dict[str, rsa.RSAPublicKey] = {}
         self.bearer_keys: set[str] = set()
 
-    def add_api_key(self, public_key: rsa.RSAPublicKey | None = None) -> FakeCredential:
-        """Register an API key of the user: a new one, or the one whose public half is given."""
-        private_key = None if public_key else new_key()
-        public_key = public_key or private_key.public_key()  # type: ignore[union-attr]
-        key = FakeCredential(self.tenancy, self.user, self.region, public_key, private_key)
-        self.api_keys[key.key_id] = public_key
+    def add_api_key(self) -> FakeCredential:
+        """A new API key of the user."""
+        key = FakeCredential(self.tenancy, self.user, self.region, new_key())
+        self.api_keys[key.key_id] = key.public_key
         return key
 
-    def add_session(
-        self, lifetime: float | None = None, private_key: rsa.RSAPrivateKey | None = None
-    ) -> FakeCredential:
-        """A session of the user, whose token lives `lifetime` seconds (default: `token_lifetime`)."""
-        key = private_key or new_key()
-        token = self.issue("session", key.public_key(), lifetime, {})
-        expires_at = float(self.tokens.verify(token, allow_expired=True).claims["exp"])
-        return FakeCredential(self.tenancy, self.user, self.region, key.public_key(), key, token, expires_at)
-
-    def add_resource(self, lifetime: float | None = None) -> FakeCredential:
-        """A resource with the session token and key that its platform gives it."""
+    def add_token_holder(self, kind: str, lifetime: float | None = None) -> FakeCredential:
+        """A session of the user, or a resource, with a key and a token that lives `lifetime` seconds."""
         key = new_key()
-        token = self.issue("resource", key.public_key(), lifetime, {})
-        return FakeCredential(self.tenancy, "", self.region, key.public_key(), key, token)
+        token = self.issue(kind, key.public_key(), lifetime, {})
+        return FakeCredential(self.tenancy, self.user, self.region, key, token)
 
     def issue(
         self, kind: str, public_key: rsa.RSAPublicKey | None, lifetime: float | None, claims: dict[str, Any]
@@ -116,7 +92,7 @@ class Identities:
             common |= {"sub": self.user, "ptype": "user", "ttype": "login", "session_start": int(self.now())}
         elif kind in ("instance", "resource", "workload"):
             # As in published tokens: Teleport's sample of an instance's, and Oracle's NoSQL driver's of a resource's.
-            fingerprint = ":".join(f"{byte:02X}" for byte in secrets.token_bytes(20))
+            fingerprint = secrets.token_bytes(20).hex(":").upper()
             common |= {"fprint": fingerprint, "opc-tag": f"V3,{self.tenancy},AAAAAQAAAAAAAACB,AAAAAQAAAAAAhy9d"}
             common |= {"opc-tenant": self.tenancy, "opc-compartment": self.compartment}
             common |= {"ptype": "instance", "ttype": "x509", "opc-certtype": kind}
@@ -127,19 +103,10 @@ class Identities:
         seconds = self.token_lifetime if lifetime is None else lifetime
         return self.tokens.issue(kind, public_key, seconds, common | claims)
 
-    def issue_service_account_token(self, lifetime: float = 3600.0) -> str:
+    def issue_service_account_token(self, lifetime: float) -> str:
         """A Kubernetes service account token, as kubelet would project it into a pod."""
         claims = {"sub": "system:serviceaccount:default:app", "aud": ["https://kubernetes.default.svc"]}
         return self.tokens.issue("service_account", None, lifetime, claims)
-
-    def add_bearer_key(self) -> str:
-        """A Generative AI API key, as the console shows its secret once."""
-        self.bearer_keys.add(key := f"sk-{secrets.token_urlsafe(48)}")
-        return key
-
-    def issue_delegation_token(self, lifetime: float) -> str:
-        """A token by which an instance or a resource acts on behalf of the user."""
-        return self.tokens.issue("delegation", None, lifetime, {"sub": self.user, "tenant": self.tenancy})
 
     def find_bearer(self, key: str) -> Principal:
         """Whose Generative AI API key this is. `Refused` for a key that nobody has."""

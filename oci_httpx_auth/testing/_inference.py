@@ -46,7 +46,7 @@ class Inference:
         scheme, _, secret = request.header("authorization").partition(" ")
         bearer = scheme == "Bearer" and secret.startswith("sk-")
         if bearer:
-            exchange.findings.principal = exchange.identities.find_bearer(secret)
+            exchange.identify(exchange.identities.find_bearer(secret))
         else:
             exchange.verify()
         match: Any = pattern.fullmatch(request.path)

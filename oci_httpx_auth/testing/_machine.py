@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import io
 import os
 from pathlib import Path
 
@@ -14,11 +15,12 @@ PREFIX = "OCI_RESOURCE_PRINCIPAL_"
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read."""
+    """Write a file that only its owner can read, whole or not at all."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
-    path.chmod(0o600)
+    temporary.replace(path)
 
 
 def write_profile(
@@ -44,19 +46,12 @@ def write_profile(
     write_private(key_file, credential.private_key_pem(passphrase) + b"OCI_API_KEY")
     public_pem = credential.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     write_private(folder / f"{prefix}oci_api_key_public.pem", public_pem)
-    return _write_config(directory / "config", profile, entries)
-
-
-def _write_config(path: Path, profile: str, entries: dict[str, str]) -> Path:
-    parser = configparser.ConfigParser(interpolation=None)
-    parser.read(path, encoding="utf-8")
+    parser, text = configparser.ConfigParser(interpolation=None), io.StringIO()
+    parser.read(directory / "config", encoding="utf-8")
     parser[profile] = entries
-    temporary = path.with_name(f".config.{os.getpid()}")
-    write_private(temporary, b"")
-    with temporary.open("w", encoding="utf-8") as file:
-        parser.write(file)
-    temporary.replace(path)
-    return path
+    parser.write(text)
+    write_private(directory / "config", text.getvalue().encode())
+    return directory / "config"
 
 
 def literals_or_files(values: dict[str, str], directory: Path | None, suffix: str = "") -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import itertools
 import json
 import secrets
 import uuid
@@ -46,8 +45,7 @@ def strangers_key() -> rsa.RSAPublicKey:
 def fingerprint_of(key: rsa.RSAPublicKey) -> str:
     """MD5 of the SubjectPublicKeyInfo, as the console shows it for an API key."""
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    digest = hashlib.md5(der, usedforsecurity=False).hexdigest()
-    return ":".join(digest[i : i + 2] for i in range(0, 32, 2))
+    return hashlib.md5(der, usedforsecurity=False).digest().hex(":")
 
 
 def read_public_key(text: object, *, field_name: str, pem_allowed: bool = False) -> rsa.RSAPublicKey:
@@ -70,7 +68,6 @@ def read_public_key(text: object, *, field_name: str, pem_allowed: bool = False)
 class Token:
     """A token that was verified: its claims, and the key it is bound to (`None` for service account tokens)."""
 
-    text: str = field(repr=False)
     claims: dict[str, Any] = field(repr=False)
     public_key: rsa.RSAPublicKey | None = field(repr=False)
 
@@ -85,9 +82,7 @@ class TokenIssuer:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._key_name = f"asw_{secrets.token_hex(8)}"  # tells one stand-in's tokens from another's
-        self._serials = itertools.count(1)
-        self._last_serial = 0
-        self._revoked_up_to = 0
+        self._issued: set[str] = set()
         self._revoked: set[str] = set()
         self._verified = functools.lru_cache(maxsize=4096)(self._parse)
 
@@ -95,10 +90,9 @@ class TokenIssuer:
         """A new token that expires `lifetime` seconds from now. A claim of `None` is left out."""
         issued_at = int(self._now())
         expires_at = issued_at + lifetime
-        self._last_serial = next(self._serials)
         merged: dict[str, Any] = {
             "iss": "authService.oracle.com",
-            "jti": f"{uuid.uuid4()}"[:24] + f"{self._last_serial:012x}",
+            "jti": str(uuid.uuid4()),
             "kind": kind,
             "iat": issued_at,
             "exp": int(expires_at) if float(expires_at).is_integer() else expires_at,
@@ -109,30 +103,28 @@ class TokenIssuer:
         payload = {name: value for name, value in merged.items() if value is not None}
         signing_input = f"{_encode({'kid': self._key_name, 'alg': 'RS256'})}.{_encode(payload)}"
         signature = issuer_key().sign(signing_input.encode(), padding.PKCS1v15(), hashes.SHA256())
-        return f"{signing_input}.{_base64url(signature)}"
+        token = f"{signing_input}.{_base64url(signature)}"
+        if kind != "service_account":  # Those are Kubernetes' own: revoking OCI's tokens leaves them alone.
+            self._issued.add(token)
+        return token
 
-    def verify(self, text: str, *, allow_expired: bool = False) -> Token:
-        """The token, or `Refused` with the reason why it is none of this stand-in's valid tokens."""
+    def verify(self, text: str) -> Token:
+        """The token. Raises `Refused` for what is not a valid token of this stand-in."""
         token = self._verified(text)
-        if text in self._revoked or self._serial_is_revoked(token):
+        if text in self._revoked:
             raise Refused("the token was revoked")
-        if not allow_expired:
-            expires_at = token.claims.get("exp")
-            if not isinstance(expires_at, (int, float)):
-                raise Refused("the token has no exp")
-            if self._now() >= expires_at:
-                raise Refused(f"the token expired {self._now() - expires_at:.0f} s ago")
+        expires_at = token.claims.get("exp")
+        if not isinstance(expires_at, (int, float)):
+            raise Refused("the token has no exp")
+        if self._now() >= expires_at:
+            raise Refused(f"the token expired {self._now() - expires_at:.0f} s ago")
         return token
 
     def revoke(self, text: str) -> None:
         self._revoked.add(text)
 
     def revoke_all(self) -> None:
-        self._revoked_up_to = self._last_serial
-
-    def _serial_is_revoked(self, token: Token) -> bool:
-        # Service account tokens are Kubernetes' own: revoking OCI's tokens leaves them alone.
-        return token.kind != "service_account" and int(str(token.claims["jti"])[-12:], 16) <= self._revoked_up_to
+        self._revoked |= self._issued
 
     def _parse(self, text: str) -> Token:
         parts = text.split(".")
@@ -153,7 +145,7 @@ class TokenIssuer:
             raise Refused("the token's own signature is wrong") from None
         if header.get("kid") != self._key_name:
             raise Refused("the token was issued by somebody else")
-        return Token(text, claims, _key_of(claims.get("jwk")))
+        return Token(claims, _key_of(claims.get("jwk")))
 
 
 def jwk_of(key: rsa.RSAPublicKey) -> dict[str, str]:
@@ -161,7 +153,7 @@ def jwk_of(key: rsa.RSAPublicKey) -> dict[str, str]:
     return {
         "kid": fingerprint_of(key),
         "n": _base64url(numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8, "big")),
-        "e": _base64url(numbers.e.to_bytes((numbers.e.bit_length() + 7) // 8, "big")),
+        "e": _base64url(numbers.e.to_bytes(3, "big")),
         "kty": "RSA",
         "alg": "RS256",
         "use": "sig",

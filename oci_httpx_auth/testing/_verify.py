@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from ._wire import Refused, Request, malformed
+from ._wire import Record, Refused, Request, malformed
 
 BODY_METHODS = ("POST", "PUT", "PATCH")
 BODY_HEADERS = ("content-length", "content-type", "x-content-sha256")
@@ -58,17 +58,6 @@ class Principal:
     kind: str = ""
 
 
-@dataclass
-class Findings:
-    """What was learned on the way, kept also when the request is refused in the end."""
-
-    key_id: str = field(default="", repr=False)
-    signed_headers: tuple[str, ...] = ()
-    date: str = ""
-    principal: Principal | None = None
-    signed: bool = False
-
-
 def check_framing(request: Request) -> None:
     """Refuse what no HTTP server may accept, whoever sent it."""
     if request.values("transfer-encoding") and request.values("content-length"):
@@ -84,7 +73,7 @@ def check_framing(request: Request) -> None:
 
 def check_signature(
     request: Request,
-    findings: Findings,
+    record: Record,
     find_principal: Callable[[str], Principal],
     *,
     now: float,
@@ -92,18 +81,19 @@ def check_signature(
     host_required: bool = True,
     body_exempt: bool = False,
 ) -> Principal:
-    """The principal whose key made the request's signature; `Refused` says why there is none.
+    """The principal whose key made the request's signature. Raises `Refused` for a request that nobody signed properly.
 
+    What the signature says of itself is recorded also when it is refused in the end.
     `body_exempt` is for the few operations whose body need not be covered (Object Storage's PutObject).
     """
     parameters = _authorization(request)
-    key_id = findings.key_id = parameters["keyId"]
-    names = findings.signed_headers = tuple(parameters["headers"].split(" "))
+    key_id = record.key_id = parameters["keyId"]
+    names = record.signed_headers = tuple(parameters["headers"].split(" "))
     _check_names(request, names, host_required=host_required, body_exempt=body_exempt)
     signing_string = "\n".join(_line(request, name) for name in names)
     date_name = "x-date" if "x-date" in names else "date"
-    findings.date = request.header(date_name)
-    _check_date(findings.date, date_name, now, allowed_skew)
+    record.date = request.header(date_name)
+    _check_date(record.date, date_name, now, allowed_skew)
     principal = find_principal(key_id)
     try:
         signature = base64.b64decode(parameters["signature"], validate=True)
@@ -115,8 +105,7 @@ def check_signature(
         raise Refused("the signature does not fit the request and the key") from None
     if "x-content-sha256" in names and request.header("x-content-sha256") != request.digest:
         raise Refused("x-content-sha256 is not the digest of the body")
-    findings.principal = principal
-    findings.signed = True
+    record.signed = True
     return principal
 
 

@@ -239,7 +239,7 @@ def error_reply(service: str, status: int, code: str = "", message: str = "") ->
     return Reply.json({"code": code or usual, "message": message}, status)
 
 
-def parameter_message(reason: str, param: str = "", code: str = "") -> str:
+def parameter_message(reason: str) -> str:
     """The message by which Generative AI refuses a parameter: OpenAI's error, as JSON inside of the JSON."""
-    error = {"message": reason, "type": "invalid_request_error", "param": param or None, "code": code or None}
+    error = {"message": reason, "type": "invalid_request_error", "param": None, "code": None}
     return json.dumps({"error": error})
