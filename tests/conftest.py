@@ -11,15 +11,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 if TYPE_CHECKING:
+    from oci_httpx_auth import OCISigner
+
     from .platforms import Platform
     from .standin import FakeOCI
+
+try:
+    import httpx2
+except ImportError:
+    LIBRARIES: list[ModuleType] = [httpx]
+else:
+    LIBRARIES = [httpx, httpx2]
 
 TENANCY = "ocid1.tenancy.oc1..aaaaexampletenancy"
 USER = "ocid1.user.oc1..aaaaexampleuser"
@@ -160,6 +171,26 @@ def oci() -> Iterator[FakeOCI]:
 
     with FakeOCI() as fake:
         yield fake
+
+
+@pytest.fixture
+def config(oci: FakeOCI, tmp_path: Path) -> Path:
+    """A config file with an API key that the stand-in knows."""
+    return oci.write_config(tmp_path)
+
+
+@pytest.fixture
+def signer(config: Path) -> OCISigner:
+    """Signs with an API key that the stand-in knows."""
+    from oci_httpx_auth import OCISigner
+
+    return OCISigner(config_file=config)
+
+
+@pytest.fixture(params=LIBRARIES, ids=lambda library: library.__name__)
+def library(request: pytest.FixtureRequest) -> Any:
+    """httpx, and httpx2 where it is installed."""
+    return request.param
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ import pytest
 from oci_httpx_auth import ConfigError, OCISigner
 
 from .conftest import settle
+from .providers import Sessions
 from .standin import FakeOCI
 
 pytest.importorskip("agents")
@@ -33,7 +34,7 @@ from agents.tracing import processors
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 
-from oci_httpx_auth import Credential, SecurityToken
+from oci_httpx_auth import SecurityToken
 from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth.agents import DEFAULT_MODEL, OCIChatCompletionsModel, OCIProvider, OCIResponsesModel
 from oci_httpx_auth.openai import (
@@ -82,20 +83,6 @@ def options(oci: FakeOCI, tmp_path: Path) -> dict[str, Any]:
 @pytest.fixture
 def provider(oci: FakeOCI, tmp_path: Path, options: dict[str, Any]) -> OCIProvider:
     return OCIProvider(config_file=oci.write_config(tmp_path), **options)
-
-
-class Sessions:
-    """A source of credentials whose every fetch is a new session."""
-
-    mode, source = "security_token", "the test"
-
-    def __init__(self, oci: FakeOCI) -> None:
-        self.oci, self.fetches = oci, 0
-
-    def fetch(self) -> Credential:
-        self.fetches += 1
-        session = self.oci.add_session()
-        return Credential(f"ST${session.token}", session.private_key, expires_at=session.expires_at)
 
 
 def run(owner: Any, main: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -83,70 +82,6 @@ def test_what_an_http_library_hides_is_still_found() -> None:
         fail()
     caught.value.__context__ = None
     assert [type(link) for link in error_chain(caught.value)] == [Translated, ConnectionResetError]
-
-
-def test_an_event_hook_that_changes_a_signed_header_is_named_in_the_log(
-    oci: FakeOCI, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """httpx calls hooks after signing; the warning says what differs, and nothing of the key."""
-
-    def hook(request: httpx.Request) -> None:
-        request.headers["date"] = "Mon, 02 Mar 2026 09:30:00 GMT"
-
-    signer = OCISigner(config_file=oci.write_config(tmp_path))
-    with httpx.Client(auth=signer, event_hooks={"request": [hook]}) as client:
-        assert client.get(f"{oci.url}/x").status_code == 401
-    assert "changed after it was signed: the signed header date changed or disappeared" in caplog.text
-
-
-CHAT = "/openai/v1/chat/completions"
-
-
-@pytest.mark.parametrize(
-    ("status", "method", "path", "says"),
-    [
-        (404, "POST", CHAT, "Usually no policy allows it in this compartment"),
-        (403, "POST", "/20231130/actions/v1/chat/completions", "Usually no policy allows it"),
-        (404, "POST", "/v1/chat/completions", "nothing at the path /v1/chat/completions. Usually the base URL"),
-        (404, "GET", "/openai/v1/responses/resp_1", ""),
-        (400, "POST", CHAT, ""),
-    ],
-)
-def test_a_denied_call_to_generative_ai_leaves_one_line_in_the_log(
-    oci: FakeOCI, tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int, method: str, path: str, says: str
-) -> None:
-    """Once per signer and cause, with the request id; nothing for other answers, and another signer says it again."""
-    config = oci.write_config(tmp_path)
-    oci.fault_source = lambda service, record: Fault(status=status, code=str(status), message="Authorization failed.")
-    host = "https://inference.generativeai.us-chicago-1.oci.oraclecloud.com"
-    for signer in (OCISigner(config_file=config), OCISigner(config_file=config)):
-        with httpx.Client(auth=signer, transport=oci.transport()) as client:
-            answers = [client.request(method, host + path, json={}) for _ in range(3)]
-        assert {answer.status_code for answer in answers} == {status}
-        lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-        assert len(lines) == bool(says)
-        if says:
-            assert says in lines[0]
-            assert f"answered {status} to a signed request" in lines[0]
-            assert answers[0].headers["opc-request-id"] in lines[0]
-        caplog.clear()
-
-
-def test_the_log_line_of_a_principal_speaks_of_dynamic_groups_and_of_a_refused_model_too(
-    oci: FakeOCI, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its policy has another form; and the answer's body is still there for the caller."""
-    for name, value in oci.environment("resource_principal").items():
-        monkeypatch.setenv(name, value)
-    oci.fault_source = lambda service, record: Fault(status=404, code="404", message="Authorization failed.")
-    url = f"https://inference.generativeai.us-chicago-1.oci.oraclecloud.com{CHAT}"
-    with (
-        httpx.Client(auth=OCISigner(auth="resource_principal"), transport=oci.transport()) as client,
-        client.stream("POST", url, json={}) as answer,
-    ):
-        assert b"Authorization failed" in b"".join(answer.iter_raw())
-    assert "denies this resource principal" in caplog.text
-    assert "dynamic group" in caplog.text
 
 
 def test_a_proxy_is_not_blamed_for_a_call_within_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,11 +51,6 @@ MESSAGES = [{"role": "user", "content": "hello"}]
 
 
 @pytest.fixture
-def config(oci: FakeOCI, tmp_path: Path) -> Path:
-    return oci.write_config(tmp_path)
-
-
-@pytest.fixture
 def options(oci: FakeOCI, config: Path) -> dict[str, Any]:
     """What leads a client to the stand-in."""
     return {"config_file": config, "base_url": oci.openai_url, "compartment_id": oci.compartment}

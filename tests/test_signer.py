@@ -3,72 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import copy
-import hashlib
 import json
 import logging
 import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
 
 from oci_httpx_auth import APIKey, Credential, CredentialsUnavailableError, OCISigner, SignerStatus, SigningError
 
-from .conftest import Clock
+from .conftest import LIBRARIES, Clock
+from .providers import Sessions
+from .signing.test_request import parts
 from .standin import FakeOCI, Fault
-
-try:
-    import httpx2
-except ImportError:
-    LIBRARIES: list[ModuleType] = [httpx]
-else:
-    LIBRARIES = [httpx, httpx2]
-
-
-@pytest.fixture(params=LIBRARIES, ids=lambda library: library.__name__)
-def library(request: pytest.FixtureRequest) -> Any:
-    """httpx, and httpx2 where it is installed."""
-    return request.param
-
-
-@pytest.fixture
-def signer(oci: FakeOCI, tmp_path: Path) -> OCISigner:
-    """Signs with an API key that the stand-in knows."""
-    return OCISigner(config_file=oci.write_config(tmp_path))
-
-
-class Sessions:
-    """A provider whose every fetch is a session of its own, and takes as long as the test wants."""
-
-    mode, source = "security_token", "the test"
-
-    def __init__(self, oci: FakeOCI) -> None:
-        self.oci, self.fetches = oci, 0
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def fetch(self) -> Credential:
-        assert self.gate.wait(30)
-        self.fetches += 1
-        session = self.oci.add_session()
-        return Credential(f"ST${session.token}", session.private_key, expires_at=session.expires_at)
-
-
-def last_target(oci: FakeOCI) -> str:
-    return oci.records[-1].target
-
 
 # What is signed is what is sent
 
@@ -86,201 +41,6 @@ def test_every_method_verifies(oci: FakeOCI, signer: OCISigner, library: Any, me
     assert record.signed
     assert record.body == (body or b"")
     assert ("x-content-sha256" in record.signed_headers) is (method in ("POST", "PUT", "PATCH"))
-
-
-BODIES: dict[str, Callable[[], dict[str, Any]]] = {
-    "json": lambda: {"json": {"a": "é", "b": [1, 2]}},
-    "form": lambda: {"data": {"a": "1 2", "b": "é"}},
-    "multipart": lambda: {
-        "files": {"file": ("näme.bin", b"\x00\x01" * 500, "application/x-thing")},
-        "data": {"p": "q"},
-    },
-    "generator": lambda: {"content": (b"part %d" % i for i in range(5))},
-    "generator with a type": lambda: {"content": iter([b"{}"]), "headers": {"content-type": "application/json"}},
-    "empty generator": lambda: {"content": iter([])},
-    "three megabytes": lambda: {"content": b"x" * 3_000_000},
-    "nothing": dict,
-}
-
-
-@pytest.mark.parametrize("body", BODIES)
-def test_every_kind_of_body_verifies(oci: FakeOCI, signer: OCISigner, library: Any, body: str) -> None:
-    """Its length is really on the wire, and no `transfer-encoding`."""
-    with library.Client(auth=signer) as client:
-        response = client.post(f"{oci.url}/echo", **BODIES[body]())
-    record = oci.records[-1]
-    assert response.status_code == 200, record.reason
-    assert record.header("content-length") == str(len(record.body))
-    assert record.header("transfer-encoding") is None
-    assert record.header("x-content-sha256") == base64.b64encode(hashlib.sha256(record.body).digest()).decode()
-
-
-async def parts() -> AsyncIterator[bytes]:
-    for number in range(5):
-        yield b"part %d" % number
-
-
-@pytest.mark.parametrize("size", [0, 3_000_000], ids=["generator", "three megabytes"])
-def test_bodies_of_async_clients_verify(oci: FakeOCI, signer: OCISigner, library: Any, size: int, run: Any) -> None:
-    """An async generator is read; a large body is hashed on a thread."""
-
-    async def main() -> Any:
-        async with library.AsyncClient(auth=signer) as client:
-            return await client.put(f"{oci.url}/echo", content=b"x" * size if size else parts())
-
-    response = run(main)
-    record = oci.records[-1]
-    assert response.status_code == 200, record.reason
-    assert record.header("content-length") == str(len(record.body)) == str(size or 30)
-    assert record.header("transfer-encoding") is None
-
-
-TARGETS = [
-    "/", "", "?", "/x?", "/x??", "//x//y", "/a;b=c;d", "/a%2Fb", "/a%2fb", "/~u/%7Eu/%7e", "/x?a=[1]&b=%5B1%5D", "/x?a=1&a=2&a=",
-    "/x?a&b=&=c", "/x?q=a+b%20c", "/x?q=|^`{}\\", "/ä/é?ü=ö", "/a b?c d", "/x?a=/b?c", "/%E4", "/x#fragment", "/x?q='\"<>", "/a/../b/./c",
-    "/%00", "/x?key=kept&Key=too", "/:@!$&'()*+,=", "/%25%32%46",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("target", TARGETS)
-def test_targets_are_signed_as_the_bytes_that_are_sent(
-    oci: FakeOCI, signer: OCISigner, library: Any, target: str
-) -> None:
-    """Percent-encoding, double slashes, brackets, empty values, trailing question marks: all untouched."""
-    with library.Client(auth=signer) as client:
-        request = client.build_request("GET", oci.url + target)
-        response = client.send(request)
-    assert response.status_code == 200, oci.records[-1].reason
-    assert last_target(oci) == request.url.raw_path.decode()
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://bücher.example/straße?q=ü",
-        "https://[2001:db8::1]:8443/x",
-        "https://[::1]/x",
-        "https://EXAMPLE.com:443/x",
-        "https://example.com:8443/x",
-        "http://localhost:8080/x",
-        "http://127.1.2.3/x",
-        "http://169.254.169.254/opc/v3/x",
-    ],
-)
-def test_hosts_are_signed_as_the_header_that_is_sent(oci: FakeOCI, signer: OCISigner, library: Any, url: str) -> None:
-    """IDNA, IPv6 brackets, ports that are the default and ports that are not."""
-    with library.Client(auth=signer, transport=getattr(oci, f"{library.__name__}_transport")()) as client:
-        response = client.get(url)
-    assert response.status_code == 200, oci.records[-1].reason
-    assert "host" in oci.records[-1].signed_headers
-
-
-def test_a_host_header_of_the_callers_own_is_what_is_signed(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
-    """A gateway may know the service by another name than the URL's."""
-    with library.Client(auth=signer) as client:
-        response = client.get(f"{oci.url}/x", headers={"host": "objectstorage.example"})
-    assert response.status_code == 200, oci.records[-1].reason
-    assert oci.records[-1].header("host") == "objectstorage.example"
-
-
-def test_a_target_of_the_callers_own_is_what_is_signed(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
-    """httpx can send another target than the URL's."""
-    with library.Client(auth=signer) as client:
-        response = client.get(f"{oci.url}/x", extensions={"target": b"/raw|target?[]"})
-    assert response.status_code == 200, oci.records[-1].reason
-    assert last_target(oci) == "/raw|target?[]"
-
-
-def test_foreign_credentials_leave_and_the_url_stays(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
-    """What other SDKs authenticate with is replaced or removed; the URL is never altered."""
-    foreign = {
-        "Authorization": "Bearer stolen",
-        "X-Api-Key": "stolen",
-        "x-goog-api-key": "stolen",
-        "Date": "Mon, 01 Jan 2001 00:00:00 GMT",
-        "x-date": "Mon, 01 Jan 2001 00:00:00 GMT",
-        "x-content-sha256": "bogus",
-    }
-    with library.Client(auth=signer) as client:
-        response = client.post(f"{oci.url}/x?key=kept", headers=foreign, json={})
-    record = oci.records[-1]
-    assert response.status_code == 200, record.reason
-    assert "stolen" not in str(record.headers)
-    assert record.header("x-date") is None
-    assert record.target == "/x?key=kept"
-    assert sum(name.lower() == "authorization" for name, _ in record.headers) == 1
-
-
-def test_extra_headers_of_a_credential_are_sent_and_signed(oci: FakeOCI, library: Any) -> None:
-    """A delegation token travels on every request, under the signature."""
-
-    class Delegated(Sessions):
-        def fetch(self) -> Credential:
-            base = super().fetch()
-            return Credential(base.key_id, base.private_key, headers={"x-further": "on-behalf"})
-
-    with library.Client(auth=OCISigner(Delegated(oci))) as client:
-        assert client.get(f"{oci.url}/x").status_code == 200
-    assert oci.records[-1].header("x-further") == "on-behalf"
-    assert "x-further" in oci.records[-1].signed_headers
-
-
-ODD = st.text(
-    st.sampled_from(list("aZ9-._~!$&'()*+,;=:@/?%[]|^`{}\\<>\"# \u00e9\u4e2d\U0001f600"))
-    | st.characters(codec="utf-8"),
-    max_size=20,
-)
-
-
-@pytest.fixture(scope="module")
-def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeOCI, httpx.Client]]:
-    """One stand-in and one client for many examples."""
-    with FakeOCI() as oci:
-        signer = OCISigner(config_file=oci.write_config(tmp_path_factory.mktemp("config")))
-        with httpx.Client(auth=signer) as client:
-            yield oci, client
-
-
-@pytest.mark.slow
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    method=st.sampled_from(["GET", "HEAD", "DELETE", "OPTIONS", "POST", "PUT", "PATCH"]),
-    path=ODD,
-    query=st.none() | ODD,
-    params=st.none() | st.dictionaries(ODD, ODD, max_size=3),
-    body=st.none() | st.binary(max_size=200) | st.lists(st.binary(max_size=50), max_size=4),
-    content_type=st.none()
-    | st.sampled_from(["application/json", 'text/plain; x="y"', "multipart/form-data; boundary=x"]),
-)
-def test_every_request_that_httpx_can_send_verifies(
-    standing: tuple[FakeOCI, httpx.Client],
-    method: str,
-    path: str,
-    query: str | None,
-    params: dict[str, str] | None,
-    body: Any,
-    content_type: str | None,
-) -> None:
-    """Over URLs where other libraries would quote differently, and bodies whole and in parts."""
-    oci, client = standing
-    try:
-        request = client.build_request(
-            method,
-            f"{oci.url}/{path}" + ("" if query is None else f"?{query}"),
-            params=params,
-            content=iter(body) if isinstance(body, list) else body,
-            headers={"content-type": content_type} if content_type else None,
-        )
-    except (httpx.InvalidURL, UnicodeEncodeError):
-        assume(False)
-    assume(not request.url.raw_path.startswith((b"/opc", b"/v1", b"/openai", b"/2018", b"/2023", b"/n", b"/google")))
-    oci.records.clear()
-    response = client.send(request)
-    (record,) = oci.records
-    assert response.status_code == 200, record.reason
-    assert record.signed
-    assert record.target.encode("latin-1") == request.url.raw_path
-    assert record.body == (b"".join(body) if isinstance(body, list) else body or b"")
 
 
 # Clients of all kinds
@@ -534,31 +294,6 @@ def test_no_offset_is_learned_over_plain_http(oci: FakeOCI, tmp_path: Path) -> N
     with httpx.Client(auth=signer, transport=oci.httpx_transport()) as client:
         assert client.get("http://intranet.example/x").status_code == 401
         assert client.get("https://intranet.example/x").status_code == 200
-
-
-def test_a_401_that_stays_reaches_the_caller_untouched_with_one_warning(
-    oci: FakeOCI, signer: OCISigner, library: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The warning says who, how, and which request id; and nothing secret."""
-    with FakeOCI() as stranger, library.Client(auth=signer) as client:
-        response = client.post(f"{stranger.url}/x", json={})
-        assert [record.status for record in stranger.records] == [401]
-    assert response.json()["code"] == "NotAuthenticated"
-    here = threading.get_ident()  # what an earlier test has left behind may log on a thread of its own
-    (warning,) = [record for record in caplog.records if (record.name, record.thread) == ("oci_httpx_auth", here)]
-    message = warning.getMessage()
-    assert warning.levelno == logging.WARNING
-    for word in (
-        "401",
-        "POST",
-        "api_key",
-        "profile DEFAULT",
-        response.headers["opc-request-id"],
-        "has no such API key",
-    ):
-        assert word in message
-    for name, value in response.request.headers.items():
-        assert name != "authorization" or value not in message
 
 
 def test_other_failures_pass_through(oci: FakeOCI, signer: OCISigner) -> None:
@@ -826,33 +561,6 @@ def test_a_key_on_a_device_signs_on_a_thread_of_its_own(oci: FakeOCI, run: Any, 
     assert key.threads == {"oci-signature" if on_a_device else threading.current_thread().name}
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
-def test_the_length_is_on_the_wire_if_and_only_if_there_is_a_body(
-    oci: FakeOCI, signer: OCISigner, library: Any, method: str
-) -> None:
-    """Also of a body that comes in parts and is not signed."""
-    with library.Client(auth=signer) as client:
-        for parts, length in (([b"part", b"part"], "8"), ([], "0"), (None, "0" if method == "POST" else None)):
-            response = client.request(method, f"{oci.url}/x", content=None if parts is None else iter(parts))
-            record = oci.records[-1]
-            assert response.status_code == 200, record.reason
-            assert record.body == b"".join(parts or [])
-            assert record.header("content-length") == length
-            names = [name.lower() for name, _ in response.request.headers.raw]
-            assert names.count(b"content-length") == (length is not None)  # h11 would forgive it twice, HTTP/2 not
-            assert record.header("transfer-encoding") is None
-
-
-def test_a_request_that_lost_its_host_gets_the_urls(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
-    """It could not be sent without one."""
-    with library.Client(auth=signer) as client:
-        request = client.build_request("GET", f"{oci.url}/x")
-        del request.headers["host"]
-        response = client.send(request)
-    assert response.status_code == 200, oci.records[-1].reason
-    assert oci.records[-1].header("host") == oci.url.removeprefix("http://")
-
-
 def test_the_refusal_of_plain_http_comes_with_a_remedy(signer: OCISigner) -> None:
     """The whole message."""
     with pytest.raises(SigningError) as caught:
@@ -878,17 +586,6 @@ def test_a_body_of_more_than_a_mebibyte_is_hashed_off_the_event_loop(
     monkeypatch.setattr(threading.Thread, "start", note)
     run(signer.asigned_headers, "PUT", "https://h.example/x", None, b"x" * size)
     assert [name for name in started if name.startswith("oci-")] == [*threads, "oci-credential-refresh"]
-
-
-def test_the_callers_own_headers_arrive_as_they_are(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
-    """Each of them, in their order, also those with the same name."""
-    own = [("Accept", "text/plain"), ("User-Agent", "mine"), ("Cookie", "a=b"), ("X-Mine", "1"), ("x-mine", "2")]
-    with library.Client(auth=signer) as client:
-        client.headers.clear()
-        assert client.post(f"{oci.url}/x", headers=own, json={}).status_code == 200
-    names = {name.lower() for name, _ in own}
-    sent = [(name, value) for name, value in oci.records[-1].headers if name.lower() in names]
-    assert [(name.lower(), value) for name, value in sent] == [(name.lower(), value) for name, value in own]
 
 
 def test_an_auth_that_wraps_this_one_sees_that_the_body_is_needed(oci: FakeOCI, signer: OCISigner, run: Any) -> None:

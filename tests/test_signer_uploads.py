@@ -15,7 +15,6 @@ import pytest
 from endpoints import object_storage
 
 from oci_httpx_auth import OCISigner
-from oci_httpx_auth._signing.request import is_streamed_upload
 
 from .standin import FakeOCI
 
@@ -60,28 +59,6 @@ def test_bytes_and_streams_of_unknown_length_are_signed_with_their_digest(oci: F
         for body in (b"some bytes", pieces()):
             assert client.put(f"{oci.url}{OBJECT}", content=body).status_code == 200
             assert "x-content-sha256" in oci.records[-1].signed_headers
-
-
-@pytest.mark.parametrize(
-    ("method", "url", "streamed"),
-    [
-        ("PUT", "https://objectstorage.us-chicago-1.oraclecloud.com/n/ns/b/bucket/o/object", True),
-        ("PUT", "https://ns.objectstorage.us-chicago-1.oci.customer-oci.com/n/ns/b/bucket/o/a/b", True),
-        (
-            "PUT",
-            "https://objectstorage.us-chicago-1.oraclecloud.com/n/ns/b/bucket/u/a?uploadId=1&uploadPartNum=1",
-            True,
-        ),
-        ("POST", "https://objectstorage.us-chicago-1.oraclecloud.com/n/ns/b/bucket/u/a", False),
-        ("PUT", "https://objectstorage.us-chicago-1.oraclecloud.com/n/ns/b/bucket/l", False),
-        ("PUT", "https://objectstorage.us-chicago-1.oraclecloud.com/n/ns/b/bucket/o/", False),
-        ("PUT", "https://identity.us-chicago-1.oci.oraclecloud.com/n/ns/b/bucket/o/object", False),
-    ],
-)
-def test_only_these_two_operations_may_leave_the_body_out(method: str, url: str, streamed: bool) -> None:
-    """OCI refuses every other operation without the digest."""
-    request = httpx.Request(method, url, content=pieces(), headers={"content-length": "10"})
-    assert is_streamed_upload(request) is streamed
 
 
 def test_a_refused_upload_is_not_sent_again(oci: FakeOCI, tmp_path: Path, signer: OCISigner) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import sys
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,11 +16,6 @@ from .standin import FakeOCI
 
 CHAT = {"model": "openai.gpt-oss-120b", "messages": [{"role": "user", "content": "one two three"}]}
 ANSWER = "You said: one two three"
-
-
-@pytest.fixture
-def signer(oci: FakeOCI, tmp_path: Path) -> OCISigner:
-    return OCISigner(config_file=oci.write_config(tmp_path))
 
 
 def stream(client: Any, oci: FakeOCI, signer: OCISigner, **headers: str) -> bytes:

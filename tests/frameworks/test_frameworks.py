@@ -207,11 +207,6 @@ def test_with_a_compartment_named_an_example_means_the_real_service(
 # The ways that do not sign.
 
 
-@pytest.fixture
-def signer(oci: FakeOCI, tmp_path: Path) -> OCISigner:
-    return OCISigner(config_file=oci.write_config(tmp_path))
-
-
 @pytest.mark.parametrize("given", ["http_client", "http_async_client"])
 def test_langchain_with_one_client_leaves_the_other_kind_unsigned(oci: FakeOCI, signer: OCISigner, given: str) -> None:
     """Which is refused, and the placeholder key says how it came there."""

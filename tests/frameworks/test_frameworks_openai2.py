@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -24,11 +23,6 @@ MODEL = "openai.gpt-oss-120b"
 def no_price_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """litellm would fetch it from the network when it is imported."""
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-
-
-@pytest.fixture
-def signer(oci: FakeOCI, tmp_path: Path) -> OCISigner:
-    return OCISigner(config_file=oci.write_config(tmp_path))
 
 
 @pytest.mark.parametrize(

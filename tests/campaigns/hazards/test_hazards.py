@@ -18,35 +18,17 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 
-from oci_httpx_auth import Credential, OCISigner, SecurityToken
+from oci_httpx_auth import OCISigner, SecurityToken
 from oci_httpx_auth._auth_service.service import AuthService
 
 from ...conftest import Clock, settle
+from ...providers import Sessions
 from ...standin import FakeOCI, Fault, Record
 
 pytestmark = pytest.mark.slow
 
 RENEWALS = int(os.environ.get("OCI_HTTPX_AUTH_RENEWALS", "300"))  # of one session by two processes, each
-
-
-class Sessions:
-    """A provider whose every fetch is a new session of the stand-in."""
-
-    def __init__(self, oci: FakeOCI) -> None:
-        self.oci, self.fetches = oci, 0
-        self.gate = threading.Event()
-        self.gate.set()
-        self.started = threading.Event()
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-    def fetch(self) -> Credential:
-        self.fetches += 1
-        self.started.set()
-        assert self.gate.wait(30)
-        session = self.oci.add_session(private_key=self.key)
-        return Credential(key_id=session.key_id, private_key=self.key, expires_at=session.expires_at)
 
 
 # Several requests at once

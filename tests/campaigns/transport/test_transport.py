@@ -32,16 +32,10 @@ from oci_httpx_auth import (
 )
 from oci_httpx_auth._auth_service.service import AuthService
 
-from ...conftest import Clock, Key, as_the_cli_writes
+from ...conftest import LIBRARIES, Clock, Key, as_the_cli_writes
 from ...standin import FakeOCI, Fault
 
-try:
-    import httpx2
-except ImportError:
-    httpx2 = None  # type: ignore[assignment]
-
 PREFIX = "OCI_RESOURCE_PRINCIPAL_"
-LIBRARIES = [library for library in (httpx, httpx2) if library is not None]
 
 
 class Platform:

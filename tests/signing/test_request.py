@@ -1,0 +1,282 @@
+"""A request as it is signed: what is covered is what is sent, whatever a client can send."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from oci_httpx_auth import Credential, OCISigner
+from oci_httpx_auth._signing.request import is_streamed_upload
+
+from ..providers import Sessions
+from ..standin import FakeOCI
+
+
+def pieces() -> Iterator[bytes]:
+    yield from (b"some ", b"bytes")
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "streamed"),
+    [
+        ("PUT", "https://objectstorage.us-chicago-1.oraclecloud.com/n/ns/b/bucket/o/object", True),
+        ("PUT", "https://ns.objectstorage.us-chicago-1.oci.customer-oci.com/n/ns/b/bucket/o/a/b", True),
+        (
+            "PUT",
+            "https://objectstorage.us-chicago-1.oraclecloud.com/n/ns/b/bucket/u/a?uploadId=1&uploadPartNum=1",
+            True,
+        ),
+        ("POST", "https://objectstorage.us-chicago-1.oraclecloud.com/n/ns/b/bucket/u/a", False),
+        ("PUT", "https://objectstorage.us-chicago-1.oraclecloud.com/n/ns/b/bucket/l", False),
+        ("PUT", "https://objectstorage.us-chicago-1.oraclecloud.com/n/ns/b/bucket/o/", False),
+        ("PUT", "https://identity.us-chicago-1.oci.oraclecloud.com/n/ns/b/bucket/o/object", False),
+    ],
+)
+def test_only_these_two_operations_may_leave_the_body_out(method: str, url: str, streamed: bool) -> None:
+    """OCI refuses every other operation without the digest."""
+    request = httpx.Request(method, url, content=pieces(), headers={"content-length": "10"})
+    assert is_streamed_upload(request) is streamed
+
+
+def last_target(oci: FakeOCI) -> str:
+    return oci.records[-1].target
+
+
+BODIES: dict[str, Callable[[], dict[str, Any]]] = {
+    "json": lambda: {"json": {"a": "é", "b": [1, 2]}},
+    "form": lambda: {"data": {"a": "1 2", "b": "é"}},
+    "multipart": lambda: {
+        "files": {"file": ("näme.bin", b"\x00\x01" * 500, "application/x-thing")},
+        "data": {"p": "q"},
+    },
+    "generator": lambda: {"content": (b"part %d" % i for i in range(5))},
+    "generator with a type": lambda: {"content": iter([b"{}"]), "headers": {"content-type": "application/json"}},
+    "empty generator": lambda: {"content": iter([])},
+    "three megabytes": lambda: {"content": b"x" * 3_000_000},
+    "nothing": dict,
+}
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_every_kind_of_body_verifies(oci: FakeOCI, signer: OCISigner, library: Any, body: str) -> None:
+    """Its length is really on the wire, and no `transfer-encoding`."""
+    with library.Client(auth=signer) as client:
+        response = client.post(f"{oci.url}/echo", **BODIES[body]())
+    record = oci.records[-1]
+    assert response.status_code == 200, record.reason
+    assert record.header("content-length") == str(len(record.body))
+    assert record.header("transfer-encoding") is None
+    assert record.header("x-content-sha256") == base64.b64encode(hashlib.sha256(record.body).digest()).decode()
+
+
+async def parts() -> AsyncIterator[bytes]:
+    for number in range(5):
+        yield b"part %d" % number
+
+
+@pytest.mark.parametrize("size", [0, 3_000_000], ids=["generator", "three megabytes"])
+def test_bodies_of_async_clients_verify(oci: FakeOCI, signer: OCISigner, library: Any, size: int, run: Any) -> None:
+    """An async generator is read; a large body is hashed on a thread."""
+
+    async def main() -> Any:
+        async with library.AsyncClient(auth=signer) as client:
+            return await client.put(f"{oci.url}/echo", content=b"x" * size if size else parts())
+
+    response = run(main)
+    record = oci.records[-1]
+    assert response.status_code == 200, record.reason
+    assert record.header("content-length") == str(len(record.body)) == str(size or 30)
+    assert record.header("transfer-encoding") is None
+
+
+TARGETS = [
+    "/", "", "?", "/x?", "/x??", "//x//y", "/a;b=c;d", "/a%2Fb", "/a%2fb", "/~u/%7Eu/%7e", "/x?a=[1]&b=%5B1%5D", "/x?a=1&a=2&a=",
+    "/x?a&b=&=c", "/x?q=a+b%20c", "/x?q=|^`{}\\", "/ä/é?ü=ö", "/a b?c d", "/x?a=/b?c", "/%E4", "/x#fragment", "/x?q='\"<>", "/a/../b/./c",
+    "/%00", "/x?key=kept&Key=too", "/:@!$&'()*+,=", "/%25%32%46",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_targets_are_signed_as_the_bytes_that_are_sent(
+    oci: FakeOCI, signer: OCISigner, library: Any, target: str
+) -> None:
+    """Percent-encoding, double slashes, brackets, empty values, trailing question marks: all untouched."""
+    with library.Client(auth=signer) as client:
+        request = client.build_request("GET", oci.url + target)
+        response = client.send(request)
+    assert response.status_code == 200, oci.records[-1].reason
+    assert last_target(oci) == request.url.raw_path.decode()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bücher.example/straße?q=ü",
+        "https://[2001:db8::1]:8443/x",
+        "https://[::1]/x",
+        "https://EXAMPLE.com:443/x",
+        "https://example.com:8443/x",
+        "http://localhost:8080/x",
+        "http://127.1.2.3/x",
+        "http://169.254.169.254/opc/v3/x",
+    ],
+)
+def test_hosts_are_signed_as_the_header_that_is_sent(oci: FakeOCI, signer: OCISigner, library: Any, url: str) -> None:
+    """IDNA, IPv6 brackets, ports that are the default and ports that are not."""
+    with library.Client(auth=signer, transport=getattr(oci, f"{library.__name__}_transport")()) as client:
+        response = client.get(url)
+    assert response.status_code == 200, oci.records[-1].reason
+    assert "host" in oci.records[-1].signed_headers
+
+
+def test_a_host_header_of_the_callers_own_is_what_is_signed(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
+    """A gateway may know the service by another name than the URL's."""
+    with library.Client(auth=signer) as client:
+        response = client.get(f"{oci.url}/x", headers={"host": "objectstorage.example"})
+    assert response.status_code == 200, oci.records[-1].reason
+    assert oci.records[-1].header("host") == "objectstorage.example"
+
+
+def test_a_target_of_the_callers_own_is_what_is_signed(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
+    """httpx can send another target than the URL's."""
+    with library.Client(auth=signer) as client:
+        response = client.get(f"{oci.url}/x", extensions={"target": b"/raw|target?[]"})
+    assert response.status_code == 200, oci.records[-1].reason
+    assert last_target(oci) == "/raw|target?[]"
+
+
+def test_foreign_credentials_leave_and_the_url_stays(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
+    """What other SDKs authenticate with is replaced or removed; the URL is never altered."""
+    foreign = {
+        "Authorization": "Bearer stolen",
+        "X-Api-Key": "stolen",
+        "x-goog-api-key": "stolen",
+        "Date": "Mon, 01 Jan 2001 00:00:00 GMT",
+        "x-date": "Mon, 01 Jan 2001 00:00:00 GMT",
+        "x-content-sha256": "bogus",
+    }
+    with library.Client(auth=signer) as client:
+        response = client.post(f"{oci.url}/x?key=kept", headers=foreign, json={})
+    record = oci.records[-1]
+    assert response.status_code == 200, record.reason
+    assert "stolen" not in str(record.headers)
+    assert record.header("x-date") is None
+    assert record.target == "/x?key=kept"
+    assert sum(name.lower() == "authorization" for name, _ in record.headers) == 1
+
+
+def test_extra_headers_of_a_credential_are_sent_and_signed(oci: FakeOCI, library: Any) -> None:
+    """A delegation token travels on every request, under the signature."""
+
+    class Delegated(Sessions):
+        def fetch(self) -> Credential:
+            base = super().fetch()
+            return Credential(base.key_id, base.private_key, headers={"x-further": "on-behalf"})
+
+    with library.Client(auth=OCISigner(Delegated(oci))) as client:
+        assert client.get(f"{oci.url}/x").status_code == 200
+    assert oci.records[-1].header("x-further") == "on-behalf"
+    assert "x-further" in oci.records[-1].signed_headers
+
+
+ODD = st.text(
+    st.sampled_from(list("aZ9-._~!$&'()*+,;=:@/?%[]|^`{}\\<>\"# \u00e9\u4e2d\U0001f600"))
+    | st.characters(codec="utf-8"),
+    max_size=20,
+)
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeOCI, httpx.Client]]:
+    """One stand-in and one client for many examples."""
+    with FakeOCI() as oci:
+        signer = OCISigner(config_file=oci.write_config(tmp_path_factory.mktemp("config")))
+        with httpx.Client(auth=signer) as client:
+            yield oci, client
+
+
+@pytest.mark.slow
+@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    method=st.sampled_from(["GET", "HEAD", "DELETE", "OPTIONS", "POST", "PUT", "PATCH"]),
+    path=ODD,
+    query=st.none() | ODD,
+    params=st.none() | st.dictionaries(ODD, ODD, max_size=3),
+    body=st.none() | st.binary(max_size=200) | st.lists(st.binary(max_size=50), max_size=4),
+    content_type=st.none()
+    | st.sampled_from(["application/json", 'text/plain; x="y"', "multipart/form-data; boundary=x"]),
+)
+def test_every_request_that_httpx_can_send_verifies(
+    standing: tuple[FakeOCI, httpx.Client],
+    method: str,
+    path: str,
+    query: str | None,
+    params: dict[str, str] | None,
+    body: Any,
+    content_type: str | None,
+) -> None:
+    """Over URLs where other libraries would quote differently, and bodies whole and in parts."""
+    oci, client = standing
+    try:
+        request = client.build_request(
+            method,
+            f"{oci.url}/{path}" + ("" if query is None else f"?{query}"),
+            params=params,
+            content=iter(body) if isinstance(body, list) else body,
+            headers={"content-type": content_type} if content_type else None,
+        )
+    except (httpx.InvalidURL, UnicodeEncodeError):
+        assume(False)
+    assume(not request.url.raw_path.startswith((b"/opc", b"/v1", b"/openai", b"/2018", b"/2023", b"/n", b"/google")))
+    oci.records.clear()
+    response = client.send(request)
+    (record,) = oci.records
+    assert response.status_code == 200, record.reason
+    assert record.signed
+    assert record.target.encode("latin-1") == request.url.raw_path
+    assert record.body == (b"".join(body) if isinstance(body, list) else body or b"")
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
+def test_the_length_is_on_the_wire_if_and_only_if_there_is_a_body(
+    oci: FakeOCI, signer: OCISigner, library: Any, method: str
+) -> None:
+    """Also of a body that comes in parts and is not signed."""
+    with library.Client(auth=signer) as client:
+        for parts, length in (([b"part", b"part"], "8"), ([], "0"), (None, "0" if method == "POST" else None)):
+            response = client.request(method, f"{oci.url}/x", content=None if parts is None else iter(parts))
+            record = oci.records[-1]
+            assert response.status_code == 200, record.reason
+            assert record.body == b"".join(parts or [])
+            assert record.header("content-length") == length
+            names = [name.lower() for name, _ in response.request.headers.raw]
+            assert names.count(b"content-length") == (length is not None)  # h11 would forgive it twice, HTTP/2 not
+            assert record.header("transfer-encoding") is None
+
+
+def test_a_request_that_lost_its_host_gets_the_urls(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
+    """It could not be sent without one."""
+    with library.Client(auth=signer) as client:
+        request = client.build_request("GET", f"{oci.url}/x")
+        del request.headers["host"]
+        response = client.send(request)
+    assert response.status_code == 200, oci.records[-1].reason
+    assert oci.records[-1].header("host") == oci.url.removeprefix("http://")
+
+
+def test_the_callers_own_headers_arrive_as_they_are(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
+    """Each of them, in their order, also those with the same name."""
+    own = [("Accept", "text/plain"), ("User-Agent", "mine"), ("Cookie", "a=b"), ("X-Mine", "1"), ("x-mine", "2")]
+    with library.Client(auth=signer) as client:
+        client.headers.clear()
+        assert client.post(f"{oci.url}/x", headers=own, json={}).status_code == 200
+    names = {name.lower() for name, _ in own}
+    sent = [(name, value) for name, value in oci.records[-1].headers if name.lower() in names]
+    assert [(name.lower(), value) for name, value in sent] == [(name.lower(), value) for name, value in own]
