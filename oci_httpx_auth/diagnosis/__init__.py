@@ -19,8 +19,7 @@ from .credential import fetch_credential
 from .generative_ai import call_generative_ai
 from .identity import call_identity
 from .network import describe_proxies, first_sentence_cause
-from .report import Line, Report
-from .run import Failed, Run
+from .run import Failed, Line, Report, Run
 from .source import choose_provider
 from .verdicts import cause
 

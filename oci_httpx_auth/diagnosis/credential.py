@@ -18,8 +18,7 @@ from ..credentials.api_key import APIKey
 from ..credentials.instance_principal import InstancePrincipal, read_certificates
 from ..credentials.workload_identity import OKEWorkloadIdentity
 from .network import PATIENCE, first_sentence_cause
-from .report import duration, expiry
-from .run import Failed, Run
+from .run import Failed, Run, duration, expiry
 from .values import unreadable_file_cause
 from .verdicts import cause
 

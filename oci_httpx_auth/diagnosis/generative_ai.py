@@ -1,9 +1,8 @@
-"""The call to Generative AI, and why it was refused although Identity takes the signature."""
+"""The call to Generative AI, and why it was refused although Identity accepts the signature."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -18,46 +17,34 @@ from .verdicts import cause
 
 _PATHS = ("/openai/v1", "/20231130/actions/v1", "/20231130/openai/v1")
 _DEPLOYMENT = re.compile(r"/ocid1\.datasciencemodeldeployment[^/]*/(?:predict|predictWithResponseStream)/v1")
+_LIMIT = re.compile(r"max_(?:completion_|output_)?tokens|maxTokens")
 
 
 def call_generative_ai(run: Run) -> None:
     """A chat completion of one token. Raises `Failed` if it does not work."""
-    url = (run.base_url or f"{inference_endpoint(run.region or '')}/openai/v1").rstrip("/")
     wrong = place_cause("compartment", run.compartment, ("compartment", "tenancy"))
     if wrong := wrong or place_cause("project", run.project, ("generativeaiproject",)):
         raise Failed(wrong)
-    answer = _chat(run, "Generative AI", url, run.compartment)
-    if isinstance(answer, httpx.Response) and answer.status_code == 400 and _about_length(answer):
-        answer = _chat(run, "without a limit", url, run.compartment, limit=None)
+    url = (run.base_url or f"{inference_endpoint(run.region or '')}/openai/v1").rstrip("/")
+    answer = _chat(run, "Generative AI", url, run.compartment, max_tokens=1)
+    if isinstance(answer, httpx.Response) and answer.status_code == 400 and _LIMIT.search(answer.text):
+        answer = _chat(run, "without a limit", url, run.compartment)
     if isinstance(answer, Finding):
-        raise Failed(_unreachable_cause(run, answer))
+        unresolved = answer.code == "name-not-found" or re.search(r"cannot reach .* \(50[234]\)", answer.cause)
+        raise Failed(cause("not-offered", region=run.region or "this region") if unresolved else answer)
     if answer.status_code != 200 or not from_oci(answer):
         raise Failed(_refusal_cause(run, url, answer))
 
 
-def _chat(run: Run, subject: str, url: str, compartment: str | None, limit: int | None = 1) -> httpx.Response | Finding:
-    body: dict[str, Any] = {"model": run.model, "messages": [{"role": "user", "content": "Hi"}]}
-    if limit is not None:
-        body["max_tokens"] = limit
+def _chat(run: Run, subject: str, url: str, compartment: str | None, **limit: int) -> httpx.Response | Finding:
+    body: dict[str, Any] = {"model": run.model, "messages": [{"role": "user", "content": "Hi"}], **limit}
     headers = {"opc-compartment-id": compartment, "OpenAI-Project": run.project}
     sent = {name: value for name, value in headers.items() if value}
     return send(run, subject, "POST", f"{url}/chat/completions", headers=sent, json=body)
 
 
-def _about_length(answer: httpx.Response) -> bool:
-    """Whether the limit of one token is what is refused, which is our own doing."""
-    return re.search(r"max_(?:completion_|output_)?tokens|maxTokens", answer.text) is not None
-
-
-def _unreachable_cause(run: Run, wrong: Finding) -> Finding:
-    if wrong.code == "name-not-found" or (wrong.code == "proxy" and re.search(r"\(50[234]\)", wrong.cause)):
-        return cause("not-offered", region=run.region or "this region")
-    return replace(wrong, cause=f"Generative AI: {wrong.cause}")
-
-
 def _refusal_cause(run: Run, url: str, answer: httpx.Response) -> Finding:
-    status, message = answer.status_code, message_of(answer)
-    region = run.region or "this region"
+    status, message, region = answer.status_code, message_of(answer), run.region or "this region"
     if status in (404, 405) and (wrong := _path_cause(url)):
         return wrong
     if not from_oci(answer):
@@ -72,11 +59,10 @@ def _refusal_cause(run: Run, url: str, answer: httpx.Response) -> Finding:
         return cause("limit-reached", message=message)
     if status in (403, 404):
         return _permission_cause(run, url)
-    if status == 400:
-        return cause("bad-request", message=message, model=run.model)
-    if status == 429:
-        return cause("throttled", message=message)
-    return cause("service-down", service="Generative AI", status=status, message=message)
+    codes = {400: "bad-request", 429: "throttled"}
+    return cause(
+        codes.get(status, "service-down"), service="Generative AI", status=status, message=message, model=run.model
+    )
 
 
 def _path_cause(url: str) -> Finding | None:
@@ -85,28 +71,27 @@ def _path_cause(url: str) -> Finding | None:
     path = target.path.rstrip("/")
     if path.endswith(_PATHS) or _DEPLOYMENT.fullmatch(path):
         return None
+    values = {"path": repr(path or "/"), "base": f"{target.scheme}://{target.netloc.decode()}"}
     if target.host.startswith("modeldeployment.") or "/ocid1.datasciencemodeldeployment" in path:
-        return cause("wrong-path/deployment", path=repr(path or "/"))
+        return cause("wrong-path/deployment", **values)
     if not target.host.startswith("inference.generativeai."):
         return None
-    base = f"{target.scheme}://{target.netloc.decode()}"
-    return cause("wrong-path/native" if "/20231130" in path else "wrong-path", path=repr(path or "/"), base=base)
+    return cause("wrong-path/native" if "/20231130" in path else "wrong-path", **values)
 
 
 def _model_cause(run: Run, message: str) -> Finding | None:
-    """An answer that is about the model, as far as its words and the model's name tell."""
-    endpoint = parse_ocid(run.model)
+    """An answer about the model, as far as its words and the model's name show it."""
     if elsewhere := elsewhere_cause("endpoint", run.model, run.region):
         return elsewhere
-    if endpoint and endpoint["kind"] != "generativeaiendpoint":
-        return cause("model-unknown/kind", kind=with_article(endpoint["kind"]))
+    if (ocid := parse_ocid(run.model)) and ocid["kind"] != "generativeaiendpoint":
+        return cause("model-unknown/kind", kind=with_article(ocid["kind"]))
     if run.model.lower() in message.lower() or re.search(r"\bmodels?\b", message, re.IGNORECASE):
         return cause("model-unknown", region=run.region or "this region", model=run.model, message=message)
     return None
 
 
 def _permission_cause(run: Run, url: str) -> Finding:
-    """A 403 or 404, by which OCI says that something is not there or may not be used."""
+    """A 403 or 404, with which OCI says that something does not exist or may not be used."""
     if "modeldeployment" in url:
         return cause("deployment-not-found", policy=policy_for(run, "{DATA_SCIENCE_MODEL_DEPLOYMENT_PREDICT}"))
     elsewhere = elsewhere_cause("compartment", run.compartment, run.region)
@@ -114,7 +99,7 @@ def _permission_cause(run: Run, url: str) -> Finding:
         return elsewhere
     place = run.compartment or run.project
     if run.compartment and run.tenancy not in (None, run.compartment) and run.mode not in PRINCIPALS:
-        root = _chat(run, "root compartment", url, run.tenancy)
+        root = _chat(run, "root compartment", url, run.tenancy, max_tokens=1)
         if isinstance(root, httpx.Response) and root.status_code == 200:
             return cause("wrong-compartment", place=place)
     if run.compartment and (cut := cut_off_cause(compartment=run.compartment)):

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
-from dataclasses import replace
 
 import httpx
 from cryptography.hazmat.primitives import serialization
@@ -20,8 +19,7 @@ from ..credentials._config import Profile, load_profile
 from ..credentials.api_key import APIKey
 from .network import ask, from_oci, message_of, send
 from .ocids import cut_off_cause, identity_cause
-from .report import duration
-from .run import Failed, Run
+from .run import Failed, Run, duration
 from .values import mixed_identity
 from .verdicts import cause
 
@@ -39,7 +37,10 @@ def call_identity(run: Run) -> None:
     endpoint = run.endpoint or identity_endpoint(run.region or "")
     answer = send(run, "signed call", "GET", endpoint.rstrip("/") + _PATH)
     if isinstance(answer, Finding):
-        raise Failed(_unreachable_cause(run, answer))
+        unresolved = answer.code in ("name-not-found", "unreachable") or "cannot reach" in answer.cause
+        if unresolved and run.endpoint is None and run.region is not None and not is_known(run.region):
+            raise Failed(cause("region-unknown/host", region=run.region))
+        raise Failed(answer)
     _describe_clock(run, answer)
     status = answer.status_code
     if status == 401:
@@ -50,13 +51,6 @@ def call_identity(run: Run) -> None:
         raise Failed(cause("service-down", service="Identity", status=status, message=message_of(answer)))
     if status != 200:  # 403 and 404 come after the signature was found valid
         run.log("note", "signed call", "the signature was accepted, but the operation was not allowed")
-
-
-def _unreachable_cause(run: Run, wrong: Finding) -> Finding:
-    unknown = run.endpoint is None and run.region is not None and not is_known(run.region)
-    if unknown and (wrong.code in ("name-not-found", "unreachable") or "cannot reach" in wrong.cause):
-        return cause("region-unknown/host", region=run.region)
-    return replace(wrong, cause=f"signed call: {wrong.cause}")
 
 
 def _describe_clock(run: Run, answer: httpx.Response) -> None:

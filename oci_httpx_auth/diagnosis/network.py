@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import replace
 from typing import Any
 from urllib.request import getproxies
 
@@ -50,7 +51,8 @@ def send(run: Run, subject: str, method: str, url: str, **options: Any) -> httpx
     answer = ask(run, method, url, **options)
     if isinstance(answer, Exception):
         run.log("error", subject, f"{method} {url}: {str(answer) or type(answer).__name__}")
-        return failure_cause(answer, url)
+        failure = failure_cause(answer, url)
+        return replace(failure, cause=f"{subject}: {failure.cause}")
     took = (time.perf_counter() - started) * 1000
     request_id = answer.headers.get("opc-request-id", "none")
     text = f"{answer.status_code}{message_of(answer)} in {took:.0f} ms (opc-request-id {request_id})"

@@ -9,7 +9,7 @@ import textwrap
 from dataclasses import replace
 from typing import TextIO
 
-from .report import Line, Report
+from .run import Line, Report
 
 _OCID = re.compile(r"(ocid1\.[a-z0-9]+\.[a-z0-9-]+\.[a-z0-9-]*\.)([.a-zA-Z0-9_-]{12,})")
 _COLOURS = {"ok": "32", "note": "2", "warning": "33", "error": "31"}
