@@ -16,7 +16,6 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from ._credential import CredentialProvider
 from ._errors import ConfigError, NoCredentialsFoundError, OCIAuthError, ServiceUnreachableError, SessionExpiredError
 from ._hosts import is_link_local, is_loopback
 from ._secrecy import hide_secrets
@@ -24,6 +23,11 @@ from ._verdicts import Finding, cause
 
 PRINCIPALS = frozenset({"instance_principal", "resource_principal", "oke_workload_identity"})
 
+_REFUSALS = {
+    "api_key": "key-unknown",
+    "security_token": "session-refused",
+    **dict.fromkeys(PRINCIPALS, "principal-refused"),
+}
 _OPENAI_PATHS = re.compile(r"/openai/v1|/20231130/(?:openai|actions)/v1")
 
 
@@ -52,12 +56,7 @@ def refusal_cause(
         return cause("proxy/changes")
     if expired:
         return cause("credential-expired")
-    codes = {
-        "api_key": "key-unknown",
-        "security_token": "session-refused",
-        **dict.fromkeys(PRINCIPALS, "principal-refused"),
-    }
-    return cause(codes.get(mode, "identity-refused"))
+    return cause(_REFUSALS.get(mode, "identity-refused"))
 
 
 def denial_cause(mode: str, method: str, url: Any, status: int) -> Finding | None:
@@ -73,25 +72,25 @@ def denial_cause(mode: str, method: str, url: Any, status: int) -> Finding | Non
 
 
 def change_after_signing(signed: Mapping[bytes, bytes], request_line: bytes, response: Any) -> str:
-    """What differs between a refused request and what was signed, since an event hook or a transport changed it. Empty if nothing.
+    """How a refused request differs from what was signed, because an event hook or a transport changed it; else empty.
 
     signed: all headers as they were signed, by their lower-case names, with `authorization`. request_line: method and target.
     """
     sent = response.request
-    method, _, target = request_line.partition(b" ")
-    if sent.method.encode().lower() != method.lower():
-        return f"the method was {method.decode()}, but {sent.method} was sent"
-    rewritten = url_as_sent(response)
-    if sent.extensions.get("target", sent.url.raw_path) != target:
+    method, _, target = request_line.decode().partition(" ")
+    if sent.method.lower() != method.lower():
+        return f"the method was {method}, but {sent.method} was sent"
+    if sent.extensions.get("target", sent.url.raw_path) != target.encode():
         return "the URL's path or query is different"
-    if rewritten is not None:
-        return f"aiohttp sends {rewritten.raw_path.decode()} in place of the URL's {target.decode()}"
-    now: dict[bytes, list[bytes]] = {}
-    for name, value in sent.headers.raw:
-        now.setdefault(name.lower(), []).append(value)
-    covered = re.search(rb'headers="([^"]*)"', signed.get(b"authorization", b""))
-    names = [b"authorization", *(covered[1].split() if covered else ())]
-    changed = [name.decode() for name in names if name in signed and now.get(name, []) != [signed[name]]]
+    if rewritten := url_as_sent(response):
+        return f"aiohttp sends {rewritten.raw_path.decode()} in place of the URL's {target}"
+
+    def unchanged(name: bytes) -> bool:
+        return [value for other, value in sent.headers.raw if other.lower() == name] == [signed[name]]
+
+    covered = signed[b"authorization"].partition(b'headers="')[2].partition(b'"')[0].split()
+    names = [b"authorization", *(name for name in covered if name in signed)]
+    changed = [name.decode() for name in names if not unchanged(name)]
     noun = "header" if len(changed) == 1 else "headers"
     return f"the signed {noun} {', '.join(changed)} changed or disappeared" if changed else ""
 
@@ -127,10 +126,10 @@ def unavailable_cause(error: BaseException) -> Finding | None:
 def network_cause(error: BaseException) -> Finding:
     """The cause of a request without an answer. A proxy is only blamed for a request that went through it."""
     links = list(error_chain(error))
-    target = next((url for link in links if (url := _url_of(link)) is not None), None)
+    target = next(filter(None, map(_url_of, links)), None)
     host = f"host {target.host}" if target is not None and target.host else "host"
     direct = target is not None and _goes_directly(links, target)
-    proxy = "" if target is None or direct else proxy_for(target)
+    proxy = "" if target is None or direct else _proxy_for(target)
     for link in links:
         if isinstance(link, socket.gaierror):
             if proxy:
@@ -141,11 +140,10 @@ def network_cause(error: BaseException) -> Finding:
                 return cause("certificate-dated", host=host, state=state)
             if link.verify_code in (62, 64):
                 return cause("certificate-of-another", host=host)
-            named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
-            hint = f"{named[0]} determines which authorities are trusted: check what it points to. " if named else ""
-            return cause(
-                "certificate-not-trusted/cluster" if direct else "certificate-not-trusted", host=host, hint=hint
-            )
+            named = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), "")
+            hint = named and f"{named} determines which authorities are trusted: check what it points to. "
+            code = "certificate-not-trusted/cluster" if direct else "certificate-not-trusted"
+            return cause(code, host=host, hint=hint)
         if isinstance(link, ssl.SSLError):
             return cause("no-tls", host=host, reason=link.reason or "the handshake failed")
         if isinstance(link, httpx.ProxyError):
@@ -159,37 +157,32 @@ def network_cause(error: BaseException) -> Finding:
     return cause("proxy" if proxy else "unreachable", host=host, proxy=proxy)
 
 
-def _goes_directly(links: list[BaseException], target: httpx.URL) -> bool:
-    """Whether the request took no proxy, whatever the environment says.
+def _proxy_cause(answer: str, host: str, proxy: str) -> Finding:
+    """answer: the proxy's, which begins with its status."""
+    codes = {"407": "proxy/password", **dict.fromkeys(("502", "503", "504"), "proxy/target")}
+    reason = hide_secrets(answer) or "no reason given"
+    return cause(codes.get(answer[:3], "proxy/forbids"), proxy=proxy, host=host, status=answer[:3], reason=reason)
 
-    The auth services' own client takes none to this machine, to the metadata service, and to a cluster's own proxy.
+
+def _goes_directly(links: list[BaseException], target: httpx.URL) -> bool:
+    """Whether the request used no proxy, whatever the environment says.
+
+    The auth services' own client uses none for this machine, the metadata service, and a cluster's own proxy.
     """
     of_auth_service = any(isinstance(link, ServiceUnreachableError) for link in links)
     in_cluster = target.path == "/resourcePrincipalSessionTokens"
     return of_auth_service and (is_loopback(target.host) or is_link_local(target.host) or in_cluster)
 
 
-def proxy_for(url: httpx.URL) -> str:
+def _proxy_for(url: httpx.URL) -> str:
     """The proxy that the environment names for a URL, as `proxy HOST:PORT (VARIABLE)`; empty if it names none."""
-    if proxy_bypass(url.host):
-        return ""
-    proxies = getproxies()
+    proxies = {} if proxy_bypass(url.host) else getproxies()
     scheme = next((scheme for scheme in (url.scheme, "all") if proxies.get(scheme)), None)
     if scheme is None:
         return ""
     names = f"{scheme}_proxy", f"{scheme}_proxy".upper()
     variable = next((name for name in names if os.environ.get(name)), "the system's settings")
     return f"proxy {hide_secrets(proxies[scheme].rpartition('@')[2].rpartition('//')[2].rstrip('/'))} ({variable})"
-
-
-def _proxy_cause(answer: str, host: str, proxy: str) -> Finding:
-    """answer: the proxy's, which begins with its status."""
-    status = answer[:3]
-    if status == "407":
-        return cause("proxy/password", proxy=proxy)
-    if status in ("502", "503", "504"):
-        return cause("proxy/target", proxy=proxy, host=host, status=status)
-    return cause("proxy/forbids", proxy=proxy, host=host, reason=hide_secrets(answer) or "no reason given")
 
 
 def _url_of(error: BaseException) -> httpx.URL | None:
@@ -209,17 +202,6 @@ def error_chain(error: BaseException) -> Iterator[BaseException]:
         # httpcore hides what it translates; there it is the error's own argument.
         hidden = link.args[0] if link.args and isinstance(link.args[0], BaseException) else None
         link = link.__cause__ or hidden or link.__context__
-
-
-def mode_of(provider: CredentialProvider) -> str:
-    """How a provider authenticates, as the OCI CLI spells it; `custom` if it does not say."""
-    return getattr(provider, "mode", "custom")
-
-
-def describe_source(provider: CredentialProvider) -> str:
-    """Where a provider's credentials are from, for people."""
-    source = getattr(provider, "source", None)
-    return source if isinstance(source, str) else type(provider).__name__
 
 
 def error_text(error: BaseException) -> str:

@@ -102,3 +102,14 @@ def fetch_from(provider: CredentialProvider) -> Credential:
         fetched.close()
         raise ConfigError(f"{name}.fetch() is asynchronous. Make it a plain function: it is called on a worker thread.")
     raise ConfigError(f"{name}.fetch() returned {type(fetched).__name__}. It has to return a Credential.")
+
+
+def mode_of(provider: CredentialProvider) -> str:
+    """How a provider authenticates, as the OCI CLI spells it; `custom` if it does not say."""
+    return getattr(provider, "mode", "custom")
+
+
+def describe_source(provider: CredentialProvider) -> str:
+    """Where a provider's credentials come from, for people."""
+    source = getattr(provider, "source", None)
+    return source if isinstance(source, str) else type(provider).__name__

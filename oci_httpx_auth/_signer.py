@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from ._auth_service.service import DEADLINE, AuthService
-from ._causes import describe_source, error_text, mode_of, unavailable_cause, url_as_sent
-from ._credential import Credential, CredentialProvider
+from ._causes import error_text, unavailable_cause, url_as_sent
+from ._credential import Credential, CredentialProvider, describe_source, mode_of
 from ._errors import ConfigError, CredentialsUnavailableError, OCIAuthError, SessionExpiredError, SigningError
 from ._hosts import is_link_local, is_loopback
 from ._log import log_clock, log_denial, log_refresh, log_refusal

@@ -17,6 +17,19 @@ _OCID = re.compile(
 )
 _LENGTH = 60  # characters of the unique part of a user's, a tenancy's or a compartment's OCID
 
+_POLICIES = {
+    "instance_principal": """
+allow dynamic-group GROUP {to}
+where GROUP is a dynamic group with the rule: instance.id = '{instance}'""",
+    "resource_principal": """
+allow any-user {to} where all {{request.principal.type = '{type}', request.principal.id = '{resource}'}}""",
+    "oke_workload_identity": """
+allow any-user {to} where all {{request.principal.type = 'workload', request.principal.namespace = '{namespace}', \
+request.principal.service_account = '{account}', request.principal.cluster_id = '{cluster}'}}""",
+    "generative_ai_api_key": """
+allow any-user {to} where all {{request.principal.type = 'generativeaiapikey'}}""",
+}
+
 
 def parse_ocid(value: str | None) -> re.Match[str] | None:
     """The parts of an OCID: kind, realm, region and unique."""
@@ -74,24 +87,17 @@ def elsewhere_cause(name: str, value: str | None, region: str | None) -> Finding
 
 def policy_for(run: Run, allowed: str = "use generative-ai-family") -> str:
     """The policy that this principal needs, on lines of its own; to be copied except for the names in capitals."""
-    scope = f"compartment id {run.compartment}" if run.compartment else "tenancy"
     claims = run.claims
-    if run.mode == "instance_principal":
-        instance = claims.get("opc-instance") or claims.get("sub") or "INSTANCE_OCID"
-        rule = f"where GROUP is a dynamic group with the rule: instance.id = '{instance}'"
-        return f"\nallow dynamic-group GROUP to {allowed} in {scope}\n{rule}"
-    if run.mode == "generative_ai_api_key":
-        conditions = {"type": "generativeaiapikey"}
-    elif run.mode == "oke_workload_identity":
-        account = run.service_account or "system:serviceaccount:NAMESPACE:SERVICE_ACCOUNT"
-        _, _, namespace, name = account.split(":")
-        cluster = claims.get("cluster") or claims.get("cluster_id") or "CLUSTER_OCID"
-        conditions = {"type": "workload", "namespace": namespace, "service_account": name, "cluster_id": cluster}
-    elif run.mode == "resource_principal":
-        resource = str(claims.get("sub") or claims.get("res_id") or "RESOURCE_OCID")
-        ocid = parse_ocid(resource)
-        conditions = {"type": ocid["kind"] if ocid else "RESOURCE_TYPE", "id": resource}
-    else:
-        return f"\nallow group GROUP to {allowed} in {scope}"
-    where = ", ".join(f"request.principal.{name} = '{value}'" for name, value in conditions.items())
-    return f"\nallow any-user to {allowed} in {scope} where all {{{where}}}"
+    subject = claims.get("sub") or claims.get("res_id")
+    ocid = parse_ocid(subject)
+    account = run.service_account or "system:serviceaccount:NAMESPACE:SERVICE_ACCOUNT"
+    values = {
+        "to": f"to {allowed} in {f'compartment id {run.compartment}' if run.compartment else 'tenancy'}",
+        "instance": claims.get("opc-instance") or claims.get("sub") or "INSTANCE_OCID",
+        "resource": subject or "RESOURCE_OCID",
+        "type": ocid["kind"] if ocid else "RESOURCE_TYPE",
+        "namespace": account.split(":")[2],
+        "account": account.split(":")[3],
+        "cluster": claims.get("cluster") or claims.get("cluster_id") or "CLUSTER_OCID",
+    }
+    return _POLICIES.get(run.mode, "\nallow group GROUP {to}").format(**values)

@@ -17,11 +17,12 @@ from ..credentials._settings import Rank, Settings, resolve
 from .credential import describe_token
 from .network import first_sentence_cause
 from .run import Failed, Run
-from .values import inherited_session, mixed_identity, place, unreadable_file_cause, value_cause, warn_of_open_files
+from .values import mixed_identity, place, unreadable_file_cause, value_cause, warn_of_open_files
 from .verdicts import cause
 
 _DEADLINE = 4.0  # seconds for all calls of a fetch, each tried once: a service that needs more is worth a finding
 _OF_FILES = ("config file", "environment", "api_key", "security_token", "instance_obo_user")
+_SESSION = ("key_file", "security_token_file")
 
 
 def choose_provider(run: Run) -> CredentialProvider:
@@ -101,8 +102,8 @@ def _setup_cause(run: Run, settings: Settings | None, error: OCIAuthError) -> Fi
         return written
     if "has the fingerprint" in wrong.cause and (mixed := mixed_identity(run.profile)):
         return cause("stale-inheritance", mixed=mixed, reason=wrong.cause)
-    if "different sessions" in message and (inherited := inherited_session(run.profile)):
-        return cause("stale-inheritance/session", mixed=inherited, reason=wrong.cause)
+    if "different sessions" in message and (mixed := mixed_identity(run.profile, _SESSION)):
+        return cause("stale-inheritance/session", mixed=mixed, reason=wrong.cause)
     if isinstance(error, ConfigError) and str(path) in message and (unreadable := unreadable_file_cause(path)):
         return unreadable
     if isinstance(error, ProfileNotFoundError) or "config file" in wrong.cause.lower():

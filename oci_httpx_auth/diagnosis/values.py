@@ -6,7 +6,7 @@ import codecs
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .._secrecy import looks_secret, quote_path, quote_value
@@ -67,23 +67,16 @@ def _written_cause(name: str, setting: Setting) -> Finding | None:
     return None
 
 
-def mixed_identity(profile: Profile | None) -> str:
-    """Whether the profile's identity is put together from two: partly its own, partly DEFAULT's."""
+def mixed_identity(profile: Profile | None, names: Sequence[str] = _IDENTITY) -> str:
+    """Which of these fields are the profile's own and which are DEFAULT's, if it has both kinds; else empty."""
     if profile is None or profile.name == DEFAULT_PROFILE:
         return ""
-    own = [name for name in _IDENTITY if name in profile.own]
-    inherited = [name for name in _IDENTITY if name not in profile.own and profile.get(name)]
+    own = [name for name in names if name in profile.own]
+    inherited = [name for name in names if name not in profile.own and profile.get(name)]
     if not own or not inherited:
         return ""
     parts = f"{join_names(own)} of its own, {join_names(inherited)} inherited from {DEFAULT_PROFILE}"
     return f"The identity of {profile.label} is mixed: {parts}."
-
-
-def inherited_session(profile: Profile | None) -> str:
-    """Whether a session token is DEFAULT's, and its key the profile's own."""
-    if profile is None or "security_token_file" in profile.own or "key_file" not in profile.own:
-        return ""
-    return f"security_token_file of {profile.label} is inherited from {DEFAULT_PROFILE}, but its key_file is not."
 
 
 def warn_of_open_files(run: Run, settings: Settings) -> None:

@@ -58,7 +58,7 @@ file-open-to-others (warning): Other users of this machine can read or write {pa
 stale-inheritance: {mixed} {reason}
   Set user, tenancy, fingerprint and key_file in the profile itself.
 stale-inheritance/session: {mixed} {reason}
-  Set security_token_file in the profile itself, or move it out of DEFAULT.
+  Set key_file and security_token_file in the profile itself.
 
 ocids-swapped: user and tenancy are swapped: user is the OCID of a tenancy, and tenancy is that of a user.
   Swap the two values.
