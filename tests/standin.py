@@ -80,7 +80,7 @@ class FakeOCI(testing.FakeOCI):
     on_record: Callable[[Record], object] | None = knob("_on_record")
     token_lifetime: float = knob("token_lifetime", "_identities")
     enhanced_cluster: bool = knob("enhanced_cluster", "_auth")
-    stream_delay: float = knob("stream_delay", "_inference")
+    stream_delay: float = knob("delay", "_model")
     region: str = knob("region", "_identities")
     tenancy: str = knob("tenancy", "_identities")
     user: str = knob("user", "_identities")

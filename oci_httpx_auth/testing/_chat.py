@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
+from ._exchange import Exchange
 from ._model import Answer, Model, Question, Turn, pieces, question_of, text_of, tokens_of
 from ._wire import Refused, Reply
 
@@ -35,20 +36,20 @@ def message_of(answer: Answer) -> dict[str, Any]:
     return {"role": "assistant", "content": None, "refusal": None, "tool_calls": calls}
 
 
-def chat_completion(document: dict[str, Any], model: Model, now: float, delay: float) -> Reply:
+def chat_completion(model: Model, exchange: Exchange) -> Reply:
     """Answer `POST /chat/completions`."""
+    document = exchange.request.json()
     question = chat_question(document)
     answer = model.answer(question)
     message = message_of(answer)
     finish = "stop" if isinstance(answer, str) else "tool_calls"
     prompt, completion = question.tokens, tokens_of(answer)
     usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-    head = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(now), "model": document["model"]}
+    head = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(exchange.now), "model": document["model"]}
     if document.get("stream"):
         options = document.get("stream_options") or {}
-        return Reply.events(
-            list(_events(head, message, finish, usage if options.get("include_usage") else None)), delay
-        )
+        events = _events(head, message, finish, usage if options.get("include_usage") else None)
+        return Reply.events(list(events), model.delay)
     choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
     return Reply.json({**head, "object": "chat.completion", "choices": [choice], "usage": usage})
 

@@ -17,9 +17,10 @@ from ._wire import Fault, Record, Refused, Reply, Request
 
 @dataclass
 class Exchange:
-    """A request, the time it came, and the record of what is found out about it."""
+    """A request, the match of its path, the time it came, and the record of what is found out about it."""
 
     request: Request
+    match: Any
     record: Record
     identities: Identities
     now: float

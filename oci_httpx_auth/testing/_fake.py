@@ -18,9 +18,9 @@ from ._certificates import server_certificate
 from ._chat import chat_question, message_of
 from ._exchange import Endpoint, Exchange, compile_path, route
 from ._identity import Identities
-from ._inference import Inference
+from ._inference import inference_endpoints
 from ._machine import PREFIX, key_values, literals_or_files, pod_environment, write_profile
-from ._model import ToolCall
+from ._model import Model, ToolCall
 from ._server import Server
 from ._services import echo, regions
 from ._transport import transport_for
@@ -74,10 +74,10 @@ class FakeOCI:
         self._lock = threading.RLock()
         self._identities = Identities(region, self._now, token_lifetime)
         self._auth = AuthServices(self._identities, session_limit)
-        self._inference = Inference(stream_delay, lenient=lenient)
+        self._model = Model(stream_delay)
         self._endpoints = [
             *self._auth.endpoints(),
-            *self._inference.endpoints(),
+            *inference_endpoints(self._model, strict=not lenient),
             Endpoint("identity", compile_path("/20160918/regions"), ["GET"], regions),
         ]
         self._otherwise = Endpoint("echo", compile_path(".*"), [], echo)
@@ -211,7 +211,7 @@ class FakeOCI:
     def script(self, *replies: str | ToolCall | list[ToolCall]) -> None:
         """The next answers of the model, in order: a text, a tool call, or several calls at once."""
         with self._lock:
-            self._inference.model.script += [[reply] if isinstance(reply, ToolCall) else reply for reply in replies]
+            self._model.script += [[reply] if isinstance(reply, ToolCall) else reply for reply in replies]
 
     def complete(self, chat: Mapping[str, Any]) -> dict[str, Any]:
         """The message with which the model answers a chat completion request, both in OpenAI's form.
@@ -219,7 +219,7 @@ class FakeOCI:
         For endpoints of one's own that speak another form. Raises `Refused` for a request without model or messages.
         """
         with self._lock:
-            return message_of(self._inference.model.answer(chat_question(dict(chat))))
+            return message_of(self._model.answer(chat_question(dict(chat))))
 
     # Further endpoints, and the way in without a server.
 
@@ -268,7 +268,8 @@ class FakeOCI:
             _ = request.digest  # Hashing a long body takes a while: not under the lock.
         with self._lock:
             record.time = self._now()
-            exchange = Exchange(request, record, self._identities, record.time, self._allowed_skew)
+            match = endpoint.pattern.fullmatch(request.path)
+            exchange = Exchange(request, match, record, self._identities, record.time, self._allowed_skew)
             try:
                 exchange.fault = self._next_fault(record) or Fault()
                 check_framing(request)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 from ._chat import chat_completion
 from ._exchange import Endpoint, Exchange, compile_path
@@ -16,74 +14,50 @@ from ._wire import Refused, Reply, Request, parameter_message
 BASES = r"(?P<base>/openai/v1|/20231130/actions/v1|/20231130/openai/v1)"
 # A model deployment belongs to a compartment by itself, so callers name none.
 DEPLOYMENT = r"/ocid1\.datasciencemodeldeployment[^/]*/predict(?:WithResponseStream)?/v1"
+ITEMS = "(?P<items>/items(?:/(?P<item>[^/]+))?)?"
 
 
-class Inference:
-    """The inference side of the stand-in. Its methods are called under the stand-in's lock."""
-
-    def __init__(self, stream_delay: float, *, lenient: bool = False) -> None:
-        self._strict = not lenient
-        self.model = Model()
-        self._responses = Responses(self.model)
-        self.stream_delay = stream_delay
-
-    def endpoints(self) -> Iterator[Endpoint]:
-        """What is served, most special first."""
-        for path, methods, act in (
-            ("/chat/completions", ["POST"], self._chat),
-            ("/responses", ["POST"], self._create_response),
-            ("/responses/.+", ["GET", "POST", "DELETE"], self._response),
-            ("/conversations(?:/.*)?", ["GET", "POST", "DELETE"], self._conversations),
-            ("(?:/.*)?", [], _refuse_path),
-        ):
-            pattern = compile_path(f"(?:{BASES}|{DEPLOYMENT})(?P<rest>{path})")
-            yield Endpoint("inference", pattern, methods, partial(self._serve, pattern, act))
-
-    def _serve(
-        self, pattern: re.Pattern[str], act: Callable[[Exchange, list[str]], Reply], exchange: Exchange
-    ) -> Reply:
-        request = exchange.request
-        scheme, _, secret = request.header("authorization").partition(" ")
-        bearer = scheme == "Bearer" and secret.startswith("sk-")
-        if bearer:
-            exchange.identify(exchange.identities.find_bearer(secret))
-        else:
-            exchange.verify()
-        match: Any = pattern.fullmatch(request.path)
-        base, rest = match["base"], match["rest"]
-        if base and not bearer:
-            _check_scope(request)
-            if self._strict:
-                _check_store(request, rest)
-        try:
-            if base and self._strict:
-                _check_model(request, rest)
-            return act(exchange, rest.strip("/").split("/"))
-        except Refused as refused:
-            if refused.status == 400 and refused.message == refused.reason:
-                refused.message = parameter_message(refused.reason)
-            raise
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            # Documents are read without a schema: what does not have the expected form shows as one of these.
-            reason = f"the body does not have the expected form: {error!r}"
-            raise Refused(reason, status=400, message=parameter_message(reason)) from error
-
-    def _chat(self, exchange: Exchange, _rest: list[str]) -> Reply:
-        return chat_completion(exchange.request.json(), self.model, exchange.now, self.stream_delay)
-
-    def _create_response(self, exchange: Exchange, _rest: list[str]) -> Reply:
-        return self._responses.create(exchange.request.json(), exchange.now, self.stream_delay)
-
-    def _response(self, exchange: Exchange, rest: list[str]) -> Reply:
-        return self._responses.serve_response(exchange.request.method, rest[1], rest[2:])
-
-    def _conversations(self, exchange: Exchange, rest: list[str]) -> Reply:
-        request = exchange.request
-        document = request.json() if request.method == "POST" and request.body else {}
-        return self._responses.serve_conversations(request.method, rest[1:], document, exchange.now)
+def inference_endpoints(model: Model, *, strict: bool) -> Iterator[Endpoint]:
+    """What is served, most special first."""
+    responses = Responses(model)
+    for path, methods, act in (
+        ("/chat/completions", ["POST"], partial(chat_completion, model)),
+        ("/responses", ["POST"], responses.create),
+        ("/responses/(?P<id>[^/]+)(?P<below>/.*)?", ["GET", "POST", "DELETE"], responses.serve_response),
+        (f"/conversations(?:/(?P<id>[^/]+){ITEMS})?/?", ["GET", "POST", "DELETE"], responses.serve_conversation),
+        ("(?:/.*)?", [], _refuse_path),
+    ):
+        pattern = compile_path(f"(?:{BASES}|{DEPLOYMENT})(?P<rest>{path})")
+        yield Endpoint("inference", pattern, methods, partial(_serve, act, strict))
 
 
-def _refuse_path(_exchange: Exchange, _rest: list[str]) -> Reply:
+def _serve(act: Callable[[Exchange], Reply], strict: bool, exchange: Exchange) -> Reply:
+    request, base, rest = exchange.request, exchange.match["base"], exchange.match["rest"]
+    scheme, _, secret = request.header("authorization").partition(" ")
+    bearer = scheme == "Bearer" and secret.startswith("sk-")
+    if bearer:
+        exchange.identify(exchange.identities.find_bearer(secret))
+    else:
+        exchange.verify()
+    if base and not bearer:
+        _check_scope(request)
+        if strict:
+            _check_store(request, rest)
+    try:
+        if base and strict:
+            _check_model(request, rest)
+        return act(exchange)
+    except Refused as refused:
+        if refused.status == 400 and refused.message == refused.reason:
+            refused.message = parameter_message(refused.reason)
+        raise
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        # Documents are read without a schema: what does not have the expected form shows as one of these.
+        reason = f"the body does not have the expected form: {error!r}"
+        raise Refused(reason, status=400, message=parameter_message(reason)) from error
+
+
+def _refuse_path(_exchange: Exchange) -> Reply:
     raise Refused("there is no such path", status=404, message="HTTP 404 Not Found")
 
 

@@ -108,7 +108,8 @@ def text_of(content: object) -> str:
 class Model:
     """Answers questions in order: the script's answers, then answers of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, delay: float) -> None:
+        self.delay = delay  # seconds between two pieces of a streamed answer
         self.script: deque[Answer] = deque()
 
     def answer(self, question: Question) -> Answer:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ._exchange import Exchange
 from ._model import Answer, Model, Turn, pieces, question_of, text_of, tokens_of
 from ._wire import Refused, Reply
 
@@ -28,8 +29,9 @@ class Responses:
         self._responses: dict[str, Kept] = {}
         self._conversations: dict[str, Kept] = {}
 
-    def create(self, document: dict[str, Any], now: float, delay: float) -> Reply:
+    def create(self, exchange: Exchange) -> Reply:
         """Answer `POST /responses`."""
+        document = exchange.request.json()
         given = document.get("input", [])
         fresh = [{"role": "user", "content": given}] if isinstance(given, str) else list(given)
         if not all(isinstance(item, dict) for item in fresh):
@@ -46,48 +48,51 @@ class Responses:
         text = document.get("text")
         question = question_of(document, turns, text.get("format") if isinstance(text, dict) else None, nested=False)
         answer = self._model.answer(question)
-        response = _response(document, now, answer, question.tokens)
+        response = _response(document, exchange.now, answer, question.tokens)
         if response["store"]:
             self._responses[response["id"]] = Kept(response, [_stored(item) for item in [*history, *fresh]])
         if conversation:
             conversation.items.extend(_stored(item) for item in [*fresh, *response["output"]])
         if document.get("stream"):
-            return Reply.events(list(_events(response)), delay)
+            return Reply.events(list(_events(response)), self._model.delay)
         return Reply.json(response)
 
-    def serve_response(self, method: str, identifier: str, rest: list[str]) -> Reply:
+    def serve_response(self, exchange: Exchange) -> Reply:
         """Answer `/responses/{id}`, and the list of its input items."""
+        method, identifier, below = exchange.request.method, exchange.match["id"], exchange.match["below"]
         kept = _find(self._responses, identifier, "response")
         if method == "DELETE":
             del self._responses[identifier]
             return Reply.json({"id": identifier, "object": "response", "deleted": True})
-        if method == "POST" and rest != ["cancel"]:
+        if method == "POST" and below != "/cancel":
             raise Refused(f"there is no {method} here", status=405)
-        return Reply.json(_page(kept.items) if method == "GET" and rest == ["input_items"] else kept.document)
+        return Reply.json(_page(kept.items) if (method, below) == ("GET", "/input_items") else kept.document)
 
-    def serve_conversations(self, method: str, parts: list[str], document: dict[str, Any], now: float) -> Reply:
-        """Answer `/conversations` and what is below it; `parts` are the path's segments after that."""
+    def serve_conversation(self, exchange: Exchange) -> Reply:
+        """Answer `POST /conversations`, `/conversations/{id}`, and its items."""
+        request, match = exchange.request, exchange.match
+        method, identifier = request.method, match["id"]
+        document = request.json() if method == "POST" and request.body else {}
         metadata, items = document.get("metadata") or {}, [_stored(item) for item in document.get("items") or []]
-        if not parts:
+        if not identifier:
             if method != "POST":
                 raise Refused(f"there is no {method} here", status=405)
             identifier = f"conv_{secrets.token_hex(16)}"
-            opened = {"id": identifier, "object": "conversation", "created_at": int(now), "metadata": metadata}
-            self._conversations[identifier] = Kept(opened, items)
-            return Reply.json(opened)
-        conversation = _find(self._conversations, parts[0], "conversation")
-        if len(parts) == 1:
+            about = {"id": identifier, "object": "conversation", "created_at": int(exchange.now), "metadata": metadata}
+            self._conversations[identifier] = Kept(about, items)
+            return Reply.json(about)
+        conversation = _find(self._conversations, identifier, "conversation")
+        if not match["items"]:
             if method == "DELETE":
-                del self._conversations[parts[0]]
-                return Reply.json({"id": parts[0], "object": "conversation.deleted", "deleted": True})
+                del self._conversations[identifier]
+                return Reply.json({"id": identifier, "object": "conversation.deleted", "deleted": True})
             if method == "POST":
                 conversation.document["metadata"] = metadata
             return Reply.json(conversation.document)
-        if len(parts) == 2:
-            if method == "POST":
-                conversation.items.extend(items)
+        if not match["item"]:
+            conversation.items += items
             return Reply.json(_page(items if method == "POST" else conversation.items))
-        found = next((item for item in conversation.items if item["id"] == parts[2]), None)
+        found = next((item for item in conversation.items if item["id"] == match["item"]), None)
         if found is None:
             raise Refused("there is no such item", status=404, code="NotFound")
         if method == "DELETE":
