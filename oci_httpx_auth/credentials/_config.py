@@ -7,15 +7,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .._auth_service.regions import region_id
 from .._errors import ConfigError, ProfileNotFoundError
 from .._secrecy import quote_name, quote_path, quote_value
 from ._files import read_small_file
 
-if TYPE_CHECKING:
-    from configparser import ConfigParser
+Sections = dict[str, dict[str, str]]
 
 DEFAULT_PROFILE = "DEFAULT"
 
@@ -48,64 +47,41 @@ class Profile:
         return self.values.get(name, "").strip() or None
 
 
-@dataclass(frozen=True)
-class RCFile:
-    """The CLI's own settings file: general settings, and defaults for options, by profile."""
-
-    path: Path
-    settings: Mapping[str, str]
-    _parser: ConfigParser | None = field(default=None, repr=False)
-
-    def defaults(self, profile: str) -> dict[str, str]:
-        """The defaults of this profile, those of DEFAULT included."""
-        if self._parser is None:
-            return {}
-        if self._parser.has_section(profile):
-            return dict(self._parser.items(profile))
-        return dict(self._parser.defaults()) if profile == DEFAULT_PROFILE else {}
-
-
 def config_path(config_file: str | os.PathLike[str] | None = None) -> Path:
     """Which config file is meant; it need not exist.
 
     An argument wins, then `OCI_CLI_CONFIG_FILE`. Then, as in Oracle's SDKs, an existing `~/.oci/config` comes before
     `OCI_CONFIG_FILE`, and `~/.oraclebmc/config` last.
     """
-    explicit = config_file or os.environ.get("OCI_CLI_CONFIG_FILE")
-    if explicit:
-        return Path(os.path.expanduser(explicit))
-    default = Path(os.path.expanduser("~/.oci/config"))
-    if os.path.isfile(default):
-        return default
-    if os.environ.get("OCI_CONFIG_FILE"):
-        return Path(os.path.expanduser(os.environ["OCI_CONFIG_FILE"]))
-    legacy = Path(os.path.expanduser("~/.oraclebmc/config"))
-    return legacy if os.path.isfile(legacy) else default
-
-
-def profile_name(profile: str | None = None) -> str:
-    """Which profile is meant: the argument, `OCI_CLI_PROFILE`, `OCI_CONFIG_PROFILE`, `DEFAULT`."""
-    return profile or os.environ.get("OCI_CLI_PROFILE") or os.environ.get("OCI_CONFIG_PROFILE") or DEFAULT_PROFILE
+    default, legacy = (Path(os.path.expanduser(f"~/{folder}/config")) for folder in (".oci", ".oraclebmc"))
+    named = config_file or os.environ.get("OCI_CLI_CONFIG_FILE")
+    if not named and not os.path.isfile(default):
+        named = os.environ.get("OCI_CONFIG_FILE") or (legacy if os.path.isfile(legacy) else None)
+    return Path(os.path.expanduser(named)) if named else default
 
 
 def load_profile(profile: str | None = None, config_file: str | os.PathLike[str] | None = None) -> Profile:
-    """Read one profile. Raises `ConfigError`: no such file, a line that cannot be read, no such profile."""
-    path, name = config_path(config_file), profile_name(profile)
-    parser, flat, text = _parse(path, "The OCI config file")
-    if not flat.has_section(name):
-        raise _no_profile(name, path, flat.sections())
-    values = dict(parser.defaults()) if name == DEFAULT_PROFILE else dict(parser.items(name))
+    """Read one profile: the argument's, else `OCI_CLI_PROFILE`, `OCI_CONFIG_PROFILE` or `DEFAULT`.
+
+    Raises `ConfigError`: no such file, a line that cannot be read, no such profile.
+    """
+    name = profile or os.environ.get("OCI_CLI_PROFILE") or os.environ.get("OCI_CONFIG_PROFILE") or DEFAULT_PROFILE
+    path = config_path(config_file)
+    sections, text = _read_sections(path, "The OCI config file")
+    if name not in sections:
+        raise _no_profile(name, path, list(sections))
+    values = with_defaults(sections, name)
     if "key_content" in values:
         raise ConfigError(
             f"Profile {quote_name(name)} of {path} has a key_content. A private key does not belong in the config file: "
             "put it into a file of its own, mode 0600, and name that in key_file."
         )
     lines = {**_lines(text, DEFAULT_PROFILE), **_lines(text, name)}
-    return Profile(name=name, path=path, values=values, own=frozenset(flat.options(name)), lines=lines)
+    return Profile(name=name, path=path, values=values, own=frozenset(sections[name]), lines=lines)
 
 
-def load_rc_file() -> RCFile:
-    """The CLI's rc file, empty if there is none. Raises `ConfigError` for one that cannot be read.
+def load_rc_file() -> tuple[Path, Sections]:
+    """The CLI's own settings file: its path and sections. Raises `ConfigError` for one that cannot be read.
 
     As in the CLI, an existing `~/.oci/oci_cli_rc` comes before `OCI_CLI_RC_FILE`, and `~/.oci/cli-defaults` last.
     """
@@ -113,14 +89,17 @@ def load_rc_file() -> RCFile:
     for candidate in ("~/.oci/oci_cli_rc", named, "~/.oci/cli-defaults"):
         path = Path(os.path.expandvars(os.path.expanduser(candidate)))
         if candidate and os.path.exists(path):
-            parser, flat, _ = _parse(path, "The OCI CLI's rc file")
-            settings = dict(flat.items("OCI_CLI_SETTINGS")) if flat.has_section("OCI_CLI_SETTINGS") else {}
-            return RCFile(path, settings, parser)
-    return RCFile(Path(), {})
+            return path, _read_sections(path, "The OCI CLI's rc file")[0]
+    return Path(), {}
 
 
-def _parse(path: Path, what: str) -> tuple[ConfigParser, ConfigParser, str]:
-    """A file read twice: with what profiles inherit from DEFAULT, and without; and its text."""
+def with_defaults(sections: Sections, name: str) -> dict[str, str]:
+    """The values of a section, those inherited from DEFAULT included; none if there is no such section."""
+    return {**sections.get(DEFAULT_PROFILE, {}), **sections[name]} if name in sections else {}
+
+
+def _read_sections(path: Path, what: str) -> tuple[Sections, str]:
+    """The values that each section of a file sets itself; and the file's text."""
     data = read_small_file(path, what, limit=_MAX_CONFIG)
     try:
         text = data.decode("utf-8-sig")
@@ -132,14 +111,18 @@ def _parse(path: Path, what: str) -> tuple[ConfigParser, ConfigParser, str]:
     import configparser  # here, since principals do without it
 
     parser = configparser.ConfigParser(interpolation=None, default_section=DEFAULT_PROFILE)
-    flat = configparser.ConfigParser(interpolation=None, default_section="", strict=False)
     try:
         parser.read_string(text)
-        flat.read_string(text)
     except configparser.Error as error:
         # Neither quoted nor chained: the parser's message repeats the line, which may hold a passphrase.
         raise ConfigError(f"{what} {path} cannot be read: {_parse_problem(error)}. Correct the file.") from None
-    return parser, flat, text
+    inherited: Any = parser.defaults()
+    defaults = dict(inherited)
+    inherited.clear()  # what remains in a section is its own
+    sections = {name: dict(parser.items(name)) for name in parser.sections()}
+    if defaults or re.search(rf"(?m)^[^\S\n]*\[{DEFAULT_PROFILE}\]", text):
+        sections = {DEFAULT_PROFILE: defaults, **sections}
+    return sections, text
 
 
 def _lines(text: str, section: str) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from .._auth_service.service import AuthService, Calls
 from .._credential import Credential, CredentialProvider
@@ -19,14 +20,17 @@ from .resource_principal import ResourcePrincipal
 from .security_token import SecurityToken
 from .workload_identity import OKEWorkloadIdentity
 
-MODES = (
-    "api_key",
-    "security_token",
-    "instance_principal",
-    "resource_principal",
-    "oke_workload_identity",
-    "instance_obo_user",
-)
+MODES: dict[str, Any] = {
+    provider.mode: provider
+    for provider in (
+        APIKey,
+        SecurityToken,
+        InstancePrincipal,
+        ResourcePrincipal,
+        OKEWorkloadIdentity,
+        DelegationToken,
+    )
+}
 
 _PROBE = 1.0  # seconds to wait for a metadata service that may not exist
 
@@ -112,22 +116,18 @@ class InstancePrincipalIfAvailable(InstancePrincipal):
 
 
 def _by_mode(mode: str, settings: Settings, service: AuthService | None) -> CredentialProvider:
+    if mode not in MODES:
+        named_by = settings.auth.origin if settings.auth else "auth"
+        raise ConfigError(
+            f"{named_by} is {quote_value(mode)}, which is not a supported auth mode. Use one of {join_names(MODES)}."
+        )
     if mode == "api_key":
         return APIKey.from_settings(settings)
-    if mode == "security_token":
-        return SecurityToken.from_settings(settings, _service=service)
-    if mode == "instance_obo_user":
-        return DelegationToken.from_settings(settings, _service=service)
-    if mode == "instance_principal":
-        return InstancePrincipal(_service=service)
-    if mode == "resource_principal":
-        return ResourcePrincipal(_service=service)
-    if mode == "oke_workload_identity":
-        return OKEWorkloadIdentity(_service=service)
-    named_by = settings.auth.origin if settings.auth else "auth"
-    raise ConfigError(
-        f"{named_by} is {quote_value(mode)}, which is not a supported auth mode. Use one of {join_names(MODES)}."
-    )
+    provider_class = MODES[mode]
+    if issubclass(provider_class, (SecurityToken, DelegationToken)):
+        return provider_class.from_settings(settings, _service=service)
+    provider: CredentialProvider = provider_class(_service=service)
+    return provider
 
 
 def implied_mode(settings: Settings) -> str:

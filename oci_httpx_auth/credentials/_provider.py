@@ -8,7 +8,7 @@ from typing import Any
 
 from .._errors import ConfigError
 from ._files import FileWatch
-from ._settings import COMPARTMENT, PROJECT, Settings
+from ._settings import Settings
 
 
 class Provider:
@@ -29,7 +29,8 @@ class Provider:
         self._watch = FileWatch()
         if settings is not None:
             self.source = settings.source
-            self.compartment, self.project = settings.get(*COMPARTMENT), settings.get(*PROJECT)
+            self.compartment = settings.get("compartment_id", "compartment-id", "compartment")
+            self.project = settings.get("project_id", "project-id", "project")
             self._recipe = partial(rebuild, type(self), settings.again)
 
     def changed(self) -> bool:

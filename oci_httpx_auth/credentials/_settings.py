@@ -6,46 +6,40 @@ Source: `build_config` of oci-cli's `cli_util`, and the options of its `cli_root
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import partial
 
 from .._errors import ConfigError, ProfileNotFoundError
 from .._secrecy import hidden, quote_path
-from ._config import DEFAULT_PROFILE, Profile, config_path, env_value, join_names, load_profile, load_rc_file
+from ._config import (
+    DEFAULT_PROFILE,
+    Profile,
+    config_path,
+    env_value,
+    join_names,
+    load_profile,
+    load_rc_file,
+    with_defaults,
+)
 
 ConfigFile = str | os.PathLike[str] | None
 
-# The CLI's variable for each field of a profile.
-VARIABLES = {
-    "user": "OCI_CLI_USER",
-    "tenancy": "OCI_CLI_TENANCY",
-    "fingerprint": "OCI_CLI_FINGERPRINT",
-    "key_file": "OCI_CLI_KEY_FILE",
-    "key_content": "OCI_CLI_KEY_CONTENT",
-    "pass_phrase": "OCI_CLI_PASSPHRASE",
-    "region": "OCI_CLI_REGION",
-    "security_token_file": "OCI_CLI_SECURITY_TOKEN_FILE",
-    "delegation_token_file": "OCI_CLI_DELEGATION_TOKEN_FILE",
+# The variables of each field of a profile: the CLI's, then those of Terraform and other OCI tools, the first before the
+# next. The latter describe an API key if there is no profile.
+_VARIABLES = {
+    "user": ("OCI_CLI_USER", "OCI_USER_OCID", "OCI_USER"),
+    "tenancy": ("OCI_CLI_TENANCY", "OCI_TENANCY_OCID", "OCI_TENANCY"),
+    "fingerprint": ("OCI_CLI_FINGERPRINT", "OCI_FINGERPRINT"),
+    "key_file": ("OCI_CLI_KEY_FILE", "OCI_PRIVATE_KEY_PATH", "OCI_KEY_FILE"),
+    "key_content": ("OCI_CLI_KEY_CONTENT", "OCI_PRIVATE_KEY"),
+    "pass_phrase": ("OCI_CLI_PASSPHRASE", "OCI_PRIVATE_KEY_PASSWORD"),
+    "region": ("OCI_CLI_REGION", "OCI_REGION"),
+    "security_token_file": ("OCI_CLI_SECURITY_TOKEN_FILE",),
+    "delegation_token_file": ("OCI_CLI_DELEGATION_TOKEN_FILE",),
 }
-
-# What profiles name the compartment and the project of Generative AI; the CLI knows neither.
-COMPARTMENT = ("compartment_id", "compartment-id", "compartment")
-PROJECT = ("project_id", "project-id", "project")
-
-SECRETS = frozenset({"pass_phrase", "passphrase", "key_content"})
-
-# Their names in Terraform and other OCI tools. They describe an API key if there is no profile.
-_OTHER_TOOLS = {
-    "user": ("OCI_USER_OCID", "OCI_USER"),
-    "tenancy": ("OCI_TENANCY_OCID", "OCI_TENANCY"),
-    "fingerprint": ("OCI_FINGERPRINT",),
-    "key_file": ("OCI_PRIVATE_KEY_PATH", "OCI_KEY_FILE"),
-    "key_content": ("OCI_PRIVATE_KEY",),
-    "pass_phrase": ("OCI_PRIVATE_KEY_PASSWORD",),
-    "region": ("OCI_REGION",),
-}
+_SECRETS = ("pass_phrase", "passphrase", "key_content")
 
 
 class Rank(IntEnum):
@@ -114,7 +108,7 @@ class Settings:
             raise ConfigError(f"{self.profile.label} has no {join_names(missing)}. Add {them} to the file.")
         if missing:
             variables = [
-                VARIABLES[name] + (" (or OCI_CLI_KEY_CONTENT)" if name == "key_file" else "") for name in missing
+                _VARIABLES[name][0] + (" (or OCI_CLI_KEY_CONTENT)" if name == "key_file" else "") for name in missing
             ]
             why = f" Config file {self.absent}" if self.absent else ""
             raise ConfigError(f"The environment has no {join_names(variables)}. Set what is missing.{why}")
@@ -128,15 +122,15 @@ def resolve(auth: str | None = None, profile: str | None = None, config_file: Co
     have) or `DEFAULT`. Each field is the CLI's variable, else the profile's. No file is needed where the variables are complete.
     Raises `ConfigError` for an rc file that cannot be read.
     """
-    rc = load_rc_file()
-    named = profile or env_value(("OCI_CLI_PROFILE",)) or rc.settings.get("default_profile")
+    rc_path, rc = load_rc_file()
+    named = profile or env_value(("OCI_CLI_PROFILE",)) or rc.get("OCI_CLI_SETTINGS", {}).get("default_profile")
     name = named or env_value(("OCI_CONFIG_PROFILE",)) or DEFAULT_PROFILE
     defaults = {
-        key: Setting(os.path.expandvars(value), f"{key} of {quote_path(rc.path)}", Rank.CLI)
-        for key, value in rc.defaults(name).items()
+        key: _setting(key, os.path.expandvars(value), f"{key} of {quote_path(rc_path)}", Rank.CLI)
+        for key, value in with_defaults(rc, name).items()
         if value.strip()
     }
-    fields = _variables(VARIABLES.items(), Rank.CLI)
+    fields = _cli_variables()
     if "region" in defaults:
         fields.setdefault("region", defaults["region"])
     mode = defaults.get("auth")
@@ -152,7 +146,7 @@ def resolve(auth: str | None = None, profile: str | None = None, config_file: Co
         loaded = load_profile(name, path)
     except ConfigError as error:
         asked_for = named or config_file or name != DEFAULT_PROFILE or env_value(("OCI_CLI_CONFIG_FILE",))
-        fields = {**_other_tools(), **fields}
+        fields = {**_other_variables(), **fields}
         if not asked_for and not os.path.exists(path):
             return settings(fields, absent=f"{quote_path(path)}: it does not exist")
         # For the CLI, every file has a DEFAULT profile. Where no mode is named, others would be looked for after it.
@@ -165,36 +159,46 @@ def resolve(auth: str | None = None, profile: str | None = None, config_file: Co
 def resolve_profile(profile: str | None = None, config_file: ConfigFile = None) -> Settings:
     """A profile alone, as the SDK reads it: no variable goes before the file's fields. Raises `ConfigError`."""
     loaded = load_profile(profile, config_file)
-    fields = {**_variables([("pass_phrase", "OCI_CLI_PASSPHRASE")], Rank.OTHER), **_of_profile(loaded)}
+    fields = {**_variable("pass_phrase", "OCI_CLI_PASSPHRASE", Rank.OTHER), **_of_profile(loaded)}
     return Settings(fields, partial(resolve_profile, loaded.name, loaded.path), loaded)
 
 
 def resolve_environment() -> Settings:
     """The variables alone: the CLI's, then those of other tools."""
-    return Settings({**_other_tools(), **_variables(VARIABLES.items(), Rank.CLI)}, resolve_environment)
+    return Settings({**_other_variables(), **_cli_variables()}, resolve_environment)
 
 
 def _of_profile(loaded: Profile) -> dict[str, Setting]:
     """A profile's fields, after `OCI_REGION`, which the SDK reads where a profile has no region."""
-    fields = _variables([("region", "OCI_REGION")], Rank.OTHER)
+    fields = _variable("region", "OCI_REGION", Rank.OTHER)
     for name, value in loaded.values.items():
         if value.strip():
             rank = Rank.PROFILE if name in loaded.own else Rank.INHERITED
-            text = _hidden_if_secret(name, value.strip())
-            fields[name] = Setting(text, f"{name} of {loaded.label}", rank, loaded.lines.get(name))
+            fields[name] = _setting(name, value, f"{name} of {loaded.label}", rank, loaded.lines.get(name))
     return fields
 
 
-def _variables(names: Iterable[tuple[str, str]], rank: Rank) -> dict[str, Setting]:
-    found = [(name, variable, value) for name, variable in names if (value := env_value((variable,)))]
-    return {name: Setting(_hidden_if_secret(name, value), variable, rank) for name, variable, value in found}
+def _cli_variables() -> dict[str, Setting]:
+    fields: dict[str, Setting] = {}
+    for name, variables in _VARIABLES.items():
+        fields |= _variable(name, variables[0], Rank.CLI)
+    return fields
 
 
-def _hidden_if_secret(name: str, value: str) -> str:
-    return hidden(value) if name in SECRETS else value
+def _other_variables() -> dict[str, Setting]:
+    fields: dict[str, Setting] = {}
+    for name, variables in _VARIABLES.items():
+        for variable in reversed(variables[1:]):
+            fields |= _variable(name, variable, Rank.OTHER)
+    return fields
 
 
-def _other_tools() -> dict[str, Setting]:
-    # The first name of a field wins.
-    pairs = [(name, variable) for name, variables in _OTHER_TOOLS.items() for variable in reversed(variables)]
-    return _variables(pairs, Rank.OTHER)
+def _variable(name: str, variable: str, rank: Rank) -> dict[str, Setting]:
+    """The field that a variable sets, if it has a value."""
+    value = env_value((variable,))
+    return {name: _setting(name, value, variable, rank)} if value else {}
+
+
+def _setting(name: str, value: str, origin: str, rank: Rank, line: int | None = None) -> Setting:
+    value = value.strip()
+    return Setting(hidden(value) if name in _SECRETS else value, origin, rank, line)
