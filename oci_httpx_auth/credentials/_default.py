@@ -123,10 +123,11 @@ def _by_mode(mode: str, settings: Settings, service: AuthService | None) -> Cred
         )
     if mode == "api_key":
         return APIKey.from_settings(settings)
-    provider_class = MODES[mode]
-    if issubclass(provider_class, (SecurityToken, DelegationToken)):
-        return provider_class.from_settings(settings, _service=service)
-    provider: CredentialProvider = provider_class(_service=service)
+    provider: CredentialProvider
+    if issubclass(MODES[mode], (SecurityToken, DelegationToken)):
+        provider = MODES[mode].from_settings(settings, _service=service)
+    else:
+        provider = MODES[mode](_service=service)
     return provider
 
 
