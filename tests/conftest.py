@@ -187,6 +187,12 @@ def signer(config: Path) -> OCISigner:
     return OCISigner(config_file=config)
 
 
+@pytest.fixture
+def options(oci: FakeOCI, config: Path) -> dict[str, Any]:
+    """What leads an OpenAI client to the stand-in."""
+    return {"config_file": config, "base_url": oci.openai_url, "compartment_id": oci.compartment}
+
+
 @pytest.fixture(params=LIBRARIES, ids=lambda library: library.__name__)
 def library(request: pytest.FixtureRequest) -> Any:
     """httpx, and httpx2 where it is installed."""
@@ -255,6 +261,11 @@ def settle() -> None:
     """Wait until no refresh of this test is under way."""
     for thread in refreshes():
         thread.join(20)
+
+
+def all_signed(oci: FakeOCI) -> bool:
+    """Whether there were requests, and each was signed."""
+    return bool(oci.records) and all(record.signed for record in oci.records)
 
 
 def as_the_cli_writes(config: Path) -> Path:

@@ -32,7 +32,6 @@ from oci_httpx_auth import (
 )
 from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth._signing import cache
-from oci_httpx_auth.credentials._files import replace_secret_file
 
 from ..conftest import Clock, Key, as_the_cli_writes, settle
 from ..standin import FakeOCI, Fault
@@ -217,29 +216,6 @@ def test_a_renewal_by_root_leaves_the_file_to_its_owner(laptop: Laptop) -> None:
     after = laptop.token_file.stat()
     assert laptop.token_file.read_text() != before
     assert (after.st_uid, after.st_gid, stat.S_IMODE(after.st_mode)) == (12345, 23456, 0o640)
-
-
-def test_two_writers_without_a_lock_do_not_tear_the_file(tmp_path: Path) -> None:
-    """Each writes to a temporary file of its own, so a reader finds the whole text of one of them."""
-    path = tmp_path / "token"
-    path.write_text("a")
-    wrote: list[bool] = []
-
-    def write(letter: str) -> None:
-        for length in range(20):
-            before = path.read_bytes()
-            wrote.append(replace_secret_file(os.fspath(path), letter * (200_000 + length), instead_of=before))
-
-    writers = [threading.Thread(target=write, args=(letter,)) for letter in "bcde"]
-    for writer in writers:
-        writer.start()
-    while any(writer.is_alive() for writer in writers):
-        text = path.read_text()
-        assert len(text) == 1 or len(text) >= 200_000
-        assert set(text) == {text[0]}
-    assert len(wrote) == 80  # none of them has failed
-    assert True in wrote
-    assert [entry.name for entry in tmp_path.iterdir()] == ["token"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")

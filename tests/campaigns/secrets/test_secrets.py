@@ -9,9 +9,7 @@ import logging
 import os
 import pickle
 import re
-import signal
 import stat
-import subprocess
 import sys
 import threading
 import traceback
@@ -38,7 +36,6 @@ from oci_httpx_auth import (
     default_credentials,
 )
 from oci_httpx_auth._auth_service.service import AuthService
-from oci_httpx_auth.credentials._files import replace_secret_file
 from oci_httpx_auth.diagnosis import check
 
 from ...conftest import TENANCY, USER, Clock, Key, settle
@@ -593,76 +590,6 @@ def test_files_are_private_from_their_first_byte(machine: Machine) -> None:
     assert all(flags & os.O_EXCL for _, flags in created)
     assert set(modes) == {0o600}
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir() if "public" not in path.name} == {0o600}
-
-
-# Forks a writer for each line that it is given, and says its id, and when it is gone: only one interpreter has to start.
-WRITERS = """
-import os, sys
-from oci_httpx_auth.credentials._files import replace_secret_file
-path, size = sys.argv[1], int(sys.argv[2])
-for _ in sys.stdin:
-    writer = os.fork()
-    number = 0
-    while not writer:
-        number += 1
-        with open(path, "rb") as file:
-            before = file.read()
-        replace_secret_file(path, f"{number:08d}" * size, instead_of=before)
-    print(writer, flush=True)
-    os.waitpid(writer, 0)
-    print("gone", flush=True)
-"""
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system does not kill like this")
-def test_a_process_that_is_killed_while_it_writes_leaves_a_whole_file(tmp_path: Path) -> None:
-    """At whatever moment: the token is the old or the new one, and the next write clears away what was left behind."""
-    path, size = tmp_path / "token", 400
-    leftovers = 0
-    command = [sys.executable, "-c", WRITERS, str(path), str(size)]
-    writers = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
-    assert writers.stdin is not None
-    assert writers.stdout is not None
-    for round_ in range(15):
-        before = path.read_bytes() if path.exists() else b""
-        assert replace_secret_file(str(path), "-" * 8 * size, instead_of=before)
-        print("start", file=writers.stdin, flush=True)
-        writer = int(writers.stdout.readline())
-        # Killed when the writer has come so many files far, at whatever it does at that moment.
-        while not path.read_text().startswith(f"{round_ % 5 + 1:08d}") and path.read_text() < f"{round_ % 5 + 1:08d}":
-            pass
-        os.kill(writer, signal.SIGKILL)
-        assert writers.stdout.readline() == "gone\n"
-        text = path.read_text()
-        assert text == text[:8] * size
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        for entry in tmp_path.iterdir():
-            if entry.name != "token":
-                leftovers += 1
-                assert re.fullmatch(r"\.token\..+\.renewed", entry.name)
-                assert stat.S_IMODE(entry.stat().st_mode) == 0o600
-                os.utime(entry, (0, 0))  # so old that nobody can be writing it any more
-        assert replace_secret_file(str(path), "whole", instead_of=text.encode())
-        assert [entry.name for entry in tmp_path.iterdir()] == ["token"]
-    writers.communicate(timeout=20)
-    assert leftovers, "no round was killed in the middle of a write"
-
-
-@pytest.mark.parametrize("trouble", ["a text that is no token", "a directory in its place"])
-def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, trouble: str) -> None:
-    """The old file stays as it is, and there is no other."""
-    path = tmp_path / "token"
-    if trouble == "a directory in its place":
-        path.mkdir()
-        with pytest.raises(IsADirectoryError):
-            replace_secret_file(str(path), "new", instead_of=b"old")
-    else:
-        path.write_text("old")
-        with pytest.raises(UnicodeEncodeError):
-            replace_secret_file(str(path), "n\xe9w", instead_of=b"old")
-        assert not replace_secret_file(str(path), "new", instead_of=b"somebody else's")
-        assert path.read_text() == "old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["token"]
 
 
 # A secret in place of a path or a name.

@@ -1,0 +1,93 @@
+"""Work on a thread, and waiting for it from threads, asyncio tasks and trio tasks alike."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from oci_httpx_auth._signing.waiting import in_thread, trio_token, wait, wait_async
+
+
+def test_work_is_done_on_a_daemon_thread_of_its_own() -> None:
+    """Under the given name; a pool's threads would hold up the interpreter's exit."""
+    thread = in_thread(threading.current_thread, "some-work").result(20)
+    assert (thread.name, thread.daemon) == ("some-work", True)
+    assert thread is not threading.current_thread()
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3)], ids=["an error", "an exit"])
+def test_what_the_work_raises_is_its_futures(error: BaseException) -> None:
+    """Whatever it is. Waiting for it does not raise it."""
+
+    def work() -> None:
+        raise error
+
+    future = in_thread(work, "some-work")
+    assert wait(future, 20)
+    assert future.exception() is error
+
+
+def test_no_waiter_can_cancel_the_work_of_the_others() -> None:
+    """It runs from the moment that it is there."""
+    gate = threading.Event()
+    future = in_thread(gate.wait, "some-work")
+    assert not future.cancel()
+    gate.set()
+    assert future.result(20) is True
+
+
+def test_a_thread_gives_up_when_its_time_is_up() -> None:
+    """The work goes on, and its own time-outs are not taken for the waiter's."""
+    future: Future[None] = Future()
+    assert not wait(future, 0)
+    future.set_exception(TimeoutError("of the work"))
+    assert wait(future, 0)
+
+
+def test_a_task_is_woken_by_any_thread(run: Callable[..., Any]) -> None:
+    """Also when the work is done before the task starts to wait."""
+
+    async def main() -> tuple[bool, bool]:
+        gate = threading.Event()
+        future = in_thread(gate.wait, "some-work")
+        in_thread(gate.set, "another")
+        return await wait_async(future, 20), await wait_async(future)
+
+    assert run(main) == (True, True)
+
+
+def test_a_task_gives_up_when_its_time_is_up(run: Callable[..., Any]) -> None:
+    """The future is left as it is, so that others go on waiting for it."""
+
+    async def main() -> bool:
+        future: Future[None] = Future()
+        return await wait_async(future, 0) or future.done()
+
+    assert run(main) is False
+
+
+def test_a_future_that_is_done_after_its_loop_has_ended_harms_nobody(run: Callable[..., Any]) -> None:
+    """Whoever completes it is not told that a waiter has gone."""
+    future: Future[str] = Future()
+
+    async def main() -> bool:
+        return await wait_async(future, 0)
+
+    assert run(main) is False
+    future.set_result("late")
+    assert future.result() == "late"
+
+
+def test_the_token_of_trio_is_that_of_a_trio_task() -> None:
+    """Neither asyncio tasks nor threads without a loop have one."""
+    trio = pytest.importorskip("trio")
+
+    async def main() -> bool:
+        return trio_token() is trio.lowlevel.current_trio_token()
+
+    assert trio.run(main)
+    assert trio_token() is None
