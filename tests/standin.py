@@ -131,7 +131,7 @@ class FakeOCI(testing.FakeOCI):
     @property
     def ca_pem(self) -> bytes:
         """The authority that certifies the TLS address, for 127.0.0.1, ::1 and localhost."""
-        return self._server_certificate()[0]
+        return self._certificates[0]
 
     def add_api_key(self, public_key: rsa.RSAPublicKey | None = None) -> FakeCredential:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import threading
 import time
@@ -33,10 +34,10 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 class FakeOCI:
     """A stand-in for Oracle Cloud Infrastructure on loopback, which verifies every request for real.
 
-    `with FakeOCI() as oci:` serves it on a port of its own, plainly (`oci.url`) and by TLS. Without a server the same
-    core is at hand as a transport inside the process (`oci.transport()`). Services are told apart by path alone, so
-    one address is every endpoint. Clients are told no more than OCI would tell them; the precise reason for a refusal
-    is in the record. All methods are safe to call from any thread.
+    `with FakeOCI() as oci:` serves it on a port of its own, over plain HTTP (`oci.url`) and over TLS. Without a server
+    it can be used as a transport inside the process (`oci.transport()`). Services are told apart by path alone, so one
+    address serves every endpoint. Clients are told no more than OCI would tell them; the precise reason for a refusal
+    is in the record. All methods may be called from any thread.
 
     region: the region id that metadata, config files and environment variables name.
     clock: the time in seconds since the epoch.
@@ -83,18 +84,13 @@ class FakeOCI:
         self._otherwise = Endpoint("echo", compile_path(".*"), [], echo)
         self._faults: dict[str, deque[Fault]] = {}
         self._ports = (port, workload_identity_port)
-        self._tls: tuple[bytes, bytes] | None = None
         self._server: Server | None = None
 
     def __enter__(self) -> FakeOCI:
         if self._server is None:
-            server = Server(
-                self._handle,
-                self._refuse_malformed,
-                certificate=self._server_certificate()[1],
-                port=self._ports[0],
-                tls_port=self._ports[1],
-            )
+            port, tls_port = self._ports
+            certificate = self._certificates[1]
+            server = Server(self._handle, self._refuse_malformed, certificate=certificate, port=port, tls_port=tls_port)
             server.start()
             self._server = server
         return self
@@ -107,7 +103,7 @@ class FakeOCI:
         if server is not None:
             server.stop()
 
-    # Where it is, and whom it knows.
+    # Its address, and its identities.
 
     @property
     def url(self) -> str:
@@ -166,10 +162,8 @@ class FakeOCI:
         """
         folder = None if directory is None else Path(directory)
         if mode == "instance_principal":
-            return {
-                "OCI_METADATA_BASE_URL": f"{self.url}/opc/v2",
-                "OCI_CLI_FEDERATION_ENDPOINT": f"{self.url}/v1/x509",
-            }
+            metadata, federation = f"{self.url}/opc/v2", f"{self.url}/v1/x509"
+            return {"OCI_METADATA_BASE_URL": metadata, "OCI_CLI_FEDERATION_ENDPOINT": federation}
         if mode == "resource_principal":
             with self._lock:
                 resource = self._identities.add_token_holder("resource", lifetime)
@@ -182,18 +176,20 @@ class FakeOCI:
             raise ValueError("oke_workload_identity needs a directory for its token and CA files")
         with self._lock:
             token = self._identities.issue_service_account_token(3600.0 if lifetime is None else lifetime)
-        return pod_environment(folder, token, self._server_certificate()[0], self._identities.region)
+        return pod_environment(folder, token, self._certificates[0], self._identities.region)
 
     def revoke_tokens(self, *tokens: str) -> None:
-        """Answer 401 to these tokens from now on, also when they ask for their refresh; without any, to all that were
-        issued so far, but for service account tokens, which are not OCI's."""
+        """Refuse these tokens from now on, also when they ask for their refresh.
+
+        Without any, refuse all that were issued so far, except service account tokens, which are not OCI's.
+        """
         with self._lock:
             for token in tokens:
                 self._identities.tokens.revoke(token.strip().removeprefix("ST$"))
             if not tokens:
                 self._identities.tokens.revoke_all()
 
-    # What came, what goes wrong, and what the model says.
+    # What came in, what goes wrong, and what the model says.
 
     @property
     def records(self) -> list[Record]:
@@ -221,7 +217,7 @@ class FakeOCI:
         with self._lock:
             return message_of(self._model.answer(chat_question(dict(chat))))
 
-    # Further endpoints, and the way in without a server.
+    # Further endpoints, and a transport in place of the server.
 
     def add_endpoint(
         self,
@@ -314,11 +310,10 @@ class FakeOCI:
             raise RuntimeError("the stand-in is not running: use it as a context manager")
         return self._server
 
-    def _server_certificate(self) -> tuple[bytes, bytes]:
-        with self._lock:
-            if self._tls is None:
-                self._tls = server_certificate()
-            return self._tls
+    @functools.cached_property
+    def _certificates(self) -> tuple[bytes, bytes]:
+        """The authority of the TLS address, and the server's key and certificate."""
+        return server_certificate()
 
 
 def _answer_fault(exchange: Exchange) -> Reply:

@@ -152,8 +152,8 @@ def jwk_of(key: rsa.RSAPublicKey) -> dict[str, str]:
     numbers = key.public_numbers()
     return {
         "kid": fingerprint_of(key),
-        "n": _base64url(numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8, "big")),
-        "e": _base64url(numbers.e.to_bytes(3, "big")),
+        "n": _base64url(numbers.n.to_bytes(-(-numbers.n.bit_length() // 8), "big")),
+        "e": _base64url(numbers.e.to_bytes(-(-numbers.e.bit_length() // 8), "big")),
         "kty": "RSA",
         "alg": "RS256",
         "use": "sig",

@@ -8,10 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from calendar import timegm
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.utils import formatdate, parsedate_tz
+from email.utils import formatdate, parsedate_to_datetime
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -42,7 +41,7 @@ _REMEDIES = {
     "": "give the program an HTTP client with auth=OCISigner(), or the headers of signer.signed_headers()",
 }
 
-_PARAMETER = re.compile(r'\s*([A-Za-z][A-Za-z0-9]*)="([^"]*)"\s*(,|$)')
+_PARAMETER = re.compile(r'\s*([A-Za-z][A-Za-z0-9]*)="([^"]*)"\s*')
 
 
 @dataclass(frozen=True)
@@ -133,17 +132,13 @@ def _authorization(request: Request) -> dict[str, str]:
     if scheme != "Signature":
         raise Refused(f"the authorization scheme is {scheme[:20]!r}, not Signature")
     parameters: dict[str, str] = {}
-    position = 0
-    while position < len(rest):
-        match = _PARAMETER.match(rest, position)
+    for part in rest.split(","):
+        match = _PARAMETER.fullmatch(part)
         if match is None:
             raise Refused("the authorization header is malformed")
         if match[1] in parameters:
             raise Refused(f"the authorization parameter {match[1]} is given twice")
         parameters[match[1]] = match[2]
-        position = match.end()
-    if rest.rstrip().endswith(","):
-        raise Refused("the authorization header is malformed")
     for name in ("version", "algorithm", "headers", "keyId", "signature"):
         if not parameters.get(name):
             raise Refused(f"the authorization parameter {name} is missing")
@@ -186,13 +181,12 @@ def _line(request: Request, name: str) -> str:
 
 
 def _check_date(value: str, name: str, now: float, allowed_skew: float) -> None:
-    parsed = parsedate_tz(value)
     try:
-        when = timegm((*parsed[:6], 0, 0, 0)) if parsed else None
-        canonical = when is not None and formatdate(when, usegmt=True) == value
+        when = parsedate_to_datetime(value).timestamp()
+        canonical = formatdate(when, usegmt=True) == value
     except (ValueError, OverflowError):
-        when, canonical = None, False
-    if when is None or not canonical:
+        when, canonical = 0.0, False
+    if not canonical:
         raise Refused(f"{name} is not an RFC 1123 date in GMT")
     if abs(now - when) > allowed_skew:
         low, high = _utc(now - allowed_skew), _utc(now + allowed_skew)

@@ -56,7 +56,7 @@ class StandIn:
         self._oci.fault_source = self._fault
         self._oci.on_record = self._count
         # The auth services have a port of their own, which can be closed while the called service stays.
-        self._certificate = self._oci._server_certificate()[1]
+        self._certificate = self._oci._certificates[1]
         self._auth = Server(self._oci._handle, self._oci._refuse_malformed, certificate=self._certificate)
         self._auth.start()
         self._auth_ports = self._auth.port, self._auth.tls_port
