@@ -581,7 +581,8 @@ def test_an_existing_client_says_where_its_requests_belong(
     assert sent({"project": "mine"}) == (oci.compartment, oci.compartment, "mine", None)
     assert sent({"project": "mine"}, project_id="given")[2] == "given"
     monkeypatch.delenv("OCI_COMPARTMENT_ID")
-    assert sent({"default_headers": {"opc-compartment-id": "own"}})[:2] == ("own", "own")
+    own = "ocid1.compartment.oc1..own"
+    assert sent({"default_headers": {"opc-compartment-id": own}})[:2] == (own, own)
     assert all_signed(oci)
 
 
@@ -615,7 +616,7 @@ def test_the_way_that_openai_1_and_2_need_works_with_any_major(
     create: Any = create_async_openai if asynchronous else create_openai
 
     async def ask(**options: Any) -> Any:
-        client = create(base_url=oci.openai_url, compartment_id="c", **options)
+        client = create(base_url=oci.openai_url, compartment_id=oci.compartment, **options)
         answer = client.chat.completions.create(model="openai.gpt-oss-20b", messages=MESSAGES)
         return await answer if asynchronous else answer
 

@@ -12,12 +12,21 @@ from urllib.parse import parse_qsl
 from ._certificates import InstanceCertificate, check_chain, fingerprints_of, read_certificate
 from ._exchange import Endpoint, Exchange, compile_path
 from ._identity import Identities, made_up_ocid
-from ._services import REGION_KEYS
+from ._services import region_info
 from ._tokens import read_public_key
 from ._verify import Principal
 from ._wire import Refused, Reply
 
 CERTIFICATE_LIFETIME = 7200.0  # seconds
+
+METADATA = (
+    "instance/region",
+    "instance/id",
+    "instance/regionInfo",
+    "identity/cert.pem",
+    "identity/key.pem",
+    "identity/intermediate.pem",
+)
 
 _FEDERATION_KEY_ID = re.compile(r"([^/]+)/(fed-x509|fed-x509-sha256)/([0-9A-Fa-f:]+)")
 _EXCHANGE_FORM = {
@@ -43,7 +52,8 @@ class AuthServices:
     def endpoints(self) -> Iterator[Endpoint]:
         """What is served."""
         for service, path, methods, act in (
-            ("metadata", "/opc/v2/.*", ["GET", "HEAD"], self.metadata),
+            *(("metadata", f"/opc/v2/{re.escape(path)}", ["GET"], self.metadata) for path in METADATA),
+            ("metadata", "/opc/v2(?:/.*)?", [], self.metadata),
             ("federation", "/v1/x509", ["POST"], self.federation),
             ("session_refresh", "/v1/authentication/refresh", ["POST"], self.session_refresh),
             ("token_exchange", "/oauth2/v1/token", ["POST"], self.token_exchange),
@@ -69,8 +79,7 @@ class AuthServices:
         what = request.path.removeprefix("/opc/v2/")
         region = self._identities.region
         if what == "instance/regionInfo":
-            realm = {"realmKey": "oc1", "realmDomainComponent": "oraclecloud.com"}
-            return Reply.json({**realm, "regionKey": REGION_KEYS.get(region, "ORD"), "regionIdentifier": region})
+            return Reply.json(region_info(region))
         texts = {"instance/region": region.encode(), "instance/id": self.instance.encode()}
         if what.startswith("identity/"):
             if exchange.now > self._rotate_at:
@@ -121,13 +130,17 @@ class AuthServices:
             raise Refused(f"a {principal.kind} token is no session")
         if document.get("currentToken") != principal.token:
             raise Refused("currentToken is not the token that signed the request")
-        start = self._identities.tokens.verify(principal.token).claims["session_start"]
+        claims = self._identities.tokens.verify(principal.token).claims
+        start = claims["session_start"]
         if exchange.now >= start + self._session_limit:
             raise Refused("the session has reached its limit and needs a new authentication")
         key = principal.public_key
         if "newPublicKey" in document:
             key = read_public_key(document["newPublicKey"], field_name="newPublicKey", pem_allowed=True)
-        return exchange.token_reply("session", key, {"sub": principal.identifier, "session_start": start})
+        renewed = {"sub": principal.identifier, "session_start": start}
+        if exchange.fault.token == "same_expiry":
+            renewed["exp"] = claims["exp"]
+        return exchange.token_reply("session", key, renewed)
 
     def token_exchange(self, exchange: Exchange) -> Reply:
         """A trusted issuer's JWT against a token for a key, as an identity domain does it: RFC 8693 with OCI's own types."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ._exchange import Exchange
-from ._model import Answer, Model, Question, Turn, pieces, question_of, text_of, tokens_of
+from ._model import Answer, Model, Question, Turn, check_message, pieces, question_of, text_of, tokens_of
 from ._wire import Refused, Reply
 
 
@@ -17,7 +17,9 @@ def chat_question(document: dict[str, Any]) -> Question:
     messages = document.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(m, dict) for m in messages):
         raise Refused("messages is missing or not a list of messages", status=400)
-    turns = [Turn(str(message.get("role", "")), text_of(message.get("content"))) for message in messages]
+    for message in messages:
+        check_message(message, ("user", "assistant", "system", "developer", "tool", "function"))
+    turns = [Turn(message["role"], text_of(message.get("content"))) for message in messages]
     return question_of(document, turns, document.get("response_format"), nested=True)
 
 

@@ -21,7 +21,7 @@ from ._exchange import Endpoint, Exchange, compile_path, route
 from ._identity import Identities
 from ._inference import inference_endpoints
 from ._machine import PREFIX, key_values, literals_or_files, pod_environment, write_profile
-from ._model import Model, ToolCall
+from ._model import Model, ToolCall, check_model_name
 from ._server import Server
 from ._services import echo, regions
 from ._transport import transport_for
@@ -47,8 +47,8 @@ class FakeOCI:
     stream_delay: seconds between two pieces of a streamed answer.
     port, workload_identity_port: the plain and the TLS port; 0 stands for any free one. The `oci` SDK asks for
     workload identity tokens on port 12250 and no other.
-    lenient: accept any model name, and store responses and conversations without a project or conversation store. OCI
-    refuses both.
+    lenient: accept any model name and compartment, and store responses and conversations without a project or
+    conversation store. OCI refuses all of these.
     on_record: called with each record as soon as it is there.
 
     Entering the context raises `OSError` when a port that was asked for is taken.
@@ -70,6 +70,7 @@ class FakeOCI:
     ) -> None:
         self._clock = clock
         self._allowed_skew = allowed_skew
+        self._strict = not lenient
         self._records: list[Record] = []
         self._on_record = on_record
         self._lock = threading.RLock()
@@ -78,7 +79,7 @@ class FakeOCI:
         self._model = Model(stream_delay)
         self._endpoints = [
             *self._auth.endpoints(),
-            *inference_endpoints(self._model, strict=not lenient),
+            *inference_endpoints(self._model, strict=self._strict),
             Endpoint("identity", compile_path("/20160918/regions"), ["GET"], regions),
         ]
         self._otherwise = Endpoint("echo", compile_path(".*"), [], echo)
@@ -212,10 +213,14 @@ class FakeOCI:
     def complete(self, chat: Mapping[str, Any]) -> dict[str, Any]:
         """The message with which the model answers a chat completion request, both in OpenAI's form.
 
-        For endpoints of one's own that speak another form. Raises `Refused` for a request without model or messages.
+        For endpoints of one's own that speak another form. Raises `Refused` for a request without messages, or
+        without a model of a vendor that Generative AI has.
         """
+        question = chat_question(dict(chat))
+        if self._strict:
+            check_model_name(chat["model"])
         with self._lock:
-            return message_of(self._model.answer(chat_question(dict(chat))))
+            return message_of(self._model.answer(question))
 
     # Further endpoints, and a transport in place of the server.
 

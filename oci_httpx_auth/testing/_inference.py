@@ -2,50 +2,56 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from ._chat import chat_completion
 from ._exchange import Endpoint, Exchange, compile_path
-from ._model import Model
-from ._responses import Responses
+from ._model import Model, check_model_name
+from ._responses import Responses, place_of
+from ._verify import credential_of
 from ._wire import Refused, Reply, Request, parameter_message
 
 BASES = r"(?P<base>/openai/v1|/20231130/actions/v1|/20231130/openai/v1)"
 # A model deployment belongs to a compartment by itself, so callers name none.
 DEPLOYMENT = r"/ocid1\.datasciencemodeldeployment[^/]*/predict(?:WithResponseStream)?/v1"
-ITEMS = "(?P<items>/items(?:/(?P<item>[^/]+))?)?"
+COMPARTMENT_HEADERS = ("opc-compartment-id", "compartmentid")
+_COMPARTMENT = re.compile(r"ocid1\.(?:compartment|tenancy)\.oc\d+\.[a-z0-9-]*\.\w+")
+
+ID, ITEM = "/(?P<id>[^/]+)", "/(?P<item>[^/]+)"
 
 
 def inference_endpoints(model: Model, *, strict: bool) -> Iterator[Endpoint]:
-    """What is served, most special first."""
-    responses = Responses(model)
-    for path, methods, act in (
-        ("/chat/completions", ["POST"], partial(chat_completion, model)),
-        ("/responses", ["POST"], responses.create),
-        ("/responses/(?P<id>[^/]+)(?P<below>/.*)?", ["GET", "POST", "DELETE"], responses.serve_response),
-        (f"/conversations(?:/(?P<id>[^/]+){ITEMS})?/?", ["GET", "POST", "DELETE"], responses.serve_conversation),
-        ("(?:/.*)?", [], _refuse_path),
+    """What is served."""
+    kept = Responses(model)
+    for method, path, act in (
+        ("POST", "/chat/completions", partial(chat_completion, model)),
+        ("POST", "/responses", kept.create),
+        ("GET", f"/responses{ID}", kept.retrieve),
+        ("DELETE", f"/responses{ID}", kept.delete),
+        ("GET", f"/responses{ID}/input_items", kept.input_items),
+        ("POST", f"/responses{ID}/cancel", kept.retrieve),
+        ("POST", "/conversations", kept.create_conversation),
+        ("GET", f"/conversations{ID}", kept.retrieve_conversation),
+        ("POST", f"/conversations{ID}", kept.update_conversation),
+        ("DELETE", f"/conversations{ID}", kept.delete_conversation),
+        ("GET", f"/conversations{ID}/items", kept.list_items),
+        ("POST", f"/conversations{ID}/items", kept.add_items),
+        ("GET", f"/conversations{ID}/items{ITEM}", kept.retrieve_item),
+        ("DELETE", f"/conversations{ID}/items{ITEM}", kept.delete_item),
+        ("", "(?:/.*)?", _refuse_path),
     ):
         pattern = compile_path(f"(?:{BASES}|{DEPLOYMENT})(?P<rest>{path})")
-        yield Endpoint("inference", pattern, methods, partial(_serve, act, strict))
+        yield Endpoint("inference", pattern, [method] if method else [], partial(_serve, act, strict))
 
 
 def _serve(act: Callable[[Exchange], Reply], strict: bool, exchange: Exchange) -> Reply:
-    request, base, rest = exchange.request, exchange.match["base"], exchange.match["rest"]
-    scheme, _, secret = request.header("authorization").partition(" ")
-    bearer = scheme == "Bearer" and secret.startswith("sk-")
-    if bearer:
-        exchange.identify(exchange.identities.find_bearer(secret))
-    else:
-        exchange.verify()
-    if base and not bearer:
-        _check_scope(request)
-        if strict:
-            _check_store(request, rest)
+    base, rest = exchange.match["base"], exchange.match["rest"]
+    _check_sender(exchange, base)
     try:
         if base and strict:
-            _check_model(request, rest)
+            _check_request(exchange.request, rest)
         return act(exchange)
     except Refused as refused:
         if refused.status == 400 and refused.message == refused.reason:
@@ -61,34 +67,38 @@ def _refuse_path(_exchange: Exchange) -> Reply:
     raise Refused("there is no such path", status=404, message="HTTP 404 Not Found")
 
 
-def _check_scope(request: Request) -> None:
-    """Refuse a request that names neither compartment nor project."""
-    compartment = request.header("opc-compartment-id") or request.header("compartmentid")
-    if not compartment and not request.header("openai-project"):
+def _check_sender(exchange: Exchange, base: str | None) -> None:
+    """Refuse who may not ask. Generative AI takes its own API keys as well, and then needs no compartment."""
+    request = exchange.request
+    scheme, _, secret = credential_of(request).partition(" ")
+    if base and scheme == "Bearer" and secret.startswith("sk-"):
+        exchange.identify(exchange.identities.find_bearer(secret))
+        return
+    exchange.verify()
+    if base and not place_of(request):
         message = "Missing opc-compartment-id or OpenAI-Project header."
         raise Refused("neither compartment nor project is named", status=400, message=message)
 
 
-def _check_store(request: Request, path: str) -> None:
-    """Refuse to store anything without a project or a compartment's conversation store."""
-    if request.method != "POST" or request.header("openai-project") or request.header("opc-conversation-store-id"):
-        return
-    if path.startswith("/conversations") or (path == "/responses" and request.json().get("store") is not False):
-        message = "Missing OpenAI-Project or opc-conversation-store-id header."
-        raise Refused("neither project nor conversation store is named", status=400, message=message)
-
-
-def _check_model(request: Request, path: str) -> None:
-    """Refuse a model that this surface does not serve.
+def _check_request(request: Request, path: str) -> None:
+    """Refuse what is no compartment, what is stored nowhere, and models that are not served by the path.
 
     The service's own models have names such as openai.gpt-oss-120b, and those on dedicated clusters an endpoint's OCID.
     """
-    if request.method != "POST" or path not in ("/chat/completions", "/responses"):
+    for name in COMPARTMENT_HEADERS:
+        if request.values(name) and not _COMPARTMENT.fullmatch(request.header(name)):
+            raise Refused(f"{name} is not the OCID of a compartment", status=400)
+    if request.method != "POST":
         return
-    model = request.json().get("model")
+    model = request.json().get("model") if path in ("/chat/completions", "/responses") else None
+    stored = path.startswith("/conversations") or (path == "/responses" and request.json().get("store") is not False)
+    if stored and not (request.header("openai-project") or request.header("opc-conversation-store-id")):
+        message = "Missing OpenAI-Project or opc-conversation-store-id header."
+        raise Refused("neither project nor conversation store is named", status=400, message=message)
     if not isinstance(model, str) or not model:
         return
-    if "." not in model:
-        raise Refused("no model has this name", status=404, message=f"Entity with key {model} not found")
-    if model.startswith("cohere."):
+    if model.lower().startswith("cohere."):
         raise Refused("Cohere's models are served by OCI's own chat operation", status=400)
+    if model.startswith("meta.") and path == "/responses":
+        raise Refused("Meta's models are served by chat completions, not by responses", status=400)
+    check_model_name(model)

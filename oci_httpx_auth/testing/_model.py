@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,17 @@ from ._wire import Refused
 
 DEEPEST_SCHEMA = 8
 MOST_PIECES = 200
+
+# A vendor's model that is served on demand, and the endpoint of one that is hosted on a dedicated cluster.
+_MODEL_NAME = re.compile(
+    r"(?:cohere|google|meta|openai|xai)\.[a-z0-9][a-z0-9._-]*|ocid1\.generativeaiendpoint\.oc\d+\.[a-z0-9-]*\.\w+"
+)
+
+
+def check_model_name(name: str) -> None:
+    """Refuse (404) what is neither `<vendor>.<model>` nor the OCID of a dedicated endpoint."""
+    if not _MODEL_NAME.fullmatch(name):
+        raise Refused("no model has this name", status=404, message=f"Entity with key {name} not found")
 
 
 @dataclass(frozen=True)
@@ -94,6 +105,19 @@ def _schema(form: dict[str, Any], *, nested: bool) -> dict[str, Any] | None:
         return None
     schema = ((form.get("json_schema") or {}) if nested else form).get("schema")
     return schema if isinstance(schema, dict) else {}
+
+
+def check_message(message: dict[str, Any], roles: Collection[str]) -> None:
+    """Refuse (400) a role that there is not, and content that is neither a text nor a list of parts with a type."""
+    role, content = message.get("role"), message.get("content")
+    if role not in roles:
+        raise Refused(f"no message has the role {role!r}", status=400)
+    if content is None and role == "assistant":
+        return  # It called a tool.
+    parts = content if isinstance(content, list) else []
+    typed = all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts)
+    if not isinstance(content, (str, list)) or not typed:
+        raise Refused("content is neither a text nor a list of parts", status=400)
 
 
 def text_of(content: object) -> str:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._exchange import Exchange
-from ._model import Answer, Model, Turn, pieces, question_of, text_of, tokens_of
-from ._wire import Refused, Reply
+from ._model import Answer, Model, Turn, check_message, pieces, question_of, text_of, tokens_of
+from ._wire import Refused, Reply, Request
 
 
 @dataclass
@@ -21,28 +21,31 @@ class Kept:
     items: list[dict[str, Any]]
 
 
+def place_of(request: Request) -> str:
+    """The project, or else the compartment, that a request belongs to; "" if it names neither."""
+    names = ("openai-project", "opc-compartment-id", "compartmentid")
+    return next((value for name in names if (value := request.header(name))), "")
+
+
 class Responses:
-    """What is kept between requests: finished responses and conversations."""
+    """Finished responses and conversations. Each belongs to the project or compartment that made it."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._responses: dict[str, Kept] = {}
-        self._conversations: dict[str, Kept] = {}
+        self._responses: dict[tuple[str, str], Kept] = {}
+        self._conversations: dict[tuple[str, str], Kept] = {}
 
     def create(self, exchange: Exchange) -> Reply:
-        """Answer `POST /responses`."""
-        document = exchange.request.json()
+        document, place = exchange.request.json(), place_of(exchange.request)
         given = document.get("input", [])
-        fresh = [{"role": "user", "content": given}] if isinstance(given, str) else list(given)
-        if not all(isinstance(item, dict) for item in fresh):
-            raise Refused("input is neither a text nor a list of items", status=400)
+        fresh = _check_items([{"role": "user", "content": given}] if isinstance(given, str) else given)
         history, conversation = [], document.get("conversation")
         if conversation:
             identifier = conversation.get("id") if isinstance(conversation, dict) else conversation
-            conversation = _find(self._conversations, str(identifier), "conversation")
+            conversation = _find(self._conversations, place, str(identifier), "conversation")
             history = list(conversation.items)
         if document.get("previous_response_id"):
-            previous = _find(self._responses, str(document["previous_response_id"]), "response")
+            previous = _find(self._responses, place, str(document["previous_response_id"]), "response")
             history = [*previous.items, *previous.document["output"]]
         turns = [turn for item in history + fresh if (turn := _turn(item)) is not None]
         text = document.get("text")
@@ -50,60 +53,90 @@ class Responses:
         answer = self._model.answer(question)
         response = _response(document, exchange.now, answer, question.tokens)
         if response["store"]:
-            self._responses[response["id"]] = Kept(response, [_stored(item) for item in [*history, *fresh]])
+            self._responses[place, response["id"]] = Kept(response, [_stored(item) for item in [*history, *fresh]])
         if conversation:
             conversation.items.extend(_stored(item) for item in [*fresh, *response["output"]])
         if document.get("stream"):
             return Reply.events(list(_events(response)), self._model.delay)
         return Reply.json(response)
 
-    def serve_response(self, exchange: Exchange) -> Reply:
-        """Answer `/responses/{id}`, and the list of its input items."""
-        method, identifier, below = exchange.request.method, exchange.match["id"], exchange.match["below"]
-        kept = _find(self._responses, identifier, "response")
-        if method == "DELETE":
-            del self._responses[identifier]
-            return Reply.json({"id": identifier, "object": "response", "deleted": True})
-        if method == "POST" and below != "/cancel":
-            raise Refused(f"there is no {method} here", status=405)
-        return Reply.json(_page(kept.items) if (method, below) == ("GET", "/input_items") else kept.document)
+    def retrieve(self, exchange: Exchange) -> Reply:
+        return Reply.json(self._response(exchange).document)
 
-    def serve_conversation(self, exchange: Exchange) -> Reply:
-        """Answer `POST /conversations`, `/conversations/{id}`, and its items."""
-        request, match = exchange.request, exchange.match
-        method, identifier = request.method, match["id"]
-        document = request.json() if method == "POST" and request.body else {}
-        metadata, items = document.get("metadata") or {}, [_stored(item) for item in document.get("items") or []]
-        if not identifier:
-            if method != "POST":
-                raise Refused(f"there is no {method} here", status=405)
-            identifier = f"conv_{secrets.token_hex(16)}"
-            about = {"id": identifier, "object": "conversation", "created_at": int(exchange.now), "metadata": metadata}
-            self._conversations[identifier] = Kept(about, items)
-            return Reply.json(about)
-        conversation = _find(self._conversations, identifier, "conversation")
-        if not match["items"]:
-            if method == "DELETE":
-                del self._conversations[identifier]
-                return Reply.json({"id": identifier, "object": "conversation.deleted", "deleted": True})
-            if method == "POST":
-                conversation.document["metadata"] = metadata
-            return Reply.json(conversation.document)
-        if not match["item"]:
-            conversation.items += items
-            return Reply.json(_page(items if method == "POST" else conversation.items))
-        found = next((item for item in conversation.items if item["id"] == match["item"]), None)
-        if found is None:
-            raise Refused("there is no such item", status=404, code="NotFound")
-        if method == "DELETE":
-            conversation.items.remove(found)
-        return Reply.json(conversation.document if method == "DELETE" else found)
+    def delete(self, exchange: Exchange) -> Reply:
+        identifier = self._response(exchange).document["id"]
+        del self._responses[place_of(exchange.request), identifier]
+        return Reply.json({"id": identifier, "object": "response", "deleted": True})
+
+    def input_items(self, exchange: Exchange) -> Reply:
+        return Reply.json(_page(self._response(exchange).items))
+
+    def create_conversation(self, exchange: Exchange) -> Reply:
+        document = exchange.request.json() if exchange.request.body else {}
+        items = [_stored(item) for item in _check_items(document.get("items") or [])]
+        identifier, metadata = f"conv_{secrets.token_hex(16)}", document.get("metadata") or {}
+        about = {"id": identifier, "object": "conversation", "created_at": int(exchange.now), "metadata": metadata}
+        self._conversations[place_of(exchange.request), identifier] = Kept(about, items)
+        return Reply.json(about)
+
+    def retrieve_conversation(self, exchange: Exchange) -> Reply:
+        return Reply.json(self._conversation(exchange).document)
+
+    def update_conversation(self, exchange: Exchange) -> Reply:
+        about = self._conversation(exchange).document
+        about["metadata"] = exchange.request.json().get("metadata") or {}
+        return Reply.json(about)
+
+    def delete_conversation(self, exchange: Exchange) -> Reply:
+        identifier = self._conversation(exchange).document["id"]
+        del self._conversations[place_of(exchange.request), identifier]
+        return Reply.json({"id": identifier, "object": "conversation.deleted", "deleted": True})
+
+    def list_items(self, exchange: Exchange) -> Reply:
+        return Reply.json(_page(self._conversation(exchange).items))
+
+    def add_items(self, exchange: Exchange) -> Reply:
+        conversation = self._conversation(exchange)
+        added = [_stored(item) for item in _check_items(exchange.request.json().get("items") or [])]
+        conversation.items += added
+        return Reply.json(_page(added))
+
+    def retrieve_item(self, exchange: Exchange) -> Reply:
+        return Reply.json(_item(self._conversation(exchange), exchange.match["item"]))
+
+    def delete_item(self, exchange: Exchange) -> Reply:
+        conversation = self._conversation(exchange)
+        conversation.items.remove(_item(conversation, exchange.match["item"]))
+        return Reply.json(conversation.document)
+
+    def _response(self, exchange: Exchange) -> Kept:
+        return _find(self._responses, place_of(exchange.request), exchange.match["id"], "response")
+
+    def _conversation(self, exchange: Exchange) -> Kept:
+        return _find(self._conversations, place_of(exchange.request), exchange.match["id"], "conversation")
 
 
-def _find(kept: dict[str, Kept], identifier: str, what: str) -> Kept:
-    if identifier not in kept:
-        raise Refused(f"there is no such {what}", status=404, code="NotFound")
-    return kept[identifier]
+def _find(kept: dict[tuple[str, str], Kept], place: str, identifier: str, what: str) -> Kept:
+    if (place, identifier) not in kept:
+        raise Refused(f"there is no such {what}", status=404)
+    return kept[place, identifier]
+
+
+def _item(conversation: Kept, identifier: str) -> dict[str, Any]:
+    for item in conversation.items:
+        if item["id"] == identifier:
+            return item
+    raise Refused("there is no such item", status=404)
+
+
+def _check_items(items: Any) -> list[dict[str, Any]]:
+    """The items as they are. `Refused` (400) for what is no item, or a message of a role that there is not."""
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise Refused("input is neither a text nor a list of items", status=400)
+    for item in items:
+        if item.get("type", "message") == "message":
+            check_message(item, ("user", "assistant", "system", "developer"))
+    return items
 
 
 def _stored(item: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +160,7 @@ def _page(items: list[dict[str, Any]]) -> dict[str, Any]:
 def _turn(item: dict[str, Any]) -> Turn | None:
     kind = item.get("type", "message")
     if kind == "message":
-        return Turn(str(item.get("role", "user")), text_of(item.get("content")))
+        return Turn(item["role"], text_of(item.get("content")))
     if kind == "function_call_output":
         output = item.get("output")
         return Turn("tool", output if isinstance(output, str) else text_of(output))

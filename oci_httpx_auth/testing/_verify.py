@@ -118,7 +118,8 @@ def _check_placeholder(request: Request) -> None:
             raise Refused(f"the request went past the signer, with the placeholder API key: {remedy}")
 
 
-def _authorization(request: Request) -> dict[str, str]:
+def credential_of(request: Request) -> str:
+    """The value of the authorization header, which has to be the only credential on the request."""
     _check_placeholder(request)
     for name in FOREIGN_CREDENTIALS:
         if request.values(name):
@@ -128,7 +129,11 @@ def _authorization(request: Request) -> dict[str, str]:
         raise Refused("there is no authorization header")
     if len(values) > 1:
         raise Refused("authorization is sent more than once")
-    scheme, _, rest = values[0].partition(" ")
+    return values[0]
+
+
+def _authorization(request: Request) -> dict[str, str]:
+    scheme, _, rest = credential_of(request).partition(" ")
     if scheme != "Signature":
         raise Refused(f"the authorization scheme is {scheme[:20]!r}, not Signature")
     parameters: dict[str, str] = {}

@@ -155,7 +155,7 @@ class Fault:
     `delay` is seconds of waiting before the answer. `reset` breaks the connection and `hang` leaves it open, both
     without an answer. `truncate` promises more of the body than is sent, then closes.
     `token` is for services that issue tokens, which then answer 200 with a bad one: "expired", "missing",
-    "wrong_key" (bound to a key nobody holds) or "garbage".
+    "wrong_key" (bound to a key nobody holds), "garbage", or for sessions "same_expiry" (not extended by its renewal).
     A fault of `delay` alone slows one request down and leaves its answer alone.
     """
 
@@ -176,7 +176,7 @@ class Fault:
         return self.status is not None or self.reset or self.hang
 
     def __post_init__(self) -> None:
-        if self.token not in ("", "expired", "missing", "wrong_key", "garbage"):
+        if self.token not in ("", "expired", "missing", "wrong_key", "garbage", "same_expiry"):
             raise ValueError(f"no such token fault: {self.token!r}")
 
 
@@ -223,7 +223,8 @@ class Refused(Exception):
         self.message: str = message or (NOT_AUTHENTICATED if status == 401 else reason)
 
     def reply(self, service: str) -> Reply:
-        return error_reply(service, self.status, self.code, self.message)
+        # Only a fault makes Generative AI's code anything but the status.
+        return error_reply(service, self.status, "" if service == "inference" else self.code, self.message)
 
 
 def malformed(reason: str, status: int = 400) -> Refused:

@@ -130,11 +130,7 @@ def test_a_session_that_is_not_extended_is_renewed_a_few_times(
 ) -> None:
     """OCI answers the renewals of some sessions with the same expiry. The log says once when the session will end."""
     end = laptop.clock.now + 3600
-
-    def limit(service: str, record: object) -> None:
-        laptop.oci.token_lifetime = end - laptop.clock.now
-
-    laptop.oci.fault_source = limit
+    laptop.oci.fault_source = lambda service, _: Fault(token="same_expiry") if service == "session_refresh" else None
     signer = laptop.signer()
     with httpx.Client(auth=signer) as client:
         while laptop.clock.now < end - 1:  # the issuer's clock, which shows whole seconds, may be one ahead

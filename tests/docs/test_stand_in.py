@@ -40,11 +40,27 @@ SDK = {
 
 # Which tests show what a row says, by the row's first cell. Where a client of Oracle's can run the row, one of them does.
 PROOFS = {
-    "`GET, HEAD /opc/v2/instance/region`": """
+    "`GET /opc/v2/instance/region`": """
         testing/test_auth_services::test_metadata_describes_the_instance
         testing/test_auth_services::test_metadata_refuses
+        campaigns/against_oracle/test_stand_in::test_an_instance_principal_of_the_sdk_gets_its_token""",
+    "`GET /opc/v2/instance/regionInfo`": """
+        testing/test_auth_services::test_metadata_describes_the_instance
+        campaigns/against_oracle/test_stand_in::test_the_sdk_learns_a_regions_realm_from_metadata""",
+    "`GET /opc/v2/instance/id`": """
+        testing/test_auth_services::test_metadata_describes_the_instance
+        testing/test_auth_services::test_metadata_refuses
+        campaigns/against_oracle/test_principals::test_resource_principal_1_1""",
+    "`GET /opc/v2/identity/cert.pem`": """
         testing/test_auth_services::test_a_certificate_is_rotated_at_half_its_life
         campaigns/against_oracle/test_stand_in::test_an_instance_principal_of_the_sdk_gets_its_token""",
+    "`GET /opc/v2/identity/key.pem`": """
+        testing/test_auth_services::test_metadata_describes_the_instance
+        campaigns/against_oracle/test_stand_in::test_an_instance_principal_of_the_sdk_gets_its_token""",
+    "`GET /opc/v2/identity/intermediate.pem`": """
+        testing/test_auth_services::test_metadata_describes_the_instance
+        campaigns/against_oracle/test_stand_in::test_an_instance_principal_of_the_sdk_gets_its_token""",
+    "`any /opc/v2/{anything else}`": "testing/test_strictness::test_metadata_has_no_other_path",
     "`POST /v1/x509`": """
         testing/test_auth_services::test_a_certificate_is_exchanged_for_a_token
         testing/test_auth_services::test_federation_refuses
@@ -52,6 +68,7 @@ PROOFS = {
     "`POST /v1/authentication/refresh`": """
         testing/test_auth_services::test_a_session_ends_at_its_limit
         testing/test_auth_services::test_session_refresh_refuses
+        testing/test_auth_services::test_a_renewal_may_extend_nothing
         campaigns/against_oracle/test_cli_resolution::test_the_cli_renews_a_session_and_ours_goes_on_with_it""",
     "`POST /oauth2/v1/token`": """
         testing/test_auth_services::test_a_token_exchange_is_a_form_of_one_kind
@@ -62,18 +79,39 @@ PROOFS = {
         campaigns/against_oracle/test_stand_in::test_a_pod_of_the_sdk_gets_its_token_over_tls""",
     "`POST /openai/v1/chat/completions`": """
         testing/test_inference::test_a_compartment_or_a_project_must_be_named
+        testing/test_strictness::test_a_model_of_no_known_vendor_is_404
+        testing/test_strictness::test_coheres_models_are_400_in_any_letter_case
         testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words
         frameworks/test_oracles_clients::test_a_chat_of_oci_openai_is_answered
         frameworks/test_oracles_clients::test_a_refusal_reaches_oci_openai_in_ocis_form""",
     "`POST /openai/v1/responses`": """
+        testing/test_strictness::test_a_vendors_model_and_a_dedicated_endpoint_are_served
         testing/test_generative_ai::test_what_is_stored_needs_a_project_or_a_conversation_store
         frameworks/test_oracles_clients::test_what_is_stored_needs_a_conversation_store""",
-    "`GET, POST, DELETE /openai/v1/responses/{id}`": """
-        testing/test_responses::test_a_response_can_be_cancelled_and_not_put
+    "`GET, DELETE /openai/v1/responses/{id}`": """
+        testing/test_strictness::test_there_is_nothing_beside_the_documented_paths
+        testing/test_strictness::test_what_is_kept_belongs_to_the_place_that_made_it
         frameworks/test_oracles_clients::test_responses_of_oci_openai_are_kept""",
-    "`GET, POST, DELETE /openai/v1/conversations`": """
+    "`GET /openai/v1/responses/{id}/input_items`": """
+        testing/test_strictness::test_there_is_nothing_beside_the_documented_paths
+        frameworks/test_oracles_clients::test_responses_of_oci_openai_are_kept""",
+    "`POST /openai/v1/responses/{id}/cancel`": """
+        testing/test_strictness::test_there_is_nothing_beside_the_documented_paths
+        testing/test_responses::test_a_response_can_be_cancelled_and_not_put""",
+    "`POST /openai/v1/conversations`": """
         testing/test_generative_ai::test_what_is_stored_needs_a_project_or_a_conversation_store
         frameworks/test_oracles_clients::test_a_conversation_of_oci_openai_is_kept""",
+    "`GET, POST, DELETE /openai/v1/conversations/{id}`": """
+        testing/test_strictness::test_there_is_nothing_beside_the_documented_paths
+        testing/test_strictness::test_what_is_kept_belongs_to_the_place_that_made_it
+        frameworks/test_oracles_clients::test_a_conversation_of_oci_openai_is_kept""",
+    "`GET, POST /openai/v1/conversations/{id}/items`": """
+        testing/test_strictness::test_there_is_nothing_beside_the_documented_paths
+        testing/test_responses::test_a_conversation_takes_items_and_gives_them_back
+        frameworks/test_oracles_clients::test_a_conversation_of_oci_openai_is_kept""",
+    "`GET, DELETE /openai/v1/conversations/{id}/items/{id}`": """
+        testing/test_strictness::test_there_is_nothing_beside_the_documented_paths
+        testing/test_responses::test_a_conversation_remembers_its_items""",
     "`any /openai/v1/{anything else}`": """
         testing/test_inference::test_an_unknown_path_is_404_in_ocis_form
         frameworks/test_oracles_clients::test_a_refusal_reaches_oci_openai_in_ocis_form""",
@@ -84,6 +122,7 @@ PROOFS = {
         testing/test_verify::test_a_request_signed_by_the_rules_is_accepted
         campaigns/against_oracle/test_stand_in::test_the_sdks_api_key_signer_is_accepted_for_each_method""",
     "An error's `code`": """
+        testing/test_strictness::test_the_code_is_the_status_as_a_text
         testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words
         frameworks/test_oracles_clients::test_an_unknown_key_is_refused_to_oci_openai""",
     "A parameter's 400": "testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words",
@@ -91,7 +130,16 @@ PROOFS = {
     "To a client that accepts zstd": """
         testing/test_wire::test_the_stand_ins_frames_are_zstd
         frameworks/test_oracles_clients::test_a_zstd_stream_breaks_off_as_users_of_oci_openai_report""",
-    "A Generative AI API key": "test_openai::test_an_api_key_of_generative_ai_replaces_signing",
+    "A Generative AI API key": """
+        testing/test_strictness::test_an_api_key_needs_no_compartment_but_what_is_stored_needs_its_place
+        testing/test_strictness::test_an_api_key_is_not_taken_by_a_model_deployment
+        testing/test_strictness::test_an_api_key_is_the_only_credential
+        frameworks/test_oracles_clients::test_an_api_key_by_oci_genai_auth""",
+    "A model is": """
+        testing/test_strictness::test_a_model_of_no_known_vendor_is_404
+        testing/test_strictness::test_a_vendors_model_and_a_dedicated_endpoint_are_served""",
+    "A compartment is": "testing/test_strictness::test_a_compartment_is_an_ocid",
+    "A message has": "testing/test_strictness::test_a_message_has_a_role_and_content",
     "Any compartment, project": "testing/test_generative_ai::test_check_tells_the_refusals_apart",
     "`FakeOCI(lenient=True)`": "testing/test_generative_ai::test_a_lenient_stand_in_takes_any_model_and_needs_no_project",
     "An error inside of a stream": "",  # no behaviour

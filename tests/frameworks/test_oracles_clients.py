@@ -1,25 +1,38 @@
-"""Oracle's own clients of Generative AI, langchain-oci and oci-openai, are answered by the stand-in as each of them expects."""
+"""Oracle's own clients of Generative AI are answered by the stand-in as each of them expects: langchain-oci, oci-openai, oci-genai-auth.
+
+Where they belong to the environment, one that is missing is a failure.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-langchain_oci = pytest.importorskip("langchain_oci")
-oci_openai = pytest.importorskip("oci_openai")
+if os.environ.get("OCI_HTTPX_AUTH_FRAMEWORKS") in ("frameworks-core-openai2", "frameworks-openai2"):
+    import langchain_oci
+    import oci_genai_auth
+    import oci_openai
+    import zstandard  # noqa: F401
+else:
+    langchain_oci = pytest.importorskip("langchain_oci")
+    oci_genai_auth = pytest.importorskip("oci_genai_auth")
+    oci_openai = pytest.importorskip("oci_openai")
+    pytest.importorskip("zstandard")
 
-import httpx  # noqa: E402
-import openai  # noqa: E402
-from endpoints import native_chat, openai_embeddings, openai_files, openai_objects  # noqa: E402
+import httpx
+import openai
+from endpoints import native_chat, openai_embeddings, openai_files, openai_objects
 
-from ..standin import FakeOCI  # noqa: E402
+from ..standin import FakeOCI
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 MODEL = "openai.gpt-oss-120b"
+PROJECT = "ocid1.generativeaiproject.oc1.us-chicago-1.example"
 STORE = "ocid1.generativeaiconversationstore.oc1..example"
 
 
@@ -74,7 +87,6 @@ def test_a_chat_of_oci_openai_is_answered(client: Any) -> None:
 
 def test_a_zstd_stream_breaks_off_as_users_of_oci_openai_report(client: Any) -> None:
     """Each event is a frame of its own, and httpx 0.28 stops at the second. Source: ai-optimizer#592."""
-    pytest.importorskip("zstandard")
     messages: Any = [{"role": "user", "content": "good morning"}]
     with pytest.raises(httpx.DecodingError, match="multiple times"):
         list(client.chat.completions.create(model=MODEL, messages=messages, stream=True))
@@ -163,3 +175,29 @@ def test_what_oci_openai_keeps_at_the_examples_endpoints(oci: FakeOCI, client: A
     container = client.containers.create(name="box")
     assert client.containers.retrieve(container.id).name == "box"
     assert client.images.generate(prompt="a fish", model="openai.gpt-image-1").data[0].b64_json
+
+
+@pytest.mark.parametrize("kind", ["OciUserPrincipalAuth", "OciSessionAuth"])
+def test_a_signature_of_oci_genai_auth_is_accepted(oci: FakeOCI, tmp_path: Path, kind: str) -> None:
+    """By an API key and by a session, for a project."""
+    path = oci.write_config(tmp_path, session=kind == "OciSessionAuth")
+    auth = getattr(oci_genai_auth, kind)(config_file=str(path), profile_name="DEFAULT")
+    with (
+        httpx.Client(auth=auth, headers={"accept-encoding": "gzip"}) as http_client,
+        openai.OpenAI(
+            base_url=oci.openai_url, api_key="not-used", project=PROJECT, http_client=http_client, max_retries=0
+        ) as client,
+    ):
+        assert client.responses.create(model=MODEL, input="hi").output_text == "You said: hi"
+        events = list(client.responses.create(model=MODEL, input="hi", stream=True))
+        assert events[-1].type == "response.completed"
+    mode = "security_token" if kind == "OciSessionAuth" else "api_key"
+    assert [(record.mode, record.signed) for record in oci.records] == [(mode, True)] * 2
+
+
+def test_an_api_key_by_oci_genai_auth(oci: FakeOCI) -> None:
+    """Its readme gives a Generative AI API key to openai's client and needs nothing else; a signer would replace the key."""
+    with openai.OpenAI(base_url=oci.openai_url, api_key=oci.add_bearer_key(), project=PROJECT, max_retries=0) as client:
+        assert client.responses.create(model=MODEL, input="hi").output_text == "You said: hi"
+    assert oci.records[-1].mode == "genai_api_key"
+    assert not oci.records[-1].signed

@@ -321,6 +321,17 @@ def test_a_session_ends_at_its_limit(oci: FakeOCI) -> None:
         assert "reached its limit" in limited.records[-1].reason
 
 
+def test_a_renewal_may_extend_nothing(oci: FakeOCI) -> None:
+    """The new token is another one, which expires when the old one does. Source: oci-cli#970."""
+    session = oci.add_session(lifetime=600)
+    oci.clock_offset = 60
+    oci.fail("session_refresh", Fault(token="same_expiry"))
+    tokens = [session.token, *(refresh(oci, session).json()["token"] for _ in range(2))]
+    first, same, extended = (oci._identities.tokens.verify(token).claims["exp"] for token in tokens)
+    assert first == same < extended
+    assert tokens[0] != tokens[1]
+
+
 def test_session_refresh_refuses(oci: FakeOCI, session_key: rsa.RSAPrivateKey) -> None:
     """Another token in the body, a revoked one, one of another kind, and an API key."""
     session = oci.add_session()

@@ -107,6 +107,26 @@ def test_an_instance_principal_of_the_sdk_gets_its_token(
     assert signer.tenancy_id == oci.tenancy
 
 
+def test_the_sdk_learns_a_regions_realm_from_metadata(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For each region in its own tables, what it reads there is what the tables say."""
+    regions = sdk.regions
+    keys = {region: key for key, region in regions.REGIONS_SHORT_NAMES.items()}
+    known = {name: (realm, regions.REALMS[realm], keys[name]) for name, realm in regions.REGION_REALMS.items()}
+    monkeypatch.setattr(regions, "GET_REGION_URL", f"{oci.metadata_url}/instance/regionInfo")
+    learned = {}
+    for name in known:
+        oci.region = name
+        for table in ("REGIONS_SHORT_NAMES", "REGION_REALMS", "REALMS"):
+            monkeypatch.setattr(regions, table, {})
+        monkeypatch.setattr(regions, "REGIONS", [])
+        monkeypatch.setitem(regions._has_been_read_external_sources, regions.ExternalSources.IMDS, False)
+        assert regions._set_region_from_instance_metadata_service(name)
+        (realm,), (key,) = regions.REALMS, regions.REGIONS_SHORT_NAMES
+        learned[name] = (realm, regions.REALMS[realm], key)
+    assert learned == known
+    assert len(known) > 80
+
+
 @pytest.mark.parametrize("purpose", [None, "SERVICE_PRINCIPAL"])
 def test_an_instance_that_moved_is_known_by_its_new_tenancy(
     oci: FakeOCI, session: requests.Session, monkeypatch: pytest.MonkeyPatch, purpose: str | None
