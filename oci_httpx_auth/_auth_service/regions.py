@@ -7,17 +7,17 @@ dedicated clouds, `~/.oci/developer-tool-configuration.json` declares the region
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._errors import ConfigError
 from .._secrecy import quote_value
-
-DEFAULT_DOMAIN = "oraclecloud.com"
 
 # realm, its domain, then pairs of short code and region.
 _REALMS = """
@@ -43,17 +43,22 @@ oc51 oraclecloud51.com jsk eu-budapest-1
 oc52 oraclecloud52.com hnw sa-riodejaneiro-1
 """
 
-_CODES: dict[str, str] = {}
-_DOMAINS: dict[str, str] = {}
-_REALM_OF: dict[str, str] = {}
-_REALM_DOMAINS: dict[str, str] = {}
-for _line in _REALMS.split("\n"):
-    _realm, _domain, *_pairs = _line.split() or ("", "")
-    _REALM_DOMAINS[_realm] = _domain
-    for _code, _region in zip(_pairs[::2], _pairs[1::2], strict=True):
-        _CODES[_code] = _region
-        _DOMAINS[_region] = _domain
-        _REALM_OF[_region] = _realm
+
+class Region(NamedTuple):
+    """A region of the tables, or one that this machine declares."""
+
+    code: str
+    name: str
+    realm: str
+    domain: str
+
+
+_TABLE: list[Region] = []
+_DOMAINS: dict[str, str] = {}  # by realm
+for _line in _REALMS.strip().splitlines():
+    _realm, _domain, *_pairs = _line.split()
+    _DOMAINS[_realm] = _domain
+    _TABLE += [Region(*pair, _realm, _domain) for pair in zip(_pairs[::2], _pairs[1::2], strict=True)]
 
 _NAME = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*"
 
@@ -66,15 +71,8 @@ def region_id(name: str) -> str:
     region = name.strip().lower()
     if len(region) > 200 or not re.fullmatch(_NAME, region):
         raise ValueError(f"{name[:80]!r} is not a region. A region looks like 'us-chicago-1'.")
-    for extra in _dedicated()[0]:
-        if extra["regionKey"] == region:
-            return extra["regionIdentifier"]
-    if region in _CODES:
-        return _CODES[region]
-    for extra in _extra_regions():
-        if extra["regionKey"] == region:
-            return extra["regionIdentifier"]
-    return region
+    dedicated, _ = _dedicated_regions()
+    return next((known.name for known in chain(dedicated, _oci_regions()) if known.code == region), region)
 
 
 def region_domain(region: str, *ocids: str | None) -> str:
@@ -84,41 +82,32 @@ def region_domain(region: str, *ocids: str | None) -> str:
     `oraclecloud.com`. Raises `ValueError` for one on a dedicated cloud that allows only its own regions, and `ConfigError`
     if `OCI_DEFAULT_REALM` is not a domain.
     """
-    dedicated, alone = _dedicated()
-    for extra in dedicated:
-        if extra["regionIdentifier"] == region:
-            return extra["realmDomainComponent"]
-    if region in _DOMAINS and not alone:
-        return _DOMAINS[region]
-    for extra in () if alone else _extra_regions():
-        if extra["regionIdentifier"] == region:
-            return extra["realmDomainComponent"]
+    if (known := _find(region)) is not None:
+        return known.domain
     if default := os.environ.get("OCI_DEFAULT_REALM", "").strip().lower():
         if not re.fullmatch(_NAME, default):
             raise ConfigError(
                 f"OCI_DEFAULT_REALM is {quote_value(default)}, which is not a domain. It looks like 'oraclecloud.com'."
             )
         return default
-    if alone:
+    if _dedicated_regions()[1]:
         raise ValueError(
             f"{region!r} is not declared in the developer tool configuration of this dedicated cloud. Add it to {_dedicated_path()}, "
             "or set OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS=true to use the regions of OCI beside it."
         )
     realms = [parts[2] for ocid in ocids if ocid and len(parts := ocid.split(".")) > 3]
-    return next((_REALM_DOMAINS[realm] for realm in realms if realm in _REALM_DOMAINS), DEFAULT_DOMAIN)
+    return next((_DOMAINS[realm] for realm in realms if realm in _DOMAINS), "oraclecloud.com")
 
 
 def region_realm(region: str) -> str | None:
     """The realm of a region id, e.g. `oc1`; `None` if unknown."""
-    if region in _REALM_OF:
-        return _REALM_OF[region]
-    return next((extra["realmKey"] for extra in _extra_regions() if extra["regionIdentifier"] == region), None)
+    return next((known.realm for known in _oci_regions() if known.name == region), None)
 
 
 def realm_regions(region: str) -> list[str]:
     """The ids of all regions in the realm of this one."""
     realm = region_realm(region)
-    return [name for name, other in _REALM_OF.items() if other == realm]
+    return [known.name for known in _TABLE if known.realm == realm]
 
 
 def auth_endpoint(region: str, *, realm_domain: Callable[[], str | None] = lambda: None) -> str:
@@ -152,16 +141,22 @@ def _label() -> str:
 
 def is_known(region: str) -> bool:
     """Whether this region's realm is in the tables or declared on this machine; otherwise it is a guess."""
-    dedicated, alone = _dedicated()
-    declared = [*dedicated, *([] if alone else _extra_regions())]
-    return (region in _DOMAINS and not alone) or any(extra["regionIdentifier"] == region for extra in declared)
+    return _find(region) is not None
 
 
 def similar_region(region: str) -> str | None:
     """The known region whose name is most like this one, if any is."""
     import difflib  # here, because it is rarely needed
 
-    return next(iter(difflib.get_close_matches(region, _DOMAINS, n=1, cutoff=0.8)), None)
+    names = [known.name for known in _TABLE]
+    return next(iter(difflib.get_close_matches(region, names, n=1, cutoff=0.8)), None)
+
+
+def _find(region: str) -> Region | None:
+    """The region of this id, if a request may go there: a dedicated cloud can forbid all but its own."""
+    dedicated, alone = _dedicated_regions()
+    regions = dedicated if alone else chain(dedicated, _oci_regions())
+    return next((known for known in regions if known.name == region), None)
 
 
 def _suffix(region: str, label: str, *ocids: str | None) -> str:
@@ -176,7 +171,7 @@ def _dedicated_path() -> str:
     return os.path.expanduser(named or "~/.oci/developer-tool-configuration.json")
 
 
-def _dedicated() -> tuple[list[dict[str, str]], bool]:
+def _dedicated_regions() -> tuple[list[Region], bool]:
     """The regions of a dedicated cloud, and whether they are the only ones.
 
     Despite its name, `OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS=true` allows the regions of OCI beside them. Raises
@@ -194,32 +189,25 @@ def _dedicated() -> tuple[list[dict[str, str]], bool]:
             f"the developer tool configuration {path} cannot be read: it needs a list of regions."
         ) from None
     beside = os.environ.get("OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS", "").strip().lower() in ("true", "1")
-    return list(filter(None, map(_region_object, described))), not beside
+    return [region for item in described if (region := _region(item))], not beside
 
 
-def _extra_regions() -> Iterator[dict[str, str]]:
-    """The regions declared on this machine. An unreadable source is skipped, as in the SDK."""
-    try:
+def _oci_regions() -> Iterator[Region]:
+    """The regions of the tables, then those declared on this machine. An unreadable source is skipped, as in the SDK."""
+    yield from _TABLE
+    # RuntimeError: there is no home directory.
+    with contextlib.suppress(OSError, ValueError, RuntimeError, RecursionError):
         described = json.loads((Path.home() / ".oci" / "regions-config.json").read_bytes())
-        yield from filter(None, map(_region_object, described if isinstance(described, list) else ()))
-    except (OSError, ValueError, RuntimeError, RecursionError):
-        pass  # RuntimeError: there is no home directory
-    try:
-        region = _region_object(json.loads(os.environ.get("OCI_REGION_METADATA", "")))
-    except (ValueError, RecursionError):
-        region = None
-    if region is not None:
-        yield region
+        yield from filter(None, map(_region, described if isinstance(described, list) else ()))
+    with contextlib.suppress(ValueError, RecursionError):
+        yield from filter(None, [_region(json.loads(os.environ.get("OCI_REGION_METADATA", "")))])
 
 
-def _region_object(described: Any) -> dict[str, str] | None:
-    names = ("realmKey", "realmDomainComponent", "regionKey", "regionIdentifier")
+def _region(described: Any) -> Region | None:
+    """The region that a JSON object describes, if it is complete and fit for a host's name."""
     if not isinstance(described, dict):
         return None
-    region = {name: str(described.get(name) or "").strip().lower() for name in names}
-    valid = (
-        all(region.values())
-        and re.fullmatch(_NAME, region["realmDomainComponent"])
-        and re.fullmatch(_NAME, region["regionIdentifier"])
-    )
-    return region if valid else None
+    names = ("regionKey", "regionIdentifier", "realmKey", "realmDomainComponent")
+    region = Region(*(str(described.get(name) or "").strip().lower() for name in names))
+    fit = all(region) and re.fullmatch(_NAME, region.name) and re.fullmatch(_NAME, region.domain)
+    return region if fit else None

@@ -140,9 +140,13 @@ class Calls:
             else:
                 retry_after = _retry_after(answer)
                 failure = ServiceRefusedError(_refusal(target, answer), answer.status, retry_after)
-                if call.credential and not corrected and self._learn_offset(target, answer, used=offset):
-                    corrected = True
-                    continue
+                date = answer.headers.get("date")
+                if call.credential and not corrected:
+                    corrected = self._service.offsets.learn(
+                        target.scheme, target.host, answer.status, date, used=offset
+                    )
+                    if corrected:
+                        continue
                 passing = answer.status == 429 or (answer.status >= 500 and answer.status != 501)
                 if not passing and answer.status not in call.retried:
                     raise failure
@@ -172,10 +176,6 @@ class Calls:
             return token_credential(token, private_key, label, received_at=received_at, issuer_time=issuer_time)
 
         return self.send(call, parse)
-
-    def _learn_offset(self, target: httpx.URL, answer: Answer, *, used: float) -> bool:
-        date = answer.headers.get("date")
-        return self._service.offsets.learn(target.scheme, target.host, answer.status, date, used=used)
 
     def _headers(self, call: Call, target: httpx.URL, content: bytes, offset: float) -> dict[bytes, bytes]:
         headers = {b"accept": b"application/json", b"host": target.netloc}
