@@ -214,8 +214,7 @@ class OCISigner(_Auth):
         its body is gone; the next request benefits from its 401.
         """
         streamed = is_streamed_upload(request)
-        body = b"" if streamed else (yield _Read(request))
-        digest = (yield _Digest(body)) if request.method in BODY_METHODS and not streamed else None
+        length, digest = (0, None) if streamed else (yield _ReadBody(request))
         url = request.url
         host = url.host
         self._check_transport(url.scheme, host)
@@ -228,17 +227,18 @@ class OCISigner(_Auth):
         problem = None
         while True:
             offset = self._clocks.offset(host)
-            signing = partial(sign_request, request, len(body), digest, credential, self._clocks.clock() + offset)
+            now = self._clocks.clock() + offset
             if getattr(credential.private_key, "blocking", False):
-                signature = in_thread(signing, "oci-signature")
-                yield _Wait(signature)
-                request.headers, covered = signature.result()
+                signing = in_thread(partial(sign_request, request, length, digest, credential, now), "oci-signature")
+                yield _Wait(signing)
+                request.headers, covered = signing.result()
             else:
-                request.headers, covered = signing()
+                request.headers, covered = sign_request(request, length, digest, credential, now)
             response = yield request
             if response.status_code != 401:
                 self._cache.accept(credential, host)
-                log_denial(self.mode, response, self._denials)
+                if response.status_code in (403, 404):
+                    log_denial(self.mode, response, self._denials)
                 return
             if was_redirected(response):
                 break
@@ -364,33 +364,35 @@ class _Wait(_Pause):
 
 
 class _Read(_Pause):
-    """For a request's body, or for the rest of a response, which frees its connection."""
+    """For the rest of a response, which frees its connection."""
 
-    def __init__(self, message: Any) -> None:
-        self._message = message
+    def __init__(self, response: Any) -> None:
+        self._response = response
 
     def wait(self) -> Any:
-        return self._message.read()
+        return self._response.read()
 
     async def wait_async(self) -> Any:
-        return await self._message.aread()
+        return await self._response.aread()
 
 
-class _Digest(_Pause):
-    """For a body's digest: that of a large one is computed off the event loop."""
+class _ReadBody(_Pause):
+    """For a request's body, of which the length and the digest are needed; large ones are hashed off the event loop."""
 
-    def __init__(self, body: bytes) -> None:
-        self._body = body
+    def __init__(self, request: Any) -> None:
+        self._request = request
 
-    def wait(self) -> bytes:
-        return content_digest(self._body)
+    def wait(self) -> tuple[int, bytes | None]:
+        body = self._request.read()
+        return len(body), content_digest(body) if self._request.method in BODY_METHODS else None
 
-    async def wait_async(self) -> bytes:
-        if len(self._body) <= _LARGE_BODY:
-            return content_digest(self._body)
-        hashing = in_thread(partial(content_digest, self._body), "oci-content-digest")
+    async def wait_async(self) -> tuple[int, bytes | None]:
+        body = await self._request.aread()
+        if len(body) <= _LARGE_BODY or self._request.method not in BODY_METHODS:
+            return self.wait()
+        hashing = in_thread(partial(content_digest, body), "oci-content-digest")
         await wait_async(hashing)
-        return hashing.result()
+        return len(body), hashing.result()
 
 
 def _next(steps: Generator[Any, Any, None], result: Any) -> Any:
