@@ -66,6 +66,53 @@ def test_the_map_for_contributors_is_this_table() -> None:
     assert places == [*(sorted(names) for names in FLOORS.values()), ["testing"]]
 
 
+TESTS = Path(__file__).parent
+CAMPAIGNS = {"campaigns", "docs", "frameworks"}  # what crosses modules, what documents say, what others' code does
+
+# Tests of no single module. All others are `test_<module>.py`, or `test_<module>_<aspect>.py`, where the module's path leads.
+ELSEWHERE = {
+    "diagnosis/test_diagnosis": "`check` itself, which is in the package's `__init__`",
+    "test_conftest": "the tests' own pool of keys",
+    "test_layout": "the package as a whole",
+    "test_packaging": "the wheel",
+    "testing/test_endpoints": "what examples/endpoints adds to the stand-in",
+    "testing/test_generative_ai": "refusals that all endpoints of Generative AI share",
+    "testing/test_resource_principals": "what tests/standin.py adds to the stand-in",
+}
+
+
+def test_every_module_has_a_test_file_beside_it() -> None:
+    """Whoever opens a module finds its tests at the same path below tests/, without the underscores."""
+    paths = [path.relative_to(ROOT) for path in ROOT.rglob("*.py") if path.name != "__init__.py"]
+    wanted = {
+        TESTS.joinpath(*(part.strip("_") for part in path.parent.parts), f"test_{path.stem.strip('_')}.py")
+        for path in paths
+    }
+    files = {file for file in TESTS.rglob("test_*.py") if file.relative_to(TESTS).parts[0] not in CAMPAIGNS}
+    assert sorted(wanted - files) == []
+    aspects = {
+        file
+        for file in files
+        if any(file.name.startswith(f"{module.stem}_") for module in wanted if module.parent == file.parent)
+    }
+    others = {file.relative_to(TESTS).with_suffix("").as_posix() for file in files - wanted - aspects}
+    assert others == set(ELSEWHERE)
+
+
+def test_the_paths_of_tests_that_are_named_exist() -> None:
+    """In the gate, in tox.ini, and in what contributors read."""
+    root = TESTS.parent
+    gate = "\n".join(re.findall(r"^(?:clients|core)=\(.*\)$", (root / ".ci" / "run").read_text(), re.MULTILINE))
+    assert gate.count("\n") == 1
+    script = f'{gate}; printf "%s\\n" "${{clients[@]}}" "${{core[@]}}"'
+    listed = subprocess.run(["bash", "-c", script], cwd=root, capture_output=True, text=True, check=True).stdout
+    texts = [listed.replace(f"{root}/", ""), (root / "tox.ini").read_text().replace("{/}", "/")]
+    texts += [path.read_text() for path in (root / "CONTRIBUTING.md", *(root / "docs").glob("*.md"))]
+    named = set(re.findall(r"(?<![\w/.-])tests/[\w/]+(?:\.\w+)?", "\n".join(texts)))
+    assert len(named) > 20
+    assert [name for name in named if not (root / name).exists()] == []
+
+
 def test_every_module_has_its_floor() -> None:
     """A new module or package must be added to the table on purpose."""
     assert {name.split(".")[0] for name in modules()} == set(LEVEL)
