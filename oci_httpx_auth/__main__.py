@@ -107,12 +107,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _versions() -> str:
-    try:
-        own = metadata.version("oci-httpx-signer")
-    except metadata.PackageNotFoundError:
-        own = "(not installed)"
-    others = ", ".join(f"{name} {metadata.version(name)}" for name in ("httpx", "cryptography"))
-    return f"oci-httpx-signer {own}, Python {platform.python_version()}, {others}"
+    def version_of(name: str) -> str:
+        return next((found.version for found in metadata.distributions(name=name)), "(not installed)")
+
+    own, *others = (f"{name} {version_of(name)}" for name in ("oci-httpx-signer", "httpx", "cryptography"))
+    return ", ".join((own, f"Python {platform.python_version()}", *others))
 
 
 def _check(options: argparse.Namespace) -> int:

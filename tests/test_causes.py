@@ -51,6 +51,17 @@ def test_what_was_changed_is_named(request_sent: httpx.Request, says: str) -> No
     assert says in changed
 
 
+def test_a_url_that_aiohttp_rewrites_is_named() -> None:
+    """It is given the URL as a text, and writes some escapes its own way."""
+    pytest.importorskip("yarl")
+
+    class Stream(httpx.SyncByteStream):
+        __module__ = "httpx_aiohttp.transport"  # what the package's own stream says
+
+    changed = change_after_signing(SIGNED, b"post /a%7Eb?c=%2F", httpx.Response(401, request=sent(), stream=Stream()))
+    assert changed == "aiohttp sends /a~b?c=/ in place of the URL's /a%7Eb?c=%2F"
+
+
 def test_a_header_that_is_sent_twice_was_changed() -> None:
     """A server reads two values where one was signed."""
     request = sent()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -136,3 +137,15 @@ def test_curl_says_that_an_answer_broke_off(oci: FakeOCI, config: Path) -> None:
     done = run("curl", f"{oci.url}/a", "--config-file", str(config))
     assert done.returncode == 1
     assert re.search(r"The answer broke off after \d+ bytes", done.stderr)
+
+
+def test_curl_into_a_closed_pipe_causes_no_traceback(oci: FakeOCI, config: Path) -> None:
+    """As in `… | head -0`: the status line is all that is said."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [*COMMAND, "curl", f"{oci.url}/a", "--config-file", str(config)]
+    with subprocess.Popen(command, stdout=write, stderr=subprocess.PIPE, text=True) as process:
+        os.close(write)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert re.fullmatch(r"200 OK \(opc-request-id \w+\)\n", errors)

@@ -88,8 +88,7 @@ def _describe_service_account(run: Run) -> str:
     except OCIAuthError:
         return ""  # the fetch says so
     account = str(claims.other.get("sub", ""))
-    if account.count(":") == 3:
-        run.service_account = account
+    run.service_account = account if account.count(":") == 3 else ""
     left = claims.expires_at - run.clock()
     run.log("ok" if left > 0 else "warning", "account token", f"of {account or 'an unnamed account'}, {expiry(left)}")
     return "" if left > 0 else f"{duration(-left)} ago"
@@ -104,11 +103,9 @@ def _fetch_cause(run: Run, reason: BaseException, account_expired: str) -> Findi
         return first_sentence_cause("session-expired", reason)
     provider = run.provider
     if isinstance(provider, InstancePrincipal) and provider.region is None and not isinstance(reason, ConfigError):
-        hints = ""
-        if run.chosen_by.endswith("OCI_CLI_AUTH"):
-            hints += "OCI_CLI_AUTH requests this mode: unset it if that is not intended. "
-        if env_value(("OCI_METADATA_BASE_URL",)):
-            hints += "OCI_METADATA_BASE_URL sets the metadata service's address: unset it if that is not intended. "
+        mode = "OCI_CLI_AUTH requests this mode" if run.chosen_by.endswith("OCI_CLI_AUTH") else ""
+        url = "OCI_METADATA_BASE_URL sets that service's address" if env_value(("OCI_METADATA_BASE_URL",)) else ""
+        hints = "".join(f"{hint}: unset it if that is not intended. " for hint in (mode, url) if hint)
         return cause("not-an-instance", reason=reason, hints=hints)
     wrong = first_sentence_cause("no-credentials", reason)
     if account_expired:

@@ -115,12 +115,15 @@ def _profile_cause(run: Run, provider: APIKey) -> Finding | None:
         return None
     if mixed := mixed_identity(run.profile):
         return cause("stale-inheritance", mixed=mixed, reason="OCI does not accept this combination.")
-    for other in _other_profiles(run.profile):
-        fingerprint, user = (other.get("fingerprint") or "").lower(), other.get("user")
-        if fingerprint == provider.fingerprint and user != provider.user:
-            names = {"label": other.label, "own": run.profile.label, "profile": other.name}
-            return cause("key-of-another-user", fingerprint=fingerprint, other=user, user=provider.user, **names)
-    return None
+    fingerprint, user = provider.fingerprint, provider.user
+    same_key = (
+        other for other in _other_profiles(run.profile) if (other.get("fingerprint") or "").lower() == fingerprint
+    )
+    other = next((other for other in same_key if other.get("user") != user), None)
+    if other is None:
+        return None
+    names = {"label": other.label, "own": run.profile.label, "profile": other.name}
+    return cause("key-of-another-user", fingerprint=fingerprint, other=other.get("user"), user=user, **names)
 
 
 def _key_cause(provider: APIKey) -> Finding:
