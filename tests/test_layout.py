@@ -76,8 +76,9 @@ ELSEWHERE = {
     "test_layout": "the package as a whole",
     "test_packaging": "the wheel",
     "testing/test_endpoints": "what examples/endpoints adds to the stand-in",
-    "testing/test_generative_ai": "refusals that all endpoints of Generative AI share",
+    "testing/test_generative_ai": "Generative AI's refusals as openai raises them and `check` reads them",
     "testing/test_resource_principals": "what tests/standin.py adds to the stand-in",
+    "testing/test_strictness": "what all endpoints of Generative AI refuse for the same reasons",
 }
 
 
