@@ -8,19 +8,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from ._exchange import Exchange
-from ._model import Answer, Model, Question, Turn, check_message, pieces, question_of, text_of, tokens_of
+from ._model import Answer, Model, check_message, pieces, usage_of
 from ._wire import Refused, Reply
 
 
-def chat_question(document: dict[str, Any]) -> Question:
-    """What a chat completion request asks of the model. `Refused` (400) without a model or messages."""
+def check_chat(document: dict[str, Any]) -> None:
+    """Refuse (400) a request without messages, or with malformed ones."""
     messages = document.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(m, dict) for m in messages):
         raise Refused("messages is missing or not a list of messages", status=400)
     for message in messages:
         check_message(message, ("user", "assistant", "system", "developer", "tool", "function"))
-    turns = [Turn(message["role"], text_of(message.get("content"))) for message in messages]
-    return question_of(document, turns, document.get("response_format"), nested=True)
 
 
 def message_of(answer: Answer) -> dict[str, Any]:
@@ -41,11 +39,11 @@ def message_of(answer: Answer) -> dict[str, Any]:
 def chat_completion(model: Model, exchange: Exchange) -> Reply:
     """Answer `POST /chat/completions`."""
     document = exchange.request.json()
-    question = chat_question(document)
-    answer = model.answer(question)
+    check_chat(document)
+    answer = model.answer(document)
     message = message_of(answer)
     finish = "stop" if isinstance(answer, str) else "tool_calls"
-    prompt, completion = question.tokens, tokens_of(answer)
+    prompt, completion = usage_of(document, answer)
     usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
     head = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(exchange.now), "model": document["model"]}
     if document.get("stream"):

@@ -16,7 +16,7 @@ from typing import Any
 
 from ._auth_services import AuthServices
 from ._certificates import server_certificate
-from ._chat import chat_question, message_of
+from ._chat import check_chat, message_of
 from ._exchange import Endpoint, Exchange, compile_path, route
 from ._identity import Identities
 from ._inference import inference_endpoints
@@ -216,11 +216,12 @@ class FakeOCI:
         For endpoints of one's own that speak another form. Raises `Refused` for a request without messages, or
         without a model of a vendor that Generative AI has.
         """
-        question = chat_question(dict(chat))
+        document = dict(chat)
+        check_chat(document)
         if self._strict:
-            check_model_name(chat["model"])
+            check_model_name(document.get("model"))
         with self._lock:
-            return message_of(self._model.answer(question))
+            return message_of(self._model.answer(document))
 
     # Further endpoints, and a transport in place of the server.
 

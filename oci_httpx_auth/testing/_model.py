@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +20,10 @@ _MODEL_NAME = re.compile(
 )
 
 
-def check_model_name(name: str) -> None:
-    """Refuse (404) what is neither `<vendor>.<model>` nor the OCID of a dedicated endpoint."""
+def check_model_name(name: object) -> None:
+    """Refuse a missing name (400), and one that is neither `<vendor>.<model>` nor a dedicated endpoint's OCID (404)."""
+    if not isinstance(name, str) or not name:
+        raise Refused("model is missing", status=400)
     if not _MODEL_NAME.fullmatch(name):
         raise Refused("no model has this name", status=404, message=f"Entity with key {name} not found")
 
@@ -37,73 +39,62 @@ class ToolCall:
 Answer = str | list[ToolCall]
 
 
-@dataclass(frozen=True)
-class Turn:
-    """One step of a conversation. `role` is "system", "user", "assistant" or "tool" (the output of one)."""
+class Model:
+    """Answers chats in order: by the script's answers, then by answers of its own.
 
-    role: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A function tool that the request offers."""
-
-    name: str
-    parameters: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a request asks of the model, whichever of the APIs it came by.
-
-    `choice` is "auto", "none", "required", or the name of the one tool that must be called, after "function:".
-    `schema` is the JSON schema that the answer has to fit, if there is one.
+    A chat is the document of a chat completion request. What comes in another form is turned into one.
     """
 
-    turns: Sequence[Turn]
-    tools: Sequence[Tool]
-    choice: str
-    schema: dict[str, Any] | None
+    def __init__(self, delay: float) -> None:
+        self.delay = delay  # seconds between two pieces of a streamed answer
+        self.script: deque[Answer] = deque()
 
-    @property
-    def tokens(self) -> int:
-        return sum(tokens_in(turn.text) for turn in self.turns) or 1
-
-
-def question_of(document: dict[str, Any], turns: Sequence[Turn], form: object, *, nested: bool) -> Question:
-    """What a request asks. `Refused` (400) if it names no model.
-
-    `form` is that of the answer. `nested` says that functions and schemas lie one level deeper, as in chat completions.
-    """
-    if not isinstance(document.get("model"), str) or not document["model"]:
-        raise Refused("model is missing", status=400)
-    tools = [tool for tool in document.get("tools") or [] if tool.get("type") == "function"]
-    functions = [tool["function"] for tool in tools] if nested else tools
-    return Question(
-        turns,
-        [Tool(str(function["name"]), function.get("parameters") or {}) for function in functions],
-        _choice(document.get("tool_choice")),
-        _schema(form, nested=nested) if isinstance(form, dict) else None,
-    )
-
-
-def _choice(tool_choice: object) -> str:
-    if isinstance(tool_choice, str):
-        return tool_choice
-    if isinstance(tool_choice, dict):
-        name = tool_choice.get("name") or (tool_choice.get("function") or {}).get("name")
-        if name:
-            return f"function:{name}"
-    return "auto"
+    def answer(self, chat: dict[str, Any]) -> Answer:
+        """The answer to a chat. Raises `Refused` (400) if it names no model."""
+        if not isinstance(chat.get("model"), str) or not chat["model"]:
+            raise Refused("model is missing", status=400)
+        functions = [tool["function"] for tool in chat.get("tools") or [] if tool.get("type") == "function"]
+        tools = {str(function["name"]): function.get("parameters") or {} for function in functions}
+        schema = _schema_of(chat.get("response_format"))
+        if self.script:
+            return self.script.popleft()
+        said = "nothing"
+        outputs: list[str] = []
+        for message in chat["messages"]:
+            text = text_of(message.get("content"))
+            if message.get("role") == "user":
+                said, outputs = text, []
+            elif message.get("role") == "tool":
+                outputs.append(text)
+        name = _tool_to_call(list(tools), chat.get("tool_choice"), answered=bool(outputs))
+        if name in tools:
+            arguments = example(tools[name])
+            return [ToolCall(name, arguments if isinstance(arguments, dict) else {})]
+        if schema is not None:
+            return json.dumps(example(schema))
+        return f"The tool answered: {'; '.join(outputs)}" if outputs else f"You said: {said}"
 
 
-def _schema(form: dict[str, Any], *, nested: bool) -> dict[str, Any] | None:
-    if form.get("type") == "json_object":
+def _tool_to_call(names: list[str], choice: object, *, answered: bool) -> str:
+    if isinstance(choice, dict):
+        chosen = choice.get("name") or (choice.get("function") or {}).get("name")
+        if chosen:
+            return str(chosen)
+    # Handing over to another agent is never what a caller who scripted nothing expects.
+    own = [name for name in names if not name.startswith("transfer_to_")]
+    if not own or choice == "none" or (answered and choice != "required"):
+        return ""
+    return own[0]
+
+
+def _schema_of(form: object) -> dict[str, Any] | None:
+    """The schema that the answer has to fit, if its form has one."""
+    kind = form.get("type") if isinstance(form, dict) else None
+    if kind == "json_object":
         return {"type": "object", "properties": {"answer": {"type": "string"}}}
-    if form.get("type") != "json_schema":
+    if not isinstance(form, dict) or kind != "json_schema":
         return None
-    schema = ((form.get("json_schema") or {}) if nested else form).get("schema")
+    schema = (form.get("json_schema") or {}).get("schema")
     return schema if isinstance(schema, dict) else {}
 
 
@@ -129,61 +120,16 @@ def text_of(content: object) -> str:
     return "".join(text for text in texts if isinstance(text, str))
 
 
-class Model:
-    """Answers questions in order: the script's answers, then answers of its own."""
-
-    def __init__(self, delay: float) -> None:
-        self.delay = delay  # seconds between two pieces of a streamed answer
-        self.script: deque[Answer] = deque()
-
-    def answer(self, question: Question) -> Answer:
-        if self.script:
-            return self.script.popleft()
-        tool = _tool_to_call(question)
-        if tool is not None:
-            arguments = example(tool.parameters)
-            return [ToolCall(tool.name, arguments if isinstance(arguments, dict) else {})]
-        if question.schema is not None:
-            return json.dumps(example(question.schema))
-        outputs = _outputs_since_user(question.turns)
-        if outputs:
-            return f"The tool answered: {'; '.join(outputs)}"
-        said = [turn.text for turn in question.turns if turn.role == "user"]
-        return f"You said: {said[-1] if said else 'nothing'}"
-
-
-def _tool_to_call(question: Question) -> Tool | None:
-    if question.choice.startswith("function:"):
-        wanted = question.choice.removeprefix("function:")
-        return next((tool for tool in question.tools if tool.name == wanted), None)
-    # Handing over to another agent is never what a caller who scripted nothing expects.
-    tools = [tool for tool in question.tools if not tool.name.startswith("transfer_to_")]
-    if not tools or question.choice == "none":
-        return None
-    if question.choice == "required" or not _outputs_since_user(question.turns):
-        return tools[0]
-    return None
-
-
-def _outputs_since_user(turns: Sequence[Turn]) -> list[str]:
-    outputs: list[str] = []
-    for turn in turns:
-        if turn.role == "user":
-            outputs = []
-        elif turn.role == "tool":
-            outputs.append(turn.text)
-    return outputs
+def usage_of(chat: dict[str, Any], answer: Answer) -> tuple[int, int]:
+    """How many tokens a chat and its answer have."""
+    prompt = sum(tokens_in(text_of(message.get("content"))) for message in chat["messages"])
+    texts = [answer] if isinstance(answer, str) else [call.name + json.dumps(call.arguments) for call in answer]
+    return prompt or 1, sum(tokens_in(text) for text in texts)
 
 
 def tokens_in(text: str) -> int:
     """A count of tokens that is at least in proportion."""
     return max(1, (len(text) + 3) // 4)
-
-
-def tokens_of(answer: Answer) -> int:
-    if isinstance(answer, str):
-        return tokens_in(answer)
-    return sum(tokens_in(call.name + json.dumps(call.arguments)) for call in answer)
 
 
 def pieces(text: str) -> list[str]:

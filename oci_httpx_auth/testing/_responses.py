@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._exchange import Exchange
-from ._model import Answer, Model, Turn, check_message, pieces, question_of, text_of, tokens_of
+from ._model import Answer, Model, check_message, pieces, usage_of
 from ._wire import Refused, Reply, Request
 
 
@@ -47,11 +47,9 @@ class Responses:
         if document.get("previous_response_id"):
             previous = _find(self._responses, place, str(document["previous_response_id"]), "response")
             history = [*previous.items, *previous.document["output"]]
-        turns = [turn for item in history + fresh if (turn := _turn(item)) is not None]
-        text = document.get("text")
-        question = question_of(document, turns, text.get("format") if isinstance(text, dict) else None, nested=False)
-        answer = self._model.answer(question)
-        response = _response(document, exchange.now, answer, question.tokens)
+        chat = _chat(document, [*history, *fresh])
+        answer = self._model.answer(chat)
+        response = _response(document, exchange.now, answer, *usage_of(chat, answer))
         if response["store"]:
             self._responses[place, response["id"]] = Kept(response, [_stored(item) for item in [*history, *fresh]])
         if conversation:
@@ -157,20 +155,31 @@ def _page(items: list[dict[str, Any]]) -> dict[str, Any]:
     return {"object": "list", "data": items, "first_id": first, "last_id": last, "has_more": False}
 
 
-def _turn(item: dict[str, Any]) -> Turn | None:
+def _chat(document: dict[str, Any], items: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is asked, as a chat completion request: there, functions and schemas lie one level deeper."""
+    text = document.get("text")
+    form = text.get("format") if isinstance(text, dict) else None
+    tools = [tool for tool in document.get("tools") or [] if tool.get("type") == "function"]
+    return {
+        "model": document.get("model"),
+        "messages": [message for item in items for message in _messages(item)],
+        "tools": [{"type": "function", "function": tool} for tool in tools],
+        "tool_choice": document.get("tool_choice"),
+        "response_format": {**form, "json_schema": form} if isinstance(form, dict) else None,
+    }
+
+
+def _messages(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
     kind = item.get("type", "message")
     if kind == "message":
-        return Turn(item["role"], text_of(item.get("content")))
-    if kind == "function_call_output":
-        output = item.get("output")
-        return Turn("tool", output if isinstance(output, str) else text_of(output))
-    if kind == "function_call":
-        return Turn("assistant", f"{item.get('name')} {item.get('arguments')}")
-    return None
+        yield {"role": item["role"], "content": item.get("content")}
+    elif kind == "function_call_output":
+        yield {"role": "tool", "content": item.get("output")}
+    elif kind == "function_call":
+        yield {"role": "assistant", "content": f"{item.get('name')} {item.get('arguments')}"}
 
 
-def _response(document: dict[str, Any], now: float, answer: Answer, prompt: int) -> dict[str, Any]:
-    completion = tokens_of(answer)
+def _response(document: dict[str, Any], now: float, answer: Answer, prompt: int, completion: int) -> dict[str, Any]:
     return {
         "id": f"resp_{secrets.token_hex(16)}",
         "object": "response",
