@@ -15,8 +15,9 @@ from ._wire import Refused, Reply, Request
 
 @dataclass
 class Kept:
-    """A response with the items it answers, or a conversation with those it consists of."""
+    """A response with the items it answers, or a conversation with those it consists of, and where it belongs."""
 
+    place: str
     document: dict[str, Any]
     items: list[dict[str, Any]]
 
@@ -32,8 +33,7 @@ class Responses:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._responses: dict[tuple[str, str], Kept] = {}
-        self._conversations: dict[tuple[str, str], Kept] = {}
+        self._kept: dict[str, Kept] = {}
 
     def create(self, exchange: Exchange) -> Reply:
         document, place = exchange.request.json(), place_of(exchange.request)
@@ -42,89 +42,77 @@ class Responses:
         history, conversation = [], document.get("conversation")
         if conversation:
             identifier = conversation.get("id") if isinstance(conversation, dict) else conversation
-            conversation = _find(self._conversations, place, str(identifier), "conversation")
+            conversation = self._find(place, str(identifier), "conversation")
             history = list(conversation.items)
         if document.get("previous_response_id"):
-            previous = _find(self._responses, place, str(document["previous_response_id"]), "response")
+            previous = self._find(place, str(document["previous_response_id"]), "response")
             history = [*previous.items, *previous.document["output"]]
         chat = _chat(document, [*history, *fresh])
         answer = self._model.answer(chat)
         response = _response(document, exchange.now, answer, *usage_of(chat, answer))
         if response["store"]:
-            self._responses[place, response["id"]] = Kept(response, [_stored(item) for item in [*history, *fresh]])
+            self._kept[response["id"]] = Kept(place, response, [_stored(item) for item in [*history, *fresh]])
         if conversation:
             conversation.items.extend(_stored(item) for item in [*fresh, *response["output"]])
         if document.get("stream"):
             return Reply.events(list(_events(response)), self._model.delay)
         return Reply.json(response)
 
-    def retrieve(self, exchange: Exchange) -> Reply:
-        return Reply.json(self._response(exchange).document)
-
-    def delete(self, exchange: Exchange) -> Reply:
-        identifier = self._response(exchange).document["id"]
-        del self._responses[place_of(exchange.request), identifier]
-        return Reply.json({"id": identifier, "object": "response", "deleted": True})
-
-    def input_items(self, exchange: Exchange) -> Reply:
-        return Reply.json(_page(self._response(exchange).items))
-
     def create_conversation(self, exchange: Exchange) -> Reply:
         document = exchange.request.json() if exchange.request.body else {}
         items = [_stored(item) for item in _check_items(document.get("items") or [])]
         identifier, metadata = f"conv_{secrets.token_hex(16)}", document.get("metadata") or {}
         about = {"id": identifier, "object": "conversation", "created_at": int(exchange.now), "metadata": metadata}
-        self._conversations[place_of(exchange.request), identifier] = Kept(about, items)
+        self._kept[identifier] = Kept(place_of(exchange.request), about, items)
         return Reply.json(about)
 
-    def retrieve_conversation(self, exchange: Exchange) -> Reply:
-        return Reply.json(self._conversation(exchange).document)
+    def retrieve(self, exchange: Exchange) -> Reply:
+        return Reply.json(self._addressed(exchange).document)
 
     def update_conversation(self, exchange: Exchange) -> Reply:
-        about = self._conversation(exchange).document
+        about = self._addressed(exchange).document
         about["metadata"] = exchange.request.json().get("metadata") or {}
         return Reply.json(about)
 
-    def delete_conversation(self, exchange: Exchange) -> Reply:
-        identifier = self._conversation(exchange).document["id"]
-        del self._conversations[place_of(exchange.request), identifier]
-        return Reply.json({"id": identifier, "object": "conversation.deleted", "deleted": True})
+    def delete(self, exchange: Exchange) -> Reply:
+        about = self._addressed(exchange).document
+        del self._kept[about["id"]]
+        deleted = "response" if about["object"] == "response" else "conversation.deleted"
+        return Reply.json({"id": about["id"], "object": deleted, "deleted": True})
 
     def list_items(self, exchange: Exchange) -> Reply:
-        return Reply.json(_page(self._conversation(exchange).items))
+        return Reply.json(_page(self._addressed(exchange).items))
 
     def add_items(self, exchange: Exchange) -> Reply:
-        conversation = self._conversation(exchange)
+        conversation = self._addressed(exchange)
         added = [_stored(item) for item in _check_items(exchange.request.json().get("items") or [])]
         conversation.items += added
         return Reply.json(_page(added))
 
     def retrieve_item(self, exchange: Exchange) -> Reply:
-        return Reply.json(_item(self._conversation(exchange), exchange.match["item"]))
+        return Reply.json(self._item(exchange))
 
     def delete_item(self, exchange: Exchange) -> Reply:
-        conversation = self._conversation(exchange)
-        conversation.items.remove(_item(conversation, exchange.match["item"]))
+        conversation = self._addressed(exchange)
+        conversation.items.remove(self._item(exchange))
         return Reply.json(conversation.document)
 
-    def _response(self, exchange: Exchange) -> Kept:
-        return _find(self._responses, place_of(exchange.request), exchange.match["id"], "response")
+    def _find(self, place: str, identifier: str, what: str) -> Kept:
+        kept = self._kept.get(identifier)
+        if kept is None or (kept.place, kept.document["object"]) != (place, what):
+            raise Refused(f"there is no such {what}", status=404)
+        return kept
 
-    def _conversation(self, exchange: Exchange) -> Kept:
-        return _find(self._conversations, place_of(exchange.request), exchange.match["id"], "conversation")
+    def _addressed(self, exchange: Exchange) -> Kept:
+        """The response or conversation that the path names."""
+        what = "response" if exchange.match["rest"].startswith("/responses/") else "conversation"
+        return self._find(place_of(exchange.request), exchange.match["id"], what)
 
-
-def _find(kept: dict[tuple[str, str], Kept], place: str, identifier: str, what: str) -> Kept:
-    if (place, identifier) not in kept:
-        raise Refused(f"there is no such {what}", status=404)
-    return kept[place, identifier]
-
-
-def _item(conversation: Kept, identifier: str) -> dict[str, Any]:
-    for item in conversation.items:
-        if item["id"] == identifier:
-            return item
-    raise Refused("there is no such item", status=404)
+    def _item(self, exchange: Exchange) -> dict[str, Any]:
+        for item in self._addressed(exchange).items:
+            if item["id"] == exchange.match["item"]:
+                return item
+        raise Refused("there is no such item", status=404)
 
 
 def _check_items(items: Any) -> list[dict[str, Any]]:
