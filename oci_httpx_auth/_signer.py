@@ -338,7 +338,7 @@ def credential_from(fetch: Future[Credential], provider: CredentialProvider) -> 
         return fetch.result()
     kind = SessionExpiredError if isinstance(error, SessionExpiredError) else CredentialsUnavailableError
     cause = unavailable_cause(error)
-    likely = f"{cause} In full: " if cause is not None else ""
+    likely = f"{cause} Details: " if cause is not None else ""
     raise kind(f"No valid OCI credential from {describe_source(provider)}: {likely}{error_text(error)}") from error
 
 

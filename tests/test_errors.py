@@ -47,6 +47,6 @@ def test_an_error_about_all_sources_lists_them() -> None:
     )
     first, *listed, last = str(error).splitlines()
     assert first == error.likely
-    assert first.endswith("most probably for this reason: There is no config file.")
+    assert first.endswith("Most likely reason: There is no config file.")
     assert listed == ["Looked at:", "  - config file: missing", "  - instance metadata: no answer"]
     assert last == error.remedy

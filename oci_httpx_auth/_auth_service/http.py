@@ -80,7 +80,7 @@ class Client:
             self._loading = in_thread(partial(_load_authorities, self._context, self._ca_file), "oci-authorities")
 
     def send(self, method: str, url: str, headers: dict[bytes, bytes], content: bytes, seconds: float) -> Answer:
-        """Send one request and read the whole answer within so many seconds. Redirects are not followed.
+        """Send one request and read the whole answer within `seconds`. Redirects are not followed.
 
         The work is done on another thread, so the limit also holds for a slow name look-up, a list of dead addresses, or
         an answer that trickles in byte by byte.

@@ -1,4 +1,4 @@
-"""Which credentials, when nobody says."""
+"""The default chain of credentials."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def default_credentials(
     auth: one of `api_key`, `security_token`, `instance_principal`, `resource_principal`, `oke_workload_identity` and
     `instance_obo_user`. profile, config_file: as the CLI's options of these names.
 
-    A source that is there but broken is an error and never skipped, because another identity was not intended.
+    A source that is there but broken is an error and never skipped, because falling back to another identity would be a surprise.
 
     Raises `ConfigError`. If there is no source, the first `fetch` of the returned provider raises a
     `CredentialsUnavailableError` with a list of what was tried.

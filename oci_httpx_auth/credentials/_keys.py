@@ -60,7 +60,7 @@ def load_private_key(pem: bytes | str, passphrase: bytes | str | None, source: s
             f"{source} is an RSA key of {key.key_size} bits, too large to sign with: at most {MAX_KEY_BITS}. Create a new key."
         )
     if not _signs(key):
-        raise InvalidKeyError(f"{source} is damaged: its numbers do not belong together. Copy the key again.")
+        raise InvalidKeyError(f"{source} is damaged: its numbers are inconsistent. Copy the key again.")
     return key
 
 
@@ -135,7 +135,7 @@ def _diagnosis(data: bytes, secret: bytes | None, source: str) -> str:
             return (
                 f"{source} is encrypted and the given passphrase does not open it. Check pass_phrase, or the key file."
             )
-        return f"{source} begins as a PEM private key but is damaged. Copy the key again, with all its lines."
+        return f"{source} looks like a PEM private key but is damaged. Copy the key again, with all its lines."
     if b"BEGIN CERTIFICATE" in data:
         return f"{source} is a certificate. Requests are signed with the private key."
     if b"PUBLIC KEY" in data or data.startswith((b"ssh-rsa", b"ssh-ed25519", b"ecdsa-")):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class InstancePrincipal(Provider):
     """Signs as the compute instance that this program runs on.
 
-    metadata_url: base URL of the metadata service, e.g. `http://169.254.169.254/opc/v2`; found by itself if not given.
+    metadata_url: base URL of the metadata service, e.g. `http://169.254.169.254/opc/v2`; detected by default.
     federation_endpoint: where a certificate is exchanged for a token, with its path `/v1/x509`; else
         `OCI_CLI_FEDERATION_ENDPOINT`, else the auth service of the instance's region.
 
@@ -82,8 +82,8 @@ class InstancePrincipal(Provider):
         tenancy = tenancy_of(certificate)
         if self.tenancy is not None and tenancy != self.tenancy:
             raise CredentialsUnavailableError(
-                f"The instance's certificate names tenancy {tenancy}, and before it named {self.tenancy}. "
-                "An instance does not change its tenancy; restart the program if this is meant."
+                f"The instance's certificate names tenancy {tenancy}, but named {self.tenancy} before. "
+                "An instance does not change its tenancy; restart the program if this is intended."
             )
         # SHA-256 as the Go and Java SDKs have it; the Python SDK's SHA-1 form is older, and accepted as well.
         digest = hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest().hex(":")
@@ -106,7 +106,7 @@ class InstancePrincipal(Provider):
                 raise
             raise CredentialsUnavailableError(
                 f"{error} The instance's certificate was refused. Check that the instance is in a dynamic group that a policy "
-                "names, and that its clock is right; a new instance, group or policy takes a few minutes to be known."
+                "names, and that its clock is right; a new instance, group or policy takes a few minutes to take effect."
             ) from error
         self.tenancy = tenancy
         return credential

@@ -125,7 +125,7 @@ class ResourcePrincipal(Provider):
         while url:  # each resource's token fetches its parent's
             if url in seen or len(seen) == _DEPTH:
                 raise CredentialsUnavailableError(
-                    f"The parents of this resource do not come to an end: {url.partition('?')[0]} is named again, or is the "
+                    f"The chain of parents is circular or too deep: {url.partition('?')[0]} is named again, or is the "
                     f"{_DEPTH + 1}th. The platform's set-up of nested resources is at fault."
                 )
             seen.add(url)

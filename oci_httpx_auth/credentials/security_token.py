@@ -23,7 +23,7 @@ from ._settings import Settings, resolve_profile
 
 try:
     import fcntl
-except ImportError:  # Windows: two processes may then refresh at once, which costs a call and harms nobody
+except ImportError:  # Windows: two processes may then refresh at once, which is harmless but costs an extra call
     fcntl = None  # type: ignore[assignment]
 
 log: logging.Logger = logging.getLogger("oci_httpx_auth")
@@ -185,7 +185,7 @@ class SecurityToken(Provider):
             if isinstance(error, ServiceRefusedError) and error.status == 401:
                 raise SessionExpiredError(
                     f"The session of {self.source} has ended and cannot be renewed. Run `{self._command()}`, then go on: "
-                    "the new token is picked up by itself."
+                    "the new token is picked up automatically."
                 ) from error
             raise
         self._log_final_expiry(old, renewed)

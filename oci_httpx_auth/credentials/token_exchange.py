@@ -134,7 +134,7 @@ class TokenExchange(Provider):
             except OCIAuthError:
                 raise
             except Exception as error:
-                # Not quoted: what it says of a request to an issuer is beyond our control.
+                # Not quoted: we do not control what it says about a request to an issuer.
                 raise CredentialsUnavailableError(
                     f"The function that returns the subject token failed with {type(error).__name__}."
                 ) from error

@@ -98,7 +98,7 @@ class OKEWorkloadIdentity(Provider):
             if error.status == 403:
                 reason = "Workload identity needs an enhanced cluster. Check the cluster's type."
             elif error.status == 401 and claims.expires_at <= self._service.clock():
-                # Said only now, since it may just be our clock that is ahead.
+                # Checked only after a refusal, since our clock may be fast.
                 reason = (
                     f"The service account token in {self._token_file} has expired. Kubernetes rotates it: check the pod's "
                     "projected volume, and this machine's clock."
@@ -140,5 +140,5 @@ def _decoded(answer: Answer, source: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        raise ServiceRefusedError(f"{source} answered with something else than a JSON object in base64.")
+        raise ServiceRefusedError(f"{source} answered with something other than a JSON object in base64.")
     return fields

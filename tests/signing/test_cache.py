@@ -811,7 +811,7 @@ def test_the_likely_cause_comes_first(setup: Setup) -> None:
         credential_from(flight, setup.provider)
     assert str(caught.value) == (
         "No valid OCI credential from the test: The auth service has a problem of its own. It will be tried again automatically. "
-        "In full: It answered 503."
+        "Details: It answered 503."
     )
     with pytest.raises(CredentialsUnavailableError, match=r"^No valid OCI credential from object: "):
         credential_from(flight, object())  # type: ignore[arg-type]
