@@ -34,7 +34,7 @@ examples:
   %(prog)s --json | jq .verdict
 """
 _CURL_HELP = """\
-The body goes to standard output as it comes, status and request id to standard error.
+The body goes to standard output as it arrives, the status and request id to standard error.
 
 exit status:
   0  the answer's status was below 400
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, about: str, epilog: str) -> argparse.ArgumentParser:
         description, form = f"{about.capitalize()}.", argparse.RawDescriptionHelpFormatter
         added = commands.add_parser(name, help=about, description=description, epilog=epilog, formatter_class=form)
-        added.add_argument("--auth", choices=MODES, help="how to authenticate (default: found out, as OCISigner does)")
+        added.add_argument("--auth", choices=MODES, help="how to authenticate (default: detected, as OCISigner does)")
         added.add_argument("--profile", help="profile of the config file")
         added.add_argument("--config-file", metavar="FILE")
         return added

@@ -10,13 +10,13 @@ import re
 import socket
 import ssl
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from ._errors import ConfigError, NoCredentialsFoundError, OCIAuthError, ServiceUnreachableError, SessionExpiredError
+from ._errors import ConfigError, NoCredentialsFoundError, ServiceUnreachableError, SessionExpiredError, error_chain
 from ._hosts import is_link_local, is_loopback
 from ._secrecy import hide_secrets
 from ._verdicts import Finding, cause
@@ -190,20 +190,3 @@ def _url_of(error: BaseException) -> httpx.URL | None:
         return error.request.url if isinstance(error, httpx.RequestError) else None
     except RuntimeError:  # raised without a request
         return None
-
-
-def error_chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what led to it."""
-    seen: set[int] = set()
-    link: BaseException | None = error
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        yield link
-        # httpcore hides what it translates; there it is the error's own argument.
-        hidden = link.args[0] if link.args and isinstance(link.args[0], BaseException) else None
-        link = link.__cause__ or hidden or link.__context__
-
-
-def error_text(error: BaseException) -> str:
-    """An error's message. A foreign error is only named, since its text may hold anything; it stays chained."""
-    return str(error) if isinstance(error, OCIAuthError) else f"{type(error).__name__} was raised by the provider."

@@ -18,6 +18,8 @@ retry a wrong configuration. No message ever contains a key, a token or a passph
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ._secrecy import hide_secrets
 
 
@@ -83,3 +85,20 @@ class SessionExpiredError(CredentialsUnavailableError):
 
 class SigningError(OCIAuthError):
     """The request was not signed and not sent, because a signature for it would be unsafe or invalid."""
+
+
+def error_chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what led to it."""
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        # httpcore hides what it translates; there it is the error's own argument.
+        hidden = link.args[0] if link.args and isinstance(link.args[0], BaseException) else None
+        link = link.__cause__ or hidden or link.__context__
+
+
+def error_text(error: BaseException) -> str:
+    """An error's message. A foreign error is only named, since its text may hold anything; it stays chained."""
+    return str(error) if isinstance(error, OCIAuthError) else f"{type(error).__name__} was raised by the provider."

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ._causes import change_after_signing, denial_cause, error_text, refusal_cause
+from ._causes import change_after_signing, denial_cause, refusal_cause
 from ._credential import CredentialProvider, describe_source, mode_of
+from ._errors import error_text
 from ._signing.cache import Refresh
 from ._signing.request import Covered, was_redirected
 from ._verdicts import Finding

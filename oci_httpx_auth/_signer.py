@@ -15,9 +15,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from ._auth_service.service import DEADLINE, AuthService
-from ._causes import error_text, unavailable_cause, url_as_sent
+from ._causes import unavailable_cause, url_as_sent
 from ._credential import Credential, CredentialProvider, describe_source, mode_of
-from ._errors import ConfigError, CredentialsUnavailableError, OCIAuthError, SessionExpiredError, SigningError
+from ._errors import (
+    ConfigError,
+    CredentialsUnavailableError,
+    OCIAuthError,
+    SessionExpiredError,
+    SigningError,
+    error_text,
+)
 from ._hosts import is_link_local, is_loopback
 from ._log import log_clock, log_denial, log_refresh, log_refusal
 from ._secrecy import hides_locals

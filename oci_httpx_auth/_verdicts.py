@@ -59,9 +59,9 @@ principal-refused: OCI does not accept the token that it has just issued to this
   Check that the tenancy is subscribed to the region of the request, and that the dynamic group's rules still match.
 identity-refused: OCI does not accept this identity.
   Check that the credential belongs to this tenancy and is still active.
-denied: OCI denies this user the request, with a 404 as well as with a 403. Usually no policy allows it in this compartment, the OCID of the compartment, project or endpoint is wrong, or the region does not have the model.
+denied: OCI denied this user the request; it answers 404 as well as 403 for that. Usually no policy allows it in this compartment, the OCID of the compartment, project or endpoint is wrong, or the region does not have the model.
   Run `python -m oci_httpx_auth check --compartment OCID`, which can tell these apart and prints the policy.
-denied/principal: OCI denies this {principal} the request, with a 404 as well as with a 403. Usually no policy matches it (an instance needs a dynamic group), the OCID of the compartment or project is wrong, or the region does not have the model.
+denied/principal: OCI denied this {principal} the request; it answers 404 as well as 403 for that. Usually no policy matches it (an instance needs a dynamic group), the OCID of the compartment or project is wrong, or the region does not have the model.
   Run `python -m oci_httpx_auth check --compartment OCID` there, which can tell these apart and prints the policy.
 denied/path: Generative AI has nothing at the path {path}. Usually the base URL does not end with /openai/v1.
   Correct the client's base URL.

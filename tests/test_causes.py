@@ -9,8 +9,8 @@ import pytest
 
 from oci_httpx_auth import CredentialsUnavailableError, InstancePrincipal, OCISigner
 from oci_httpx_auth._auth_service.service import AuthService
-from oci_httpx_auth._causes import change_after_signing, error_chain, network_cause, refusal_cause
-from oci_httpx_auth._errors import ServiceUnreachableError
+from oci_httpx_auth._causes import change_after_signing, network_cause, refusal_cause
+from oci_httpx_auth._errors import ServiceUnreachableError, error_chain
 
 from .standin import FakeOCI, Fault
 

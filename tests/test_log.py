@@ -75,7 +75,7 @@ def test_the_log_line_of_a_principal_speaks_of_dynamic_groups_and_of_a_refused_m
         client.stream("POST", url, json={}) as answer,
     ):
         assert b"Authorization failed" in b"".join(answer.iter_raw())
-    assert "denies this resource principal" in caplog.text
+    assert "denied this resource principal" in caplog.text
     assert "dynamic group" in caplog.text
 
 

@@ -8,9 +8,9 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 
 from .._auth_service.tokens import parse_security_token
-from .._causes import error_chain, unavailable_cause
+from .._causes import unavailable_cause
 from .._credential import describe_source
-from .._errors import ConfigError, NoCredentialsFoundError, OCIAuthError, SessionExpiredError
+from .._errors import ConfigError, NoCredentialsFoundError, OCIAuthError, SessionExpiredError, error_chain
 from .._signer import OCISigner
 from .._signing.waiting import in_thread
 from .._verdicts import Finding

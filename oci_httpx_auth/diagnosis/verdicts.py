@@ -89,7 +89,7 @@ clock-off/no-date: This machine's clock is off by more than five minutes, and th
 service-down (unknown): {service} answered {status}{message}.
   Try again later; OCI's status page lists outages.
 
-bearer-key-refused: Generative AI in {region} does not accept the API key in OCI_GENAI_API_KEY: it belongs to another region, it has expired or was deleted, or it was created before there was a policy for it and so stays refused.
+bearer-key-refused: Generative AI in {region} does not accept the API key in OCI_GENAI_API_KEY: it belongs to another region, has expired, was deleted, or was created before its policy and therefore stays refused.
   Check the key's region and state in the console. If the key is older than its policy, create a new key. The policy is:{policy}
 not-offered: Generative AI is not offered in {region}: its host name does not exist there, although Identity's does.
   Choose a region that has the service, e.g. us-chicago-1, and subscribe the tenancy to it.
