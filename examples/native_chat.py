@@ -92,8 +92,8 @@ def ask_streamed(
                 continue
             frame = json.loads(data)
             text = text_of(frame)
-            # Cohere's last frame, which says why it ended, has the whole text once more; or for the first time.
-            if "text" in frame and "finishReason" in frame:
+            # Cohere's frames with tool calls, and the last one, have the whole text once more; or for the first time.
+            if "text" in frame and ("finishReason" in frame or "toolCalls" in frame):
                 text = text.removeprefix(heard)
             heard += text
             yield text

@@ -3,23 +3,27 @@
 The fields are those of the `oci` SDK's models (`generative_ai_inference`). What streams look like is from Oracle's langchain-oci:
 usage comes only if `streamOptions.isIncludeUsage` asks for it, in GENERIC by an event of its own after the last one; frames may be
 empty; some models end with `[DONE]`. A `message` may be null when the model has used up `maxTokens` before it wrote anything.
-How frames of COHEREV2 say why they end is unverified.
+In COHERE, as litellm reads it, a frame with `toolCalls` comes before the last, and both have the whole text once more.
+Unverified: how frames of COHEREV2 say why they end, and that a vendor's models refuse the form of another.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from oci_httpx_auth.testing import FakeOCI, Principal, Refused, Reply, Request
 
-from ._turns import calls_of, event, pieces, refuses_formless, text_of, tokens_in, tool
+from ._turns import Handler, calls_of, event, pieces, refuses_formless, text_of, tokens_in, tool
 
 PATH = "/20231130/actions/chat"
 ROLES = {"CHATBOT": "assistant", "ASSISTANT": "assistant", "TOOL": "tool", "USER": "user"}
+SERVING_MODES = {"ON_DEMAND": "modelId", "DEDICATED": "endpointId"}
+COMPARTMENT = re.compile(r"ocid1\.(?:compartment|tenancy)\.")
 TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 
 
@@ -27,7 +31,22 @@ def add_to(oci: FakeOCI) -> None:
     def chat(request: Request, _principal: Principal) -> Reply:
         return answer(oci, request.json())
 
-    oci.add_endpoint(PATH, refuses_formless(chat), methods=["POST"], service="inference")
+    oci.add_endpoint(PATH, refuses_parameters(refuses_formless(chat)), methods=["POST"], service="inference")
+
+
+def refuses_parameters(handler: Handler) -> Handler:
+    """A handler whose 400 has OpenAI's error as JSON inside of its message, as langchain-oci has seen it."""
+
+    def handle(request: Request, principal: Principal) -> Reply:
+        try:
+            return handler(request, principal)
+        except Refused as refused:
+            if refused.status == 400:
+                error = {"message": refused.reason, "type": "invalid_request_error", "param": None, "code": None}
+                refused.message = json.dumps({"error": error})
+            raise
+
+    return handle
 
 
 def answer(oci: FakeOCI, document: dict[str, Any]) -> Reply:
@@ -35,12 +54,14 @@ def answer(oci: FakeOCI, document: dict[str, Any]) -> Reply:
     chat, mode = document.get("chatRequest"), document.get("servingMode")
     if not document.get("compartmentId") or not isinstance(chat, dict) or not isinstance(mode, dict):
         raise Refused("compartmentId, servingMode or chatRequest is missing", status=400)
+    if not COMPARTMENT.match(str(document["compartmentId"])):
+        raise Refused("compartmentId is not the OCID of a compartment", status=400)
     if chat.get("apiFormat") not in FORMS:
         raise Refused(f"apiFormat is none of {', '.join(FORMS)}", status=400)
     read, whole, frames = FORMS[chat["apiFormat"]]
-    name = str(mode.get("modelId") or mode.get("endpointId") or "")
-    if "." not in name:
-        raise Refused("no model has this name", status=404, message=f"Entity with key {name} not found")
+    name = model_of(mode)
+    if not name.startswith("ocid1.") and name.startswith("cohere.") != chat["apiFormat"].startswith("COHERE"):
+        raise Refused(f"{name} does not speak {chat['apiFormat']}", status=400)
     asked = read(chat)
     message = oci.complete({"model": name, **asked})
     if chat.get("maxTokens") == 1:
@@ -55,6 +76,19 @@ def answer(oci: FakeOCI, document: dict[str, Any]) -> Reply:
         return Reply.events([b"data:\n\n", *events, *end])
     response = {"apiFormat": chat["apiFormat"], **whole(message), "usage": usage}
     return Reply.json({"modelId": name, "modelVersion": "1.0", "chatResponse": response})
+
+
+def model_of(mode: dict[str, Any]) -> str:
+    """The model's name, or the OCID of the dedicated endpoint that hosts it."""
+    kind = mode.get("servingType")
+    if kind not in SERVING_MODES:
+        raise Refused(f"servingType is none of {', '.join(SERVING_MODES)}", status=400)
+    name = mode.get(SERVING_MODES[kind])
+    if not isinstance(name, str) or not name:
+        raise Refused(f"{SERVING_MODES[kind]} is missing", status=400)
+    if name.startswith("ocid1.") != (kind == "DEDICATED"):
+        raise Refused("no model has this name", status=404, message=f"Entity with key {name} not found")
+    return name
 
 
 def generic_request(chat: dict[str, Any]) -> dict[str, Any]:
@@ -145,10 +179,12 @@ def cohere_answer(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def cohere_frames(message: dict[str, Any], usage: dict[str, int] | None) -> Iterator[dict[str, Any]]:
-    if not message.get("tool_calls"):
-        for piece in parts_of(message):
-            yield {"apiFormat": "COHERE", **cohere_message(piece)}
-    # The last frame has the whole text once more.
+    for piece in pieces(message["content"] or ""):
+        if piece:
+            yield {"apiFormat": "COHERE", "text": piece}
+    if message.get("tool_calls"):
+        yield {"apiFormat": "COHERE", **cohere_message(message)}
+    # The last frame has all of it once more.
     yield {"apiFormat": "COHERE", **cohere_answer(message), **({"usage": usage} if usage else {})}
 
 

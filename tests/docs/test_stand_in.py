@@ -32,10 +32,13 @@ BASES = [
 KEPT = """
         docs/test_stand_in::test_what_openais_client_keeps_at_the_examples_endpoints
         frameworks/test_oracles_clients::test_what_oci_openai_keeps_at_the_examples_endpoints"""
-SDK = {
-    "campaigns/against_oracle/test_stand_in",
-    "campaigns/against_oracle/test_principals",
-    "credentials/test_token_exchange",
+# What each of Oracle's clients is called in the sources of a row, and where a test runs it: in these modules, or as part of its name.
+CLIENTS = {
+    "SDK": r"campaigns/against_oracle/test_(stand_in|principals)::|sdk",
+    "CLI": r"campaigns/against_oracle/test_cli_resolution::",
+    "langchain-oci": r"frameworks/test_oracles_clients::\w*langchain_oci",
+    "oci-openai": r"frameworks/test_oracles_clients::\w*oci_openai",
+    "oci-genai-auth": r"frameworks/test_oracles_clients::\w*oci_genai_auth",
 }
 
 # Which tests show what a row says, by the row's first cell. Where a client of Oracle's can run the row, one of them does.
@@ -87,7 +90,8 @@ PROOFS = {
     "`POST /openai/v1/responses`": """
         testing/test_strictness::test_a_vendors_model_and_a_dedicated_endpoint_are_served
         testing/test_generative_ai::test_what_is_stored_needs_a_project_or_a_conversation_store
-        frameworks/test_oracles_clients::test_what_is_stored_needs_a_conversation_store""",
+        frameworks/test_oracles_clients::test_what_is_stored_needs_a_conversation_store
+        frameworks/test_oracles_clients::test_langchain_oci_stores_in_a_conversation_store""",
     "`GET, DELETE /openai/v1/responses/{id}`": """
         testing/test_strictness::test_there_is_nothing_beside_the_documented_paths
         testing/test_strictness::test_what_is_kept_belongs_to_the_place_that_made_it
@@ -125,8 +129,12 @@ PROOFS = {
         testing/test_strictness::test_the_code_is_the_status_as_a_text
         testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words
         frameworks/test_oracles_clients::test_an_unknown_key_is_refused_to_oci_openai""",
-    "A parameter's 400": "testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words",
-    "A 400 may be": "testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words",
+    "A parameter's 400": """
+        testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words
+        frameworks/test_oracles_clients::test_langchain_oci_reads_either_form_of_a_parameters_400""",
+    "A 400 may be": """
+        testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words
+        frameworks/test_oracles_clients::test_langchain_oci_reads_either_form_of_a_parameters_400""",
     "To a client that accepts zstd": """
         testing/test_wire::test_the_stand_ins_frames_are_zstd
         frameworks/test_oracles_clients::test_a_zstd_stream_breaks_off_as_users_of_oci_openai_report""",
@@ -147,7 +155,10 @@ PROOFS = {
         testing/test_endpoints::test_a_native_chat_that_is_not_whole_is_refused
         campaigns/against_oracle/test_stand_in::test_a_native_stream_is_read_by_the_sdk
         campaigns/against_oracle/test_stand_in::test_the_sdk_reads_a_message_that_is_not_there
-        frameworks/test_oracles_clients::test_langchain_oci_chats_natively""",
+        frameworks/test_oracles_clients::test_langchain_oci_chats_natively
+        frameworks/test_oracles_clients::test_langchain_oci_reads_usage_if_it_asks_for_it
+        frameworks/test_oracles_clients::test_langchain_oci_calls_tools
+        testing/test_endpoints::test_a_native_chat_calls_tools_in_coheres_form""",
     "`POST /anthropic/v1/messages`": "testing/test_endpoints::test_messages_are_answered_in_anthropics_form",
     "`POST /google/v1beta": "testing/test_endpoints::test_content_is_generated_in_googles_form",
     "`GET /openai/v1/responses`": "testing/test_endpoints::test_a_websocket_handshake_is_verified_accepted_and_closed",
@@ -207,15 +218,14 @@ def test_each_row_has_a_test() -> None:
         for line in TEXT.splitlines()
         if line.startswith("| ") and not re.match(r"\| (---|endpoint|behaviour)", line)
     ]
-    proved = {}
+    proved = set()
     for line in rows:
         (beginning,) = (start for start in PROOFS if line.startswith(f"| {start}"))
-        proved[beginning] = {proof.partition("::")[0] for proof in PROOFS[beginning].split()}
+        proved.add(beginning)
         source = line.rsplit(" | ", 1)[1]
-        assert "SDK" not in source or proved[beginning] & SDK, line
-        assert "CLI" not in source or "campaigns/against_oracle/test_cli_resolution" in proved[beginning], line
-        assert not re.search("langchain-oci|oci-openai", source) or proved[beginning], line
-    assert set(proved) == set(PROOFS)
+        for name, run in CLIENTS.items():
+            assert not re.search(rf"\b{name}\b", source) or re.search(run, PROOFS[beginning]), (name, line)
+    assert proved == set(PROOFS)
     for proof in " ".join(PROOFS.values()).split():
         module, _, name = proof.partition("::")
         assert f"def {name}(" in (ROOT / "tests" / f"{module}.py").read_text(), proof

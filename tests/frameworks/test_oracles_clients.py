@@ -5,6 +5,7 @@ Where they belong to the environment, one that is missing is a failure.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,10 +25,12 @@ else:
     pytest.importorskip("zstandard")
 
 import httpx
+import oci as oci_sdk
 import openai
 from endpoints import native_chat, openai_embeddings, openai_files, openai_objects
+from langchain_oci.common import param_compat
 
-from ..standin import FakeOCI
+from ..standin import FakeOCI, Fault
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -53,23 +56,111 @@ def client(oci: FakeOCI, config: str) -> Iterator[Any]:
     assert all(record.signed for record in oci.records)
 
 
-@pytest.mark.parametrize("model", ["meta.llama-3.3-70b-instruct", "cohere.command-a-03-2025", "xai.grok-4.3"])
-def test_langchain_oci_chats_natively(oci: FakeOCI, config: str, model: str) -> None:
-    """The SDK's signature, in the form that langchain-oci chooses for the vendor: whole and streamed."""
+def langchain(oci: FakeOCI, config: str, model: str, **options: Any) -> Any:
+    """langchain-oci's client of OCI's own operation, with the SDK's signature."""
     native_chat.add_to(oci)
-    llm = langchain_oci.ChatOCIGenAI(
+    return langchain_oci.ChatOCIGenAI(
         model_id=model,
         service_endpoint=oci.url,
         compartment_id=oci.compartment,
         auth_type="API_KEY",
         auth_profile="DEFAULT",
         auth_file_location=config,
+        **options,
+    )
+
+
+FORMS = {
+    "meta.llama-3.3-70b-instruct": "GENERIC",
+    "xai.grok-4.3": "GENERIC",
+    "openai.gpt-oss-120b": "GENERIC",
+    "cohere.command-a-03-2025": "COHERE",
+    "cohere.command-a-vision-07-2025": "COHEREV2",
+}
+
+
+@pytest.mark.parametrize("model", FORMS)
+def test_langchain_oci_chats_natively(oci: FakeOCI, config: str, model: str) -> None:
+    """In the form that it chooses for the vendor. COHEREV2 it does not stream."""
+    llm = langchain(oci, config, model)
+    assert llm.invoke("good morning").content == "You said: good morning"
+    assert json.loads(oci.records[-1].body)["chatRequest"]["apiFormat"] == FORMS[model]
+    if FORMS[model] != "COHEREV2":
+        pieces = [chunk.content for chunk in llm.stream("good morning")]
+        assert "".join(pieces) == "You said: good morning"
+        assert len(pieces) > 2
+    assert {(record.mode, record.status) for record in oci.records} == {("api_key", 200)}
+
+
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("model", ["xai.grok-4.3", "cohere.command-a-03-2025"])
+def test_langchain_oci_reads_usage_if_it_asks_for_it(oci: FakeOCI, config: str, model: str, asked: bool) -> None:
+    """At the end of a stream; a whole answer has it always."""
+    llm = langchain(oci, config, model, stream_usage=asked)
+    assert llm.invoke("good morning").usage_metadata["total_tokens"] > 2
+    counts = [chunk.usage_metadata["total_tokens"] for chunk in llm.stream("good morning") if chunk.usage_metadata]
+    assert len(counts) == asked
+    assert all(count > 2 for count in counts)
+
+
+@pytest.mark.parametrize("model", ["xai.grok-4.3", "meta.llama-3.3-70b-instruct", "cohere.command-a-03-2025"])
+def test_langchain_oci_calls_tools(oci: FakeOCI, config: str, model: str) -> None:
+    """Whole and streamed, and it hands back what the tool answered."""
+
+    def add(a: int) -> int:
+        """Adds."""
+        return a
+
+    llm = langchain(oci, config, model).bind_tools([add])
+    answer = llm.invoke("1 + 1?")
+    assert [(call["name"], call["args"]) for call in answer.tool_calls] == [("add", {"a": 1})]
+    first, *others = llm.stream("1 + 1?")
+    for chunk in others:
+        first += chunk
+    assert {(call["name"], call["args"]["a"]) for call in first.tool_calls} == {("add", 1)}
+    result = {"role": "tool", "content": "2", "tool_call_id": answer.tool_calls[0]["id"]}
+    assert "The tool answered" in llm.invoke([{"role": "user", "content": "1 + 1?"}, answer, result]).content
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_langchain_oci_reads_either_form_of_a_parameters_400(oci: FakeOCI, config: str, nested: bool) -> None:
+    """OpenAI's error inside of OCI's message, and bare: the parameter is left out the second time."""
+    error = {"error": {"message": "no", "type": "x", "param": "temperature", "code": "unsupported_value"}}
+    body = {"code": "400", "message": json.dumps(error)} if nested else error
+    llm = langchain(oci, config, "openai.gpt-5", temperature=0.5)
+    oci.fail(
+        "inference", Fault(status=400, body=json.dumps(body).encode(), headers={"content-type": "application/json"})
     )
     assert llm.invoke("good morning").content == "You said: good morning"
-    pieces = [chunk.content for chunk in llm.stream("good morning")]
-    assert "".join(pieces) == "You said: good morning"
-    assert len(pieces) > 2
-    assert {(record.mode, record.status) for record in oci.records} == {("api_key", 200)}
+    sent = [json.loads(record.body)["chatRequest"] for record in oci.records]
+    assert ["temperature" in each for each in sent] == [True, False]
+
+
+def test_langchain_oci_is_told_what_is_wrong(oci: FakeOCI, config: str) -> None:
+    """A 400 of the stand-in's own, which names no parameter that could be left out, and a model's 404."""
+    llm = langchain(oci, config, "ocid1.generativeaimodel.oc1..a", provider="generic")
+    with pytest.raises(oci_sdk.exceptions.ServiceError) as caught:
+        llm.invoke("good morning")
+    assert (caught.value.status, caught.value.code) == (404, "404")
+    with pytest.raises(oci_sdk.exceptions.ServiceError) as caught:
+        langchain(oci, config, "cohere.command-a-03-2025", provider="generic").invoke("good morning")
+    assert (caught.value.status, caught.value.code) == (400, "400")
+    assert param_compat.extract_unsupported_param(caught.value) == (None, None)
+    assert json.loads(caught.value.message)["error"]["type"] == "invalid_request_error"
+
+
+def test_langchain_oci_stores_in_a_conversation_store(oci: FakeOCI, config: str) -> None:
+    """Its client of responses is refused without one, unless nothing is stored; its chat completions need none."""
+
+    def ask(**options: Any) -> str:
+        auth = oci_openai.OciUserPrincipalAuth(config_file=config, profile_name="DEFAULT")
+        place = {"compartment_id": oci.compartment, "service_endpoint": oci.url}
+        return str(langchain_oci.ChatOCIOpenAI(auth=auth, model=MODEL, **place, **options).invoke("hi").text)
+
+    with pytest.raises((openai.BadRequestError, ValueError), match=r"conversation.store|Conversation Store"):
+        ask()
+    for options in ({"conversation_store_id": STORE}, {"store": False}, {"use_responses_api": False}):
+        assert ask(**options) == "You said: hi"
 
 
 def test_a_chat_of_oci_openai_is_answered(client: Any) -> None:

@@ -144,8 +144,35 @@ def test_a_stream_of_googles_is_a_list_unless_events_are_asked_for(ask: Callable
     assert step["candidates"][0]["content"]["parts"][0]["functionCall"]["args"] == {"a": 1}
 
 
+def on_demand(model: str) -> dict[str, str]:
+    return {"servingType": "ON_DEMAND", "modelId": model}
+
+
+@pytest.mark.usefixtures("further_endpoints")
+@pytest.mark.parametrize(
+    ("mode", "status"),
+    [
+        ({"servingType": "DEDICATED", "endpointId": "ocid1.generativeaiendpoint.oc1.us-chicago-1.a"}, 200),
+        ({"servingType": "DEDICATED", "endpointId": "ocid1.generativeaimodel.oc1.us-chicago-1.a"}, 404),
+        ({"servingType": "DEDICATED", "endpointId": "xai.grok-4.3"}, 404),
+        (on_demand("ocid1.generativeaiendpoint.oc1.us-chicago-1.a"), 404),
+        (on_demand("gpt-4o"), 404),
+    ],
+)
+def test_a_native_chat_is_served_by_name_or_by_endpoint(
+    ask: Callable[..., Any], mode: dict[str, str], status: int
+) -> None:
+    """Each serving mode has its own identifier. What a dedicated endpoint hosts speaks any form."""
+    for chat in (
+        {"apiFormat": "GENERIC", "messages": [{"role": "USER", "content": [{"type": "TEXT", "text": "Hi"}]}]},
+        *([{"apiFormat": "COHERE", "message": "Hi"}] if status == 200 else []),
+    ):
+        assert ask("/20231130/actions/chat", native(chat, servingMode=mode)).status == status
+
+
 def native(chat: Any, **changes: Any) -> dict[str, Any]:
-    mode = {"servingType": "ON_DEMAND", "modelId": "xai.grok-4.3"}
+    cohere = isinstance(chat, dict) and chat["apiFormat"].startswith("COHERE")
+    mode = {"servingType": "ON_DEMAND", "modelId": "cohere.command-a-03-2025" if cohere else "xai.grok-4.3"}
     return {"compartmentId": "ocid1.compartment.oc1..a", "servingMode": mode, "chatRequest": chat} | changes
 
 
@@ -157,13 +184,25 @@ def native(chat: Any, **changes: Any) -> dict[str, Any]:
         (native(None), "is missing"),
         (native({"apiFormat": "GENERIC"}, servingMode=None), "is missing"),
         (native({"apiFormat": "OTHER"}), "none of GENERIC, COHERE, COHEREV2"),
+        (native({"apiFormat": "GENERIC"}, compartmentId="mine"), "not the OCID of a compartment"),
+        (native({"apiFormat": "GENERIC"}, servingMode={"modelId": "xai.grok-4.3"}), "servingType is none of"),
+        (native({"apiFormat": "GENERIC"}, servingMode={"servingType": "DEDICATED"}), "endpointId is missing"),
+        (
+            native({"apiFormat": "GENERIC"}, servingMode={"servingType": "ON_DEMAND", "endpointId": "xai.grok-4.3"}),
+            "modelId is missing",
+        ),
+        (native({"apiFormat": "GENERIC"}, servingMode=on_demand("cohere.command-a-03-2025")), "not speak GENERIC"),
+        (native({"apiFormat": "COHERE"}, servingMode=on_demand("meta.llama-3.3-70b-instruct")), "not speak COHERE"),
+        (native({"apiFormat": "COHEREV2"}, servingMode=on_demand("xai.grok-4.3")), "not speak COHEREV2"),
     ],
 )
 def test_a_native_chat_that_is_not_whole_is_refused(
     oci: FakeOCI, ask: Callable[..., Any], document: Any, reason: str
 ) -> None:
-    """With the reason in the record."""
-    assert ask("/20231130/actions/chat", document).status == 400
+    """With the reason in the record, and in OpenAI's error inside of OCI's."""
+    answer = ask("/20231130/actions/chat", document)
+    assert (answer.status, answer.json()["code"]) == (400, "400")
+    assert reason in json.loads(answer.json()["message"])["error"]["message"]
     assert reason in oci.records[-1].reason
 
 
@@ -195,8 +234,9 @@ def test_a_native_chat_calls_tools_in_coheres_form(oci: FakeOCI, ask: Callable[.
     chat["tools"] = [{"name": "add", "parameterDefinitions": definitions}]
     (call,) = ask("/20231130/actions/chat", native(chat)).json()["chatResponse"]["toolCalls"]
     assert call == {"name": "add", "parameters": {"s": "s", "i": 1, "f": 0.5, "b": True}}
-    (event,) = events_of(ask("/20231130/actions/chat", native({**chat, "isStream": True})).body)
-    assert (event["toolCalls"], event["finishReason"]) == ([call], "COMPLETE")
+    first, last = events_of(ask("/20231130/actions/chat", native({**chat, "isStream": True})).body)
+    assert first == {"apiFormat": "COHERE", "text": "", "toolCalls": [call]}
+    assert (last["toolCalls"], last["finishReason"]) == ([call], "COMPLETE")
     chat["toolResults"] = [{"call": call, "outputs": [{"sum": 7}]}]
     text = ask("/20231130/actions/chat", native(chat)).json()["chatResponse"]["text"]
     assert text == 'The tool answered: [{"sum": 7}]'
