@@ -4,66 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import importlib
-import os
 import subprocess
 import sys
 import threading
-import warnings
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from endpoints import google_content, websockets
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from oci_httpx_auth import OCISigner
 from oci_httpx_auth.adapters import RequestSigner
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY, create_openai
 
-from ..docs.test_examples import run_example
+from ..examples import run_example
 from ..standin import FakeOCI
+from .support import EXAMPLES, HELLO, UNSIGNED, load, need, only_one_signs
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "frameworks"
-# Read here: the tests themselves see no variable of this prefix.
-ENVIRONMENT = os.environ.get("OCI_HTTPX_AUTH_FRAMEWORKS", "").removeprefix("frameworks-")
-REQUIREMENTS = EXAMPLES / "requirements" / f"{ENVIRONMENT}.txt"
-REQUIRED = {
-    canonicalize_name(Requirement(line).name)
-    for line in (REQUIREMENTS.read_text().splitlines() if ENVIRONMENT else [])
-    if not line.startswith("#")
-}
 
-UNSIGNED = "the request went past the signer, with the placeholder API key"
-HELLO = "You said: Say hello."
 TRIP = "city='city' days=1"
-
-
-def need(framework: str, *others: str) -> None:
-    """Skip the test where something is not installed; in a tox environment that should have it all, fail."""
-    required = {canonicalize_name(Requirement(name).name) for name in (framework, *others)} <= REQUIRED
-    if ENVIRONMENT and not required:
-        pytest.skip(f"{framework} belongs to another environment")
-    for requirement in map(Requirement, (framework, *others)):
-        try:
-            found = requirement.specifier.contains(metadata.version(requirement.name), prereleases=True)
-        except metadata.PackageNotFoundError:
-            found = False
-        if not found:
-            (pytest.fail if required else pytest.skip)(f"{requirement} is not installed")
-
-
-def load(module: str) -> Any:
-    """Import a framework, whose warnings about itself are not ours."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return importlib.import_module(module)
 
 
 @pytest.mark.parametrize(
@@ -229,12 +191,7 @@ def test_langchain_with_one_client_leaves_the_other_kind_unsigned(oci: FakeOCI, 
         return (await llm.ainvoke("Say hello.")).text
 
     calls = [lambda: llm.invoke("Say hello.").text, lambda: asyncio.run(ainvoke())]
-    signed, unsigned = calls if given == "http_client" else reversed(calls)
-    assert signed() == HELLO
-    with pytest.raises(openai.AuthenticationError):
-        unsigned()
-    assert [record.signed for record in oci.records] == [True, False]
-    assert oci.records[-1].reason.startswith(UNSIGNED)
+    only_one_signs(oci, *(calls if given == "http_client" else reversed(calls)))
     assert oci.records[-1].header("authorization") == f"Bearer {PLACEHOLDER_API_KEY}"
 
 

@@ -9,9 +9,9 @@ import pytest
 from oci_httpx_auth import OCISigner
 from oci_httpx_auth.openai import PLACEHOLDER_API_KEY, create_openai
 
-from ..docs.test_examples import run_example
+from ..examples import run_example
 from ..standin import FakeOCI
-from .test_frameworks import HELLO, UNSIGNED, load, need
+from .support import HELLO, UNSIGNED, load, need, only_one_signs
 
 # What the frameworks warn of, and leave open, is theirs.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -99,12 +99,7 @@ def test_llama_index_with_one_client_leaves_the_other_kind_unsigned(
         return (await llm.acomplete("Say hello.")).text
 
     calls = [lambda: llm.complete("Say hello.").text, lambda: asyncio.run(acomplete())]
-    signed, unsigned = calls if given == "http_client" else reversed(calls)
-    assert signed() == HELLO
-    with pytest.raises(openai.AuthenticationError):
-        unsigned()
-    assert [record.signed for record in oci.records] == [True, False]
-    assert oci.records[-1].reason.startswith(UNSIGNED)
+    only_one_signs(oci, *(calls if given == "http_client" else reversed(calls)))
 
 
 def test_llama_index_without_reuse_closes_the_client_that_signs(oci: FakeOCI, signer: OCISigner) -> None:

@@ -10,9 +10,9 @@ from importlib import metadata
 
 import pytest
 
-from ..docs.test_examples import run_example
+from ..examples import run_example
 from . import matrix
-from .test_frameworks import ENVIRONMENT, HELLO, need
+from .support import ENVIRONMENT, HELLO, need
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("tomllib")

@@ -21,16 +21,18 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
-# What is mutated, all of two modules and of the third what a request goes through; and the tests that have to notice.
+# What is mutated, and the tests that have to notice: signing as a whole, and of `_signer` what a request goes through.
 # Each part has its own tests alone: a mutant that survives takes the time of all of them.
-FLOW = "sync_auth_flow async_auth_flow _steps _replace _check_transport signed_headers _was_redirected _without_host _digest_async"
+FLOW = "sync_auth_flow async_auth_flow _steps _wait_for _check_transport signed_headers _bare_request _without_host wait wait_async"
+REQUESTS = ["signing/test_request.py", "test_signer.py", "test_signer_zstd.py"]
 PARTS = (
     ("_signing/signature", ["*"], ["signing/test_signature.py"]),
     ("_signing/cache", ["*"], ["signing/test_cache.py"]),
+    ("_signing/request", ["*"], REQUESTS),
     (
         "_signer",
         [f"*{name}__mutmut*" for name in FLOW.split()],
-        ["test_signer.py", "campaigns/secrets/test_secrets.py"],
+        [*REQUESTS, "test_log.py", "campaigns/secrets/test_secrets.py"],
     ),
 )
 CHOSEN = "not thousand and not travels and not threads_that_meet and not (secrets and not sdks)"

@@ -32,49 +32,42 @@ from oci_httpx_auth import (
 )
 from oci_httpx_auth._auth_service.service import AuthService
 
-from ...conftest import LIBRARIES, Clock, Key, as_the_cli_writes
+from ...conftest import LIBRARIES, Key, as_the_cli_writes
+from ...platforms import PREFIX, Platform
 from ...standin import FakeOCI, Fault
 
-PREFIX = "OCI_RESOURCE_PRINCIPAL_"
 
-
-class Platform:
+class Detours(Platform):
     """One stand-in, and how each mode is pointed at other addresses."""
 
-    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.clock = Clock()
-        self.oci = FakeOCI(clock=self.clock)
-        self._directory, self._monkeypatch = directory, monkeypatch
-        self._options: dict[str, Any] = {"_service": AuthService(clock=self.clock, sleep=lambda _: None)}
-
-    def become(self, mode: str, endpoint: str) -> Any:
+    def become(self, mode: str, endpoint: str) -> Any:  # type: ignore[override]
         """A provider of this mode, whose auth service is at `endpoint`; metadata is where it is."""
         if mode == "session":
-            config = self.oci.write_config(self._directory, session=True)
-            provider = SecurityToken.from_config(config_file=config, auth_endpoint=endpoint, **self._options)
+            config = self.oci.write_config(self.directory, session=True)
+            provider = SecurityToken.from_config(config_file=config, auth_endpoint=endpoint, **self.options)
             provider.fetch()  # the token of the file; the next one has to be asked for
             return provider
         if mode == "instance":
             return InstancePrincipal(
-                metadata_url=self.oci.metadata_url, federation_endpoint=f"{endpoint}/v1/x509", **self._options
+                metadata_url=self.oci.metadata_url, federation_endpoint=f"{endpoint}/v1/x509", **self.options
             )
         if mode == "workload":
-            variables = self.oci.environment("oke_workload_identity", directory=self._directory)
+            variables = self.oci.environment("oke_workload_identity", directory=self.directory)
         else:
             variables = self.oci.environment("resource_principal", version=mode.partition(" ")[2])
         for name, value in variables.items():
             if name.startswith(PREFIX) and value.startswith(self.oci.url):
                 value = value.replace(self.oci.url, endpoint)
-            self._monkeypatch.setenv(name, value)
-        self._monkeypatch.setenv("OCI_CLI_FEDERATION_ENDPOINT", self.oci.federation_endpoint)
+            self.monkeypatch.setenv(name, value)
+        self.monkeypatch.setenv("OCI_CLI_FEDERATION_ENDPOINT", self.oci.federation_endpoint)
         if mode == "workload":
-            return OKEWorkloadIdentity(port=int(endpoint.rpartition(":")[2]), **self._options)
-        return ResourcePrincipal(metadata_url=self.oci.metadata_url, **self._options)
+            return OKEWorkloadIdentity(port=int(endpoint.rpartition(":")[2]), **self.options)
+        return ResourcePrincipal(metadata_url=self.oci.metadata_url, **self.options)
 
 
 @pytest.fixture
-def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
-    platform = Platform(tmp_path, monkeypatch)
+def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Detours]:
+    platform = Detours(tmp_path, monkeypatch)
     with platform.oci:
         yield platform
 
@@ -130,7 +123,7 @@ EXCHANGED = ("session", "instance", "resource 1.1", "resource 2.1", "resource 2.
 
 @pytest.mark.parametrize("mode", EXCHANGED)
 @pytest.mark.parametrize("host", ["auth.example", "169.254.7.7", "[fe80::1]", "127.0.0.1.example", "localhost.example"])
-def test_no_token_is_exchanged_over_plain_http(platform: Platform, mode: str, host: str) -> None:
+def test_no_token_is_exchanged_over_plain_http(platform: Detours, mode: str, host: str) -> None:
     """Not even with a link-local address: metadata alone lives there. Nothing is looked up, nothing connected to."""
     provider = platform.become(mode, f"http://{host}")
     with pytest.raises(ConfigError, match="not an https address"):
@@ -163,7 +156,7 @@ def test_no_token_is_exchanged_over_plain_http(platform: Platform, mode: str, ho
     ],
 )
 def test_plain_http_is_signed_for_loopback_and_link_local_hosts_only(
-    platform: Platform, tmp_path: Path, host: str, signed: bool
+    platform: Detours, tmp_path: Path, host: str, signed: bool
 ) -> None:
     """Only in their usual spelling; other ways to write an address may mean another host."""
     signer = OCISigner(config_file=platform.oci.write_config(tmp_path), clock=platform.clock)
@@ -185,7 +178,7 @@ def test_plain_http_is_signed_for_loopback_and_link_local_hosts_only(
 
 
 @pytest.mark.parametrize("mode", EXCHANGED)
-def test_an_auth_service_without_a_trusted_certificate_gets_no_request(platform: Platform, mode: str) -> None:
+def test_an_auth_service_without_a_trusted_certificate_gets_no_request(platform: Detours, mode: str) -> None:
     """It is refused in the handshake, so it sees neither token nor signature."""
     with FakeOCI(clock=platform.clock) as stranger:
         provider = platform.become(mode, stranger.tls_url)
@@ -227,7 +220,7 @@ def impostor(tmp_path: Path, key: Key) -> Iterator[tuple[str, Path, list[bytes]]
 
 @pytest.mark.parametrize("mode", EXCHANGED)
 def test_a_trusted_certificate_of_another_host_is_refused(
-    platform: Platform, impostor: tuple[str, Path, list[bytes]], mode: str, monkeypatch: pytest.MonkeyPatch
+    platform: Detours, impostor: tuple[str, Path, list[bytes]], mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The name counts, not the authority alone."""
     url, authority, heard = impostor
@@ -240,7 +233,7 @@ def test_a_trusted_certificate_of_another_host_is_refused(
 
 @pytest.mark.parametrize("mode", EXCHANGED)
 def test_an_authority_of_ssl_cert_file_is_trusted(
-    platform: Platform, mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    platform: Detours, mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """For networks that inspect TLS. The stranger is contacted, and doesn't know this identity."""
     with FakeOCI(clock=platform.clock) as stranger:
@@ -253,7 +246,7 @@ def test_an_authority_of_ssl_cert_file_is_trusted(
 
 
 def test_a_workloads_proxy_is_not_trusted_for_being_in_the_systems_list(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    platform: Detours, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Neither the machine's authorities nor `SSL_CERT_FILE` vouch for the cluster."""
     with FakeOCI(clock=platform.clock) as stranger:
@@ -265,7 +258,7 @@ def test_a_workloads_proxy_is_not_trusted_for_being_in_the_systems_list(
         assert not stranger.records
 
 
-def test_a_clusters_authority_is_trusted_for_nothing_else(platform: Platform) -> None:
+def test_a_clusters_authority_is_trusted_for_nothing_else(platform: Detours) -> None:
     """Even after a token came from the proxy, an auth service with a certificate of that authority isn't trusted."""
     platform.become("workload", platform.oci.tls_url).fetch()
     assert [record.service for record in platform.oci.records] == ["workload_identity"]
@@ -278,7 +271,7 @@ def test_a_clusters_authority_is_trusted_for_nothing_else(platform: Platform) ->
 # Proxies.
 
 
-def test_metadata_is_never_asked_through_a_proxy(platform: Platform, proxy: Proxy) -> None:
+def test_metadata_is_never_asked_through_a_proxy(platform: Detours, proxy: Proxy) -> None:
     """Wherever it is, because the instance's private key comes from there. A host name is requested directly too."""
     provider = InstancePrincipal(
         metadata_url="http://metadata.invalid/opc/v2", _service=AuthService(sleep=lambda _: None)
@@ -290,14 +283,14 @@ def test_metadata_is_never_asked_through_a_proxy(platform: Platform, proxy: Prox
     assert proxy.asked == []
 
 
-def test_a_pods_proxy_is_never_asked_through_another(platform: Platform, proxy: Proxy) -> None:
+def test_a_pods_proxy_is_never_asked_through_another(platform: Detours, proxy: Proxy) -> None:
     """The service account's token stays in the cluster."""
     platform.become("workload", platform.oci.tls_url).fetch()
     assert proxy.asked == []
 
 
 @pytest.mark.parametrize("mode", EXCHANGED)
-def test_an_auth_service_is_asked_through_the_proxy_inside_of_tls(platform: Platform, proxy: Proxy, mode: str) -> None:
+def test_an_auth_service_is_asked_through_the_proxy_inside_of_tls(platform: Detours, proxy: Proxy, mode: str) -> None:
     """As in the SDK: some networks have no other way out. The proxy sees the host's name and no more."""
     provider = platform.become(mode, "https://auth.invalid")
     with pytest.raises(OCIAuthError, match="could not be reached"):
@@ -306,7 +299,7 @@ def test_an_auth_service_is_asked_through_the_proxy_inside_of_tls(platform: Plat
 
 
 def test_a_session_is_renewed_by_the_auth_service_of_its_region(
-    platform: Platform, proxy: Proxy, tmp_path: Path
+    platform: Detours, proxy: Proxy, tmp_path: Path
 ) -> None:
     """Unless another one is named."""
     config = as_the_cli_writes(platform.oci.write_config(tmp_path, session=True))
@@ -319,7 +312,7 @@ def test_a_session_is_renewed_by_the_auth_service_of_its_region(
     assert set(proxy.asked) == {"CONNECT auth.us-chicago-1.oraclecloud.com:443 HTTP/1.1"}
 
 
-def test_no_proxy_is_honoured(platform: Platform, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_honoured(platform: Detours, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy isn't used for a host that it names."""
     monkeypatch.setenv("NO_PROXY", "auth.invalid")
     provider = platform.become("instance", "https://auth.invalid")
@@ -333,7 +326,7 @@ def test_no_proxy_is_honoured(platform: Platform, proxy: Proxy, monkeypatch: pyt
 
 @pytest.mark.parametrize("service", ["metadata", "federation", "session_refresh", "rpt", "rpst", "workload_identity"])
 @pytest.mark.parametrize("status", [301, 307, 308])
-def test_no_service_can_send_a_credential_elsewhere(platform: Platform, service: str, status: int) -> None:
+def test_no_service_can_send_a_credential_elsewhere(platform: Detours, service: str, status: int) -> None:
     """Redirects by metadata and auth services count as refusals."""
     with FakeOCI(clock=platform.clock) as elsewhere:
         target = f"{elsewhere.url}/elsewhere"
@@ -350,7 +343,7 @@ def test_no_service_can_send_a_credential_elsewhere(platform: Platform, service:
 @pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.__name__)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_nothing_valid_goes_to_another_origin_after_a_redirect(
-    platform: Platform, tmp_path: Path, library: Any, status: int
+    platform: Detours, tmp_path: Path, library: Any, status: int
 ) -> None:
     """With redirects on, httpx drops the signature when the origin changes, but sends the body."""
     signer = OCISigner(config_file=platform.oci.write_config(tmp_path, session=True), clock=platform.clock)
@@ -366,7 +359,7 @@ def test_nothing_valid_goes_to_another_origin_after_a_redirect(
 @pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.__name__)
 @pytest.mark.parametrize("status", [301, 307])
 def test_a_same_origin_redirect_carries_an_invalid_signature(
-    platform: Platform, tmp_path: Path, library: Any, status: int
+    platform: Detours, tmp_path: Path, library: Any, status: int
 ) -> None:
     """httpx sends the first signature again, which is valid for the first target only: the server refuses it."""
     signer = OCISigner(config_file=platform.oci.write_config(tmp_path), clock=platform.clock)
@@ -377,7 +370,7 @@ def test_a_same_origin_redirect_carries_an_invalid_signature(
     assert "signature" in platform.oci.records[-1].reason
 
 
-def test_headers_of_a_credential_go_to_another_origin_after_a_redirect(platform: Platform) -> None:
+def test_headers_of_a_credential_go_to_another_origin_after_a_redirect(platform: Detours) -> None:
     """httpx removes only `authorization` and calls no auth hook: keep redirects off with delegation tokens."""
     known = platform.oci.add_api_key()
 
@@ -393,7 +386,7 @@ def test_headers_of_a_credential_go_to_another_origin_after_a_redirect(platform:
         assert elsewhere.records[-1].header("authorization") is None
 
 
-def test_a_client_that_follows_no_redirects_sends_nothing_on(platform: Platform, tmp_path: Path) -> None:
+def test_a_client_that_follows_no_redirects_sends_nothing_on(platform: Detours, tmp_path: Path) -> None:
     """httpx's default, and what the factories set."""
     signer = OCISigner(config_file=platform.oci.write_config(tmp_path), clock=platform.clock)
     with FakeOCI(clock=platform.clock) as elsewhere:
@@ -403,7 +396,7 @@ def test_a_client_that_follows_no_redirects_sends_nothing_on(platform: Platform,
         assert not elsewhere.records
 
 
-def test_a_server_without_tls_hears_nothing_of_a_request(platform: Platform) -> None:
+def test_a_server_without_tls_hears_nothing_of_a_request(platform: Detours) -> None:
     """It answers the handshake in plain text, which ends the attempt."""
     heard: list[bytes] = []
 
@@ -421,7 +414,7 @@ def test_a_server_without_tls_hears_nothing_of_a_request(platform: Platform) -> 
 
 
 def test_a_proxy_of_plain_http_teaches_no_clock_offset(
-    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    platform: Detours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """httpx sends requests to loopback through it, too, and a date that it makes up must not reach any signature."""
     asked: list[str] = []
