@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from .._credential import Credential
 from .._errors import (
     ConfigError,
+    CredentialsUnavailableError,
     InvalidTokenError,
     OCIAuthError,
     ServiceRefusedError,
@@ -43,7 +44,8 @@ class Call:
 
     credential: signs it. payload: its body, sent as JSON or, with `form`, as an HTML form. sign_host: false only for the
     federation endpoint. retried: statuses after which the call is repeated, besides 429 and 5xx. patience: seconds for
-    this call with all its attempts, if less than the fetch's deadline.
+    this call with all its attempts, if less than the fetch's deadline. remedies: what to do about a refusal, by its
+    status; 400 stands for every other 4xx but 429.
     """
 
     method: str
@@ -55,6 +57,7 @@ class Call:
     retried: frozenset[int] = frozenset()
     patience: float = DEADLINE
     form: bool = False
+    remedies: Mapping[int, str] = field(default_factory=dict)
 
 
 class AuthService:
@@ -121,12 +124,12 @@ class Calls:
         encode = urlencode if call.form else json.dumps
         content = b"" if call.payload is None else encode(call.payload).encode()
         ends_at = min(self._ends_at, time.monotonic() + call.patience)
+        offsets = self._service.offsets
         pause, corrected = _FIRST_PAUSE, False
         while True:
             failure: ServiceRefusedError | ServiceUnreachableError
-            offset = self._service.offsets.offset(target.host)
+            offset = offsets.offset(target.host)
             headers = self._headers(call, target, content, offset)
-            retry_after = None
             try:
                 seconds = max(min(ends_at - time.monotonic(), _ATTEMPT), 0.1)
                 answer = self.client.send(call.method, call.url, headers, content, seconds)
@@ -138,19 +141,17 @@ class Calls:
             except (ServiceUnreachableError, ServiceRefusedError) as error:
                 failure = error
             else:
-                retry_after = _retry_after(answer)
-                failure = ServiceRefusedError(_refusal(target, answer), answer.status, retry_after)
-                date = answer.headers.get("date")
+                failure = _refusal(target, answer)
                 if call.credential and not corrected:
-                    corrected = self._service.offsets.learn(
-                        target.scheme, target.host, answer.status, date, used=offset
-                    )
+                    date = answer.headers.get("date")
+                    corrected = offsets.learn(target.scheme, target.host, answer.status, date, used=offset)
                     if corrected:
                         continue
                 passing = answer.status == 429 or (answer.status >= 500 and answer.status != 501)
                 if not passing and answer.status not in call.retried:
                     raise failure
-            wait = max(min(pause, _LONGEST_PAUSE) * random.uniform(0.5, 1.5), retry_after or 0.0)
+            wait = min(pause, _LONGEST_PAUSE) * random.uniform(0.5, 1.5)
+            wait = max(wait, getattr(failure, "retry_after", None) or 0.0)
             if not self._patient or time.monotonic() + wait >= ends_at:
                 raise failure
             slept_at = time.monotonic()
@@ -167,7 +168,10 @@ class Calls:
         source: str,
         decode: Callable[[Answer, str], Mapping[str, Any]] = json_object,
     ) -> Credential:
-        """The credential of this private key and the `token` in the answer. Raises as `send` does."""
+        """The credential of this private key and the `token` in the answer.
+
+        Raises as `send` does, and `CredentialsUnavailableError` for a refusal with a remedy.
+        """
 
         def parse(answer: Answer, received_at: float) -> Credential:
             token = text_field(decode(answer, source), "token", source).removeprefix("ST$")
@@ -175,7 +179,14 @@ class Calls:
             label = f"The token from {source}"
             return token_credential(token, private_key, label, received_at=received_at, issuer_time=issuer_time)
 
-        return self.send(call, parse)
+        try:
+            return self.send(call, parse)
+        except ServiceRefusedError as error:
+            is_clients = 400 <= error.status < 500 and error.status != 429
+            remedy = call.remedies.get(error.status) or (is_clients and call.remedies.get(400))
+            if not remedy:
+                raise
+            raise CredentialsUnavailableError(f"{error} {remedy}") from error
 
     def _headers(self, call: Call, target: httpx.URL, content: bytes, offset: float) -> dict[bytes, bytes]:
         headers = {b"accept": b"application/json", b"host": target.netloc}
@@ -184,9 +195,16 @@ class Calls:
         headers.update((name.lower().encode(), value.encode()) for name, value in call.headers.items())
         if call.credential is not None:
             now = self._service.clock() + offset
-            body: Any = {"length": len(content), "digest": content_digest(content)}
+            length, digest = len(content), content_digest(content)
             headers |= sign(
-                call.method, target.raw_path, headers, call.credential, now=now, sign_host=call.sign_host, **body
+                call.method,
+                target.raw_path,
+                headers,
+                call.credential,
+                now=now,
+                sign_host=call.sign_host,
+                length=length,
+                digest=digest,
             )
         return headers
 
@@ -219,19 +237,13 @@ def _target(url: str) -> httpx.URL:
     return target
 
 
-def _refusal(target: httpx.URL, answer: Answer) -> str:
+def _refusal(target: httpx.URL, answer: Answer) -> ServiceRefusedError:
     request_id = answer.headers.get("opc-request-id")
     trace = f" (opc-request-id {_line(request_id[:120])})" if request_id else ""
-    return f"{hide_secrets(show_url(target))} answered {answer.status}{service_message(answer.content)}{trace}"
-
-
-def _retry_after(answer: Answer) -> float | None:
-    """`Retry-After` in seconds: RFC 9110, section 10.2.3.
-
-    Its date form is ignored: no OCI service is known to send it, and it depends on the clocks.
-    """
-    value = answer.headers.get("retry-after", "").strip()
-    return float(value) if re.fullmatch(r"[0-9]{1,6}", value) else None
+    message = f"{hide_secrets(show_url(target))} answered {answer.status}{service_message(answer.content)}{trace}"
+    # Seconds: RFC 9110, section 10.2.3. No OCI service is known to send a date, and dates depend on the clocks.
+    pause = re.fullmatch(r"[0-9]{1,6}", answer.headers.get("retry-after", "").strip())
+    return ServiceRefusedError(message, answer.status, None if pause is None else float(pause[0]))
 
 
 def _line(text: str) -> str:

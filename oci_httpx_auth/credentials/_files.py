@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import stat
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from .._errors import ConfigError, InvalidTokenError
@@ -95,13 +97,10 @@ def replace_secret_file(path: str, text: str, *, instead_of: bytes) -> bool:
 
 def _remove_leftovers(directory: str, name: str) -> None:
     """Remove temporary files of processes that were killed while writing."""
-    with contextlib.suppress(OSError), os.scandir(directory) as entries:
-        for entry in entries:
-            ours = entry.name == f"{name}.renewed" or (
-                entry.name.startswith(f".{name}.") and entry.name.endswith(".renewed")
-            )
-            if ours and time.time() - entry.stat(follow_symlinks=False).st_mtime > _LEFTOVER:
-                os.unlink(entry.path)
+    with contextlib.suppress(OSError):
+        for path in Path(directory).glob(f".{glob.escape(name)}.*.renewed"):
+            if time.time() - path.lstat().st_mtime > _LEFTOVER:
+                path.unlink()
 
 
 class FileWatch:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from .._auth_service.regions import auth_endpoint, region_id
 from .._auth_service.service import DEADLINE, AuthService, Call, Calls
 from .._credential import Credential
-from .._errors import CredentialsUnavailableError, ServiceRefusedError
+from .._errors import CredentialsUnavailableError
 from .._secrecy import hides_locals
 from .._signing.waiting import in_thread
 from ._config import env_value
@@ -25,6 +25,12 @@ from ._provider import Provider
 
 if TYPE_CHECKING:
     from cryptography import x509
+
+
+_REMEDY = (
+    "The instance's certificate was refused. Check that the instance is in a dynamic group that a policy names, and that "
+    "its clock is right; a new instance, group or policy takes a few minutes to take effect."
+)
 
 
 class InstancePrincipal(Provider):
@@ -98,16 +104,9 @@ class InstancePrincipal(Provider):
                 "fingerprintAlgorithm": "SHA256",
             },
             sign_host=False,
+            remedies={400: _REMEDY},
         )
-        try:
-            credential = calls.token(call, session_key, "the federation endpoint")
-        except ServiceRefusedError as error:
-            if not 400 <= error.status < 500 or error.status == 429:
-                raise
-            raise CredentialsUnavailableError(
-                f"{error} The instance's certificate was refused. Check that the instance is in a dynamic group that a policy "
-                "names, and that its clock is right; a new instance, group or policy takes a few minutes to take effect."
-            ) from error
+        credential = calls.token(call, session_key, "the federation endpoint")
         self.tenancy = tenancy
         return credential
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from .._auth_service.service import AuthService, Call
 from .._auth_service.tokens import parse_security_token, token_of
 from .._credential import KEY_ID, Credential
-from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, OCIAuthError, ServiceRefusedError
+from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, OCIAuthError
 from .._hosts import is_loopback
 from .._secrecy import hidden, hides_locals, quote_path, quote_value
 from ._config import check_region, env_value, join_names
@@ -24,6 +24,13 @@ from ._keys import generate_private_key, public_key_text
 from ._provider import Provider
 
 _VARIABLES = ("OCI_IAM_DOMAIN_HOST", "OCI_CLIENT_CREDENTIALS", "OCI_SUBJECT_TOKEN")
+
+_REMEDIES = {
+    400: "The identity domain refused the subject token. Check that it has not expired, and that the domain has an identity "
+    "propagation trust for its issuer, subject and this client.",
+    401: "The identity domain refused the client. Check client_id and client_secret, and that the application is active.",
+    404: "There is no such identity domain, or it exchanges no tokens. Check the domain's URL.",
+}
 
 SubjectToken = str | os.PathLike[str] | Callable[[], str]
 
@@ -115,14 +122,10 @@ class TokenExchange(Provider):
             },
             form=True,
             headers={"authorization": f"Basic {self._basic!s}"},
+            remedies=_REMEDIES,
         )
-        try:
-            with self._service.calls() as calls:
-                credential = calls.token(call, session_key, "the identity domain")
-        except ServiceRefusedError as error:
-            if not 400 <= error.status < 500 or error.status == 429:
-                raise
-            raise CredentialsUnavailableError(f"{error} {_remedy(error.status)}") from error
+        with self._service.calls() as calls:
+            credential = calls.token(call, session_key, "the identity domain")
         self.tenancy = parse_security_token(token_of(credential), self.source).text("tenant")
         return credential
 
@@ -175,14 +178,3 @@ def _domain_url(domain: str) -> str:
             f"domain is {quote_value(domain)}: a client secret is sent over https only. Use its https URL."
         )
     return url.rstrip("/")
-
-
-def _remedy(status: int) -> str:
-    if status == 401:
-        return "The identity domain refused the client. Check client_id and client_secret, and that the application is active."
-    if status == 404:
-        return "There is no such identity domain, or it exchanges no tokens. Check the domain's URL."
-    return (
-        "The identity domain refused the subject token. Check that it has not expired, and that the domain has an identity "
-        "propagation trust for its issuer, subject and this client."
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import secrets
 import ssl
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 from .._auth_service.http import Answer
 from .._auth_service.service import AuthService, Call
 from .._auth_service.tokens import parse_security_token, token_of
-from .._credential import Credential
-from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, ServiceRefusedError
+from .._credential import KEY_ID, Credential
+from .._errors import ConfigError, InvalidTokenError, ServiceRefusedError
 from .._secrecy import hides_locals, quote_path
 from ._config import check_region, env_value
 from ._files import read_small_file
@@ -80,8 +81,13 @@ class OKEWorkloadIdentity(Provider):
         self._check_authorities()
         account_token = self._account_token()
         claims = parse_security_token(account_token, f"The service account token ({self._token_file})")
+        remedies = {403: "Workload identity needs an enhanced cluster. Check the cluster's type."}
+        if claims.expires_at <= self._service.clock():  # shown only after a refusal: our clock may be fast
+            remedies[401] = (
+                f"The service account token in {self._token_file} has expired. Kubernetes rotates it: check the pod's "
+                "projected volume, and this machine's clock."
+            )
         session_key = generate_private_key()
-
         call = Call(
             "POST",
             self._url,
@@ -90,34 +96,18 @@ class OKEWorkloadIdentity(Provider):
                 "authorization": f"Bearer {account_token}",
                 "opc-request-id": "/".join(secrets.token_hex(16) for _ in range(3)),
             },
+            remedies=remedies,
         )
-        try:
-            with self._service.calls(direct=True, ca_file=self._ca_file) as calls:
-                credential = calls.token(call, session_key, _SOURCE, _decoded)
-        except ServiceRefusedError as error:
-            if error.status == 403:
-                reason = "Workload identity needs an enhanced cluster. Check the cluster's type."
-            elif error.status == 401 and claims.expires_at <= self._service.clock():
-                # Checked only after a refusal, since our clock may be fast.
-                reason = (
-                    f"The service account token in {self._token_file} has expired. Kubernetes rotates it: check the pod's "
-                    "projected volume, and this machine's clock."
-                )
-            else:
-                raise
-            raise CredentialsUnavailableError(f"{error} {reason}") from error
+        with self._service.calls(direct=True, ca_file=self._ca_file) as calls:
+            credential = calls.token(call, session_key, _SOURCE, _decoded)
         issued = parse_security_token(token_of(credential), self.source)
         self.tenancy, self.compartment = issued.text("res_tenant"), issued.text("res_compartment")
         return credential
 
     def _account_token(self) -> str:
         self._watch.note(self._token_file, self._ca_file)
-        data = read_small_file(self._token_file, "The service account token")
-        try:
-            token = data.decode("ascii").strip()
-        except UnicodeDecodeError:
-            token = ""
-        if not token or any(character.isspace() or not character.isprintable() for character in token):
+        token = read_small_file(self._token_file, "The service account token").decode(errors="replace").strip()
+        if not re.fullmatch(KEY_ID, token):
             raise InvalidTokenError(f"The service account token in {self._token_file} is not a token.")
         return token
 

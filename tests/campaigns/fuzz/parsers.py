@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import atheris
+import httpx
 
 with atheris.instrument_imports(include=["oci_httpx_auth", "configparser", "json", "email"]):
     from oci_httpx_auth import OCIAuthError
@@ -56,7 +57,7 @@ TARGETS = [
     lambda data: load_private_key(data, data[:8], "the key"),
     lambda data: parse_http_date(data.decode("latin-1")),
     lambda data: json_object(Answer(200, {}, data), "the service"),
-    lambda data: _refusal("https://x/", Answer(400, {}, data)),
+    lambda data: _refusal(httpx.URL("https://x/"), Answer(400, {}, data)),
     lambda data: _decoded(Answer(200, {}, data), "the proxy"),
 ]
 
