@@ -47,6 +47,9 @@ def user_message(text: str) -> dict[str, Any]:
     return {"role": "USER", "content": [{"type": "TEXT", "text": text}]}
 
 
+FORMS = {"generic": generic, "cohere": cohere, "cohere_v2": cohere_v2}
+
+
 def on_demand(model: str) -> dict[str, Any]:
     return {"servingType": "ON_DEMAND", "modelId": model}
 
@@ -99,10 +102,17 @@ def ask_streamed(
             yield text
 
 
+def address(signer: OCISigner, region: str, compartment: str) -> str:
+    """Where a region serves its models. The factory knows the domain of the region's realm."""
+    with create_openai(signer=signer, region=region, compartment_id=compartment) as client:
+        return str(client.base_url).partition("/openai/")[0]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--region", help="which region serves the models, if not the profile's")
     parser.add_argument("--endpoint-id", help="the OCID of a dedicated endpoint")
+    parser.add_argument("--endpoint-form", choices=FORMS, default="generic", help="how its model is asked")
     parser.add_argument("--model", default=models.NATIVE)
     parser.add_argument("--cohere-model", default=models.COHERE)
     options = parser.parse_args()
@@ -114,10 +124,7 @@ def main() -> None:
             region = options.region or os.environ.get("OCI_REGION") or signer.region
             if region is None:
                 parser.error("no region is known; give --region, or set OCI_REGION")
-            # The factory knows the domain of the region's realm.
-            with create_openai(signer=signer, region=region, compartment_id=compartment) as openai_client:
-                url = str(openai_client.base_url).partition("/openai/")[0]
-            endpoint = options.endpoint_id
+            url, endpoint = address(signer, region, compartment), options.endpoint_id
         else:
             fake = stack.enter_context(FakeOCI())
             native_chat.add_to(fake)
@@ -132,7 +139,8 @@ def main() -> None:
             ("Cohere, on demand", on_demand(options.cohere_model), cohere(question)),
         ]
         if endpoint:
-            served.append(("generic, dedicated", dedicated(endpoint), generic(question)))
+            form = options.endpoint_form
+            served.append((f"{form}, dedicated", dedicated(endpoint), FORMS[form](question)))
         for name, mode, request in served:
             print(f"{name}: {ask(client, compartment, mode, request)}")
             print(f"{name}, streamed: ", end="")

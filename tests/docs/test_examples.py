@@ -39,10 +39,11 @@ def test_agent() -> None:
     assert "the server verified 4 of 4 requests" in printed
 
 
-def test_native_chat() -> None:
-    """Both forms of OCI's own chat, whole and streamed, on demand and on a dedicated endpoint, with httpx alone."""
-    printed = run_example("native_chat.py")
-    for served in ("generic, on demand", "Cohere, on demand", "generic, dedicated"):
+@pytest.mark.parametrize("form", ["generic", "cohere_v2"])
+def test_native_chat(form: str) -> None:
+    """The forms of OCI's own chat, whole and streamed, on demand and on a dedicated endpoint, with httpx alone."""
+    printed = run_example("native_chat.py", "--endpoint-form", form)
+    for served in ("generic, on demand", "Cohere, on demand", f"{form}, dedicated"):
         assert f"{served}: You said: Say hello to a newcomer.\n" in printed
         assert f"{served}, streamed: You said: Say hello to a newcomer.\n" in printed
     assert "the server verified 6 of 6 requests" in printed
