@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import ExitStack
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import httpx
@@ -73,10 +73,11 @@ def send_request(options: argparse.Namespace) -> int:
 
 
 def _send(signer: OCISigner, request: httpx.Request, options: argparse.Namespace) -> int:
-    with httpx.Client(auth=signer, timeout=_TIMEOUT) as client, ExitStack() as stack:
-        answer = client.send(request, stream=True)
-        stack.callback(answer.close)
-        out = stack.enter_context(open(options.output, "wb")) if options.output else sys.stdout.buffer
+    with (
+        httpx.Client(auth=signer, timeout=_TIMEOUT) as client,
+        closing(client.send(request, stream=True)) as answer,
+        open(options.output, "wb") if options.output else nullcontext(sys.stdout.buffer) as out,
+    ):
         request_id = answer.headers.get("opc-request-id", "none")
         status = f"{answer.status_code} {answer.reason_phrase}"
         print(printable(f"{status} (opc-request-id {request_id})"), file=sys.stderr, flush=True)

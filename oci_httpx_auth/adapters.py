@@ -22,7 +22,7 @@ class RequestSigner:
         self.signer: OCISigner = as_signer(signer)
 
     def __call__(self, request: Any) -> Any:
-        """Sign a request that is ready to be sent, and return it."""
+        """Sign a prepared request, and return it."""
         body = request.body if request.body is not None else b""
         if isinstance(body, str):
             body = body.encode()
@@ -32,7 +32,7 @@ class RequestSigner:
         return request
 
     def do_request_sign(self, request: Any, enforce_content_headers: bool = True) -> Any:  # noqa: ARG002
-        """As the signers of the OCI SDK have it. The body is always covered by the signature."""
+        """The method that signers of the OCI SDK have. The signature always covers the body."""
         return self(request)
 
     def __repr__(self) -> str:

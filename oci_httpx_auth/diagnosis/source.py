@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from dataclasses import replace
@@ -17,7 +18,7 @@ from ..credentials._settings import Rank, Settings, resolve
 from .credential import describe_token
 from .network import first_sentence_cause
 from .run import Failed, Run
-from .values import mixed_identity, place, unreadable_file_cause, value_cause, warn_of_open_files
+from .values import mixed_identity, own_and_inherited, place, unreadable_file_cause, value_cause, warn_of_open_files
 from .verdicts import cause
 
 _DEADLINE = 4.0  # seconds for all calls of a fetch, each tried once: a service that needs more is worth a finding
@@ -67,11 +68,9 @@ def _describe_settings(run: Run, settings: Settings) -> None:
     """Where each field comes from: its variable, or its line of the file."""
     loaded = settings.profile
     if loaded is not None:
-        own = sorted(name for name in loaded.own if loaded.get(name))
-        inherited = sorted(name for name in loaded.values if name not in loaded.own and loaded.get(name))
-        text = f"{loaded.label}{_named_by(run)} sets {join_names(own) if own else 'nothing'}"
-        if inherited and loaded.name != DEFAULT_PROFILE:
-            text += f"; inherits {join_names(inherited)} from {DEFAULT_PROFILE}"
+        own, inherited = own_and_inherited(loaded, sorted(loaded.values))
+        text = f"; inherits {join_names(inherited)} from {DEFAULT_PROFILE}" if inherited else ""
+        text = f"{loaded.label}{_named_by(run)} sets {join_names(own) if own else 'nothing'}{text}"
         run.log("ok", "profile", text)
     for name, setting in settings.fields.items():
         if loaded is None or setting.rank > Rank.PROFILE:
@@ -85,10 +84,9 @@ def _describe_settings(run: Run, settings: Settings) -> None:
 
 def _named_by(run: Run) -> str:
     """Which variables, if any, chose the profile and the file."""
-    variables = [] if run.profile_name else [("OCI_CLI_PROFILE", "OCI_CONFIG_PROFILE")]
-    variables += [] if run.config_file else [("OCI_CLI_CONFIG_FILE", "OCI_CONFIG_FILE")]
-    names = [next((name for name in group if env_value((name,))), None) for group in variables]
-    named = [name for name in names if name]
+    profiles = () if run.profile_name else ("OCI_CLI_PROFILE", "OCI_CONFIG_PROFILE")
+    files = () if run.config_file else ("OCI_CLI_CONFIG_FILE", "OCI_CONFIG_FILE")
+    named = [next(filter(os.environ.get, names)) for names in (profiles, files) if env_value(names)]
     return f" (named by {join_names(named)})" if named else ""
 
 

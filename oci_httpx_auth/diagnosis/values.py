@@ -6,7 +6,7 @@ import codecs
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from .._secrecy import looks_secret, quote_path, quote_value
@@ -67,12 +67,17 @@ def _written_cause(name: str, setting: Setting) -> Finding | None:
     return None
 
 
-def mixed_identity(profile: Profile | None, names: Sequence[str] = _IDENTITY) -> str:
-    """Which of these fields are the profile's own and which are DEFAULT's, if it has both kinds; else empty."""
-    if profile is None or profile.name == DEFAULT_PROFILE:
+def own_and_inherited(profile: Profile, names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Which of these fields the profile sets itself, and which it has from DEFAULT."""
+    given = [name for name in names if profile.get(name)]
+    return [name for name in given if name in profile.own], [name for name in given if name not in profile.own]
+
+
+def mixed_identity(profile: Profile | None, names: Iterable[str] = _IDENTITY) -> str:
+    """Says which of these fields are the profile's own and which are inherited, if it has both kinds; else empty."""
+    if profile is None:
         return ""
-    own = [name for name in names if name in profile.own]
-    inherited = [name for name in names if name not in profile.own and profile.get(name)]
+    own, inherited = own_and_inherited(profile, names)
     if not own or not inherited:
         return ""
     parts = f"{join_names(own)} of its own, {join_names(inherited)} inherited from {DEFAULT_PROFILE}"
