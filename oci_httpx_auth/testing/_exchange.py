@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ._identity import Identities
 from ._tokens import strangers_key
-from ._verify import Principal, check_signature
+from ._verify import Principal, check_date, check_names, check_signature, signature_parameters, signing_line
 from ._wire import Fault, Record, Refused, Reply, Request
 
 
@@ -34,24 +34,31 @@ class Exchange:
         host_required: bool = True,
         body_exempt: bool = False,
     ) -> Principal:
-        """Who signed. Raises `Refused` if nobody did. `find` knows who has a key id (default: who is known by now)."""
-        principal = check_signature(
-            self.request,
-            self.record,
-            find or self.identities.find,
-            now=self.now,
-            allowed_skew=self.allowed_skew,
-            host_required=host_required,
-            body_exempt=body_exempt,
-        )
+        """Who signed. Raises `Refused` if nobody did, or not by the rules.
+
+        `find` knows who has a key id (default: the API keys and tokens of the stand-in). `body_exempt` is for the few
+        operations whose body need not be signed. What the signature says of itself is recorded in any case.
+        """
+        request, record = self.request, self.record
+        parameters = signature_parameters(request)
+        record.key_id = parameters["keyId"]
+        names = record.signed_headers = tuple(parameters["headers"].split(" "))
+        check_names(request, names, host_required=host_required, body_exempt=body_exempt)
+        signing_string = "\n".join(signing_line(request, name) for name in names)
+        date_name = "x-date" if "x-date" in names else "date"
+        record.date = request.header(date_name)
+        check_date(record.date, date_name, self.now, self.allowed_skew)
+        principal = (find or self.identities.find)(record.key_id)
+        check_signature(parameters["signature"], signing_string, principal.public_key)
+        if "x-content-sha256" in names and request.header("x-content-sha256") != request.digest:
+            raise Refused("x-content-sha256 is not the digest of the body")
         self.identify(principal)
-        if delegation := self.request.header("opc-obo-token"):
-            self.record.signed = False
-            if "opc-obo-token" not in self.record.signed_headers:
+        if delegation := request.header("opc-obo-token"):
+            if "opc-obo-token" not in names:
                 raise Refused("opc-obo-token is not signed")
             principal = self.identities.on_behalf(principal, delegation)
             self.identify(principal)
-            self.record.signed = True
+        record.signed = True
         return principal
 
     def identify(self, principal: Principal) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
 
@@ -16,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from ._wire import Record, Refused, Request, malformed
+from ._wire import Refused, Request, malformed
 
 BODY_METHODS = ("POST", "PUT", "PATCH")
 BODY_HEADERS = ("content-length", "content-type", "x-content-sha256")
@@ -70,42 +69,19 @@ def check_framing(request: Request) -> None:
         raise malformed("host must be sent exactly once")
 
 
-def check_signature(
-    request: Request,
-    record: Record,
-    find_principal: Callable[[str], Principal],
-    *,
-    now: float,
-    allowed_skew: float,
-    host_required: bool = True,
-    body_exempt: bool = False,
-) -> Principal:
-    """The principal whose key made the request's signature. Raises `Refused` for a request that nobody signed properly.
-
-    What the signature says of itself is recorded also when it is refused in the end.
-    `body_exempt` is for the few operations whose body need not be covered (Object Storage's PutObject).
-    """
-    parameters = _authorization(request)
-    key_id = record.key_id = parameters["keyId"]
-    names = record.signed_headers = tuple(parameters["headers"].split(" "))
-    _check_names(request, names, host_required=host_required, body_exempt=body_exempt)
-    signing_string = "\n".join(_line(request, name) for name in names)
-    date_name = "x-date" if "x-date" in names else "date"
-    record.date = request.header(date_name)
-    _check_date(record.date, date_name, now, allowed_skew)
-    principal = find_principal(key_id)
+def check_signature(signature: str, signing_string: str, key: rsa.RSAPublicKey) -> None:
+    """Refuse a signature that the key did not make of the signing string."""
     try:
-        signature = base64.b64decode(parameters["signature"], validate=True)
+        key.verify(
+            base64.b64decode(signature, validate=True),
+            signing_string.encode("latin-1"),
+            padding.PKCS1v15(),
+            hashes.SHA256(),
+        )
     except binascii.Error:
         raise Refused("the signature is not base64") from None
-    try:
-        principal.public_key.verify(signature, signing_string.encode("latin-1"), padding.PKCS1v15(), hashes.SHA256())
     except InvalidSignature:
         raise Refused("the signature does not fit the request and the key") from None
-    if "x-content-sha256" in names and request.header("x-content-sha256") != request.digest:
-        raise Refused("x-content-sha256 is not the digest of the body")
-    record.signed = True
-    return principal
 
 
 def _check_placeholder(request: Request) -> None:
@@ -132,7 +108,8 @@ def credential_of(request: Request) -> str:
     return values[0]
 
 
-def _authorization(request: Request) -> dict[str, str]:
+def signature_parameters(request: Request) -> dict[str, str]:
+    """What the authorization header says of the signature, with everything that there has to be."""
     scheme, _, rest = credential_of(request).partition(" ")
     if scheme != "Signature":
         raise Refused(f"the authorization scheme is {scheme[:20]!r}, not Signature")
@@ -154,7 +131,8 @@ def _authorization(request: Request) -> dict[str, str]:
     return parameters
 
 
-def _check_names(request: Request, names: tuple[str, ...], *, host_required: bool, body_exempt: bool) -> None:
+def check_names(request: Request, names: tuple[str, ...], *, host_required: bool, body_exempt: bool) -> None:
+    """Refuse a signature that does not cover what it has to, or that lists what it may not."""
     if len(set(names)) != len(names):
         raise Refused("a header is listed twice in the signature's headers")
     for name in names:
@@ -174,7 +152,8 @@ def _check_names(request: Request, names: tuple[str, ...], *, host_required: boo
             raise Refused(f"{name} is not signed")
 
 
-def _line(request: Request, name: str) -> str:
+def signing_line(request: Request, name: str) -> str:
+    """The line of the signing string for a header or for (request-target)."""
     if name == "(request-target)":
         return f"(request-target): {request.method.lower()} {request.target}"
     values = request.values(name)
@@ -185,7 +164,8 @@ def _line(request: Request, name: str) -> str:
     return f"{name}: {values[0]}"
 
 
-def _check_date(value: str, name: str, now: float, allowed_skew: float) -> None:
+def check_date(value: str, name: str, now: float, allowed_skew: float) -> None:
+    """Refuse a date that is malformed, or too far from the time it is now."""
     try:
         when = parsedate_to_datetime(value).timestamp()
         canonical = formatdate(when, usegmt=True) == value
