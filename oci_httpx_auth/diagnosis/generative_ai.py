@@ -53,6 +53,10 @@ def _refusal_cause(run: Run, url: str, answer: httpx.Response) -> Finding:
         return cause("bearer-key-refused", region=region, policy=policy_for(run))
     if status == 401:
         return cause("not-subscribed/generative-ai", region=region)
+    if status == 404 and "HTTP 404 Not Found" in message:
+        return cause("wrong-path/unknown", region=region, path=repr(f"{httpx.URL(url).path}/chat/completions"))
+    if status == 400 and "OpenAI-Project" in message:
+        return cause("no-project", message=message)
     if status in (400, 404) and (wrong := _model_cause(run, message)):
         return wrong
     if re.search(r"LimitExceeded|QuotaExceeded|service limit", message):

@@ -41,6 +41,15 @@ def deny(oci: FakeOCI) -> None:
     oci.fail("inference", Fault(status=404))
 
 
+def no_path(oci: FakeOCI) -> None:
+    oci.fail("inference", Fault(status=404, message="HTTP 404 Not Found"))
+
+
+def want_project(oci: FakeOCI) -> None:
+    message = "Missing OpenAI-Project or opc-conversation-store-id header."
+    oci.fail("inference", Fault(status=400, message=message))
+
+
 def answer_plainly(oci: FakeOCI) -> None:
     oci.fail("inference", Fault(status=400, body=PLAIN.encode(), headers={"content-type": "application/json"}))
 
@@ -105,6 +114,8 @@ def test_a_refusal_is_raised_by_openai_in_ocis_words(oci: FakeOCI, client: Any, 
     ("prepare", "model", "code", "words"),
     [
         (deny, MODEL, "no-policy", "may not use Generative AI"),
+        (no_path, MODEL, "wrong-path", "knows no path '/openai/v1/chat/completions'"),
+        (want_project, MODEL, "no-project", "wants a project: 400: Missing OpenAI-Project"),
         (None, "gpt-4o", "model-unknown", "does not serve the model gpt-4o"),
         (None, "cohere.command-a", "model-unknown", "Cohere's models are served by OCI's own chat operation"),
         (answer_plainly, MODEL, "bad-request", "invalid_request_error: temperature is not supported"),
@@ -113,7 +124,7 @@ def test_a_refusal_is_raised_by_openai_in_ocis_words(oci: FakeOCI, client: Any, 
 def test_check_tells_the_refusals_apart(
     oci: FakeOCI, tmp_path: Path, prepare: Callable[[FakeOCI], None] | None, model: str, code: str, words: str
 ) -> None:
-    """By what OCI says: a policy, a model, a parameter in either form."""
+    """By what OCI says: a policy, a path, a project, a model, a parameter in either form."""
     if prepare is deny:
         oci.fault_source = lambda service, record: Fault(status=404) if service == "inference" else None
     elif prepare is not None:
