@@ -161,3 +161,9 @@ def test_a_body_without_its_digest_is_not_signed(key: Key) -> None:
     """A forgotten digest is an error, not a signature that leaves the body out."""
     with pytest.raises(SigningError, match="digest"):
         sign("POST", b"/", {b"host": b"h"}, Credential(key_id="k", private_key=key.private), now=NOW)
+
+
+def test_a_body_of_no_given_length_is_empty(key: Key) -> None:
+    """Its headers are signed all the same, with the SDK's default type."""
+    signed = sign("POST", b"/", {b"host": b"h"}, Credential("k", key.private), now=NOW, digest=content_digest(b""))
+    assert (signed[b"content-length"], signed[b"content-type"]) == (b"0", b"application/json")
