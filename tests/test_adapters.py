@@ -12,7 +12,7 @@ from oci_httpx_auth.adapters import RequestSigner
 from .standin import FakeOCI
 
 
-def test_requests_signs_with_ours(oci: FakeOCI, tmp_path: Path) -> None:
+def test_requests_signs_with_our_signer(oci: FakeOCI, tmp_path: Path) -> None:
     """Its real sessions, with and without a body."""
     requests = pytest.importorskip("requests")
     signer = RequestSigner(OCISigner(config_file=oci.write_config(tmp_path)))
@@ -23,7 +23,7 @@ def test_requests_signs_with_ours(oci: FakeOCI, tmp_path: Path) -> None:
         requests.post(f"{oci.url}/x", data=iter([b"a"]), auth=signer, timeout=5)
 
 
-def test_the_adapter_is_what_the_sdks_signers_are(oci: FakeOCI, tmp_path: Path) -> None:
+def test_the_adapter_works_like_the_sdks_signers(oci: FakeOCI, tmp_path: Path) -> None:
     """It signs a prepared request in place, and shows nothing secret."""
     requests = pytest.importorskip("requests")
     signer = RequestSigner(OCISigner(config_file=oci.write_config(tmp_path)))

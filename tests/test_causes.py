@@ -44,7 +44,7 @@ def sent(method: str = "POST", url: str = URL, **changed: str) -> httpx.Request:
         (sent(method="PUT"), "PUT was sent"),
     ],
 )
-def test_what_was_changed_is_named(request_sent: httpx.Request, says: str) -> None:
+def test_the_change_is_named(request_sent: httpx.Request, says: str) -> None:
     """Headers that are not signed may change; the URL counts byte by byte."""
     changed = change_after_signing(SIGNED, b"post /a%7Eb?c=%2F", httpx.Response(401, request=request_sent))
     assert bool(changed) is bool(says)
@@ -77,7 +77,7 @@ def test_a_change_is_reported_before_the_credential_is_blamed() -> None:
     assert "event hook" in cause.remedy
 
 
-def test_what_an_http_library_hides_is_still_found() -> None:
+def test_a_cause_that_an_http_library_hides_is_found() -> None:
     """httpcore cuts the chain, and keeps the error as an argument of its own."""
 
     class Translated(Exception):

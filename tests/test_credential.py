@@ -42,7 +42,7 @@ def test_credentials_are_equal_by_what_is_sent(key: Key, other_key: Key) -> None
 @pytest.mark.parametrize(
     ("measured", "expected"), [(None, 1000.0 - 60.0), (30.0, 1000.0 - 30.0)], ids=["by the caller", "by the issuer"]
 )
-def test_an_expiry_is_told_by_our_clock(key: Key, measured: float | None, expected: float) -> None:
+def test_an_expiry_is_given_by_our_clock(key: Key, measured: float | None, expected: float) -> None:
     """What was measured when the credential was issued is more precise than what the caller knows."""
     assert Credential("k", key.private, 1000.0, clock_offset=measured).expiry(60.0) == expected
     assert Credential("k", key.private, clock_offset=measured).expiry(60.0) is None
@@ -50,7 +50,7 @@ def test_an_expiry_is_told_by_our_clock(key: Key, measured: float | None, expect
 
 @pytest.mark.parametrize("moment", ["expires_at", "issued_at", "clock_offset"])
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), 1e12])
-def test_a_time_that_no_calendar_has_is_refused(key: Key, moment: str, value: float) -> None:
+def test_an_impossible_time_is_refused(key: Key, moment: str, value: float) -> None:
     """It would make nonsense of the refresh schedule."""
     with pytest.raises(SigningError, match=f"{moment} is not a point in time"):
         Credential("k", key.private, **{moment: value})  # type: ignore[arg-type]

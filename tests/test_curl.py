@@ -62,7 +62,7 @@ def test_curl_passes_chunks_on_as_they_come(oci: FakeOCI, config: Path) -> None:
     assert b"[DONE]" in rest
 
 
-def test_curl_tells_a_refusal_by_status_and_its_probable_cause(oci: FakeOCI, config: Path) -> None:
+def test_curl_reports_a_refusal_with_its_status_and_probable_cause(oci: FakeOCI, config: Path) -> None:
     """Status 1; the log's warning says what is known."""
     config.write_text(config.read_text().replace(oci.user, SOMEBODY_ELSE))
     done = run("curl", "GET", f"{oci.url}/a", "--config-file", str(config))

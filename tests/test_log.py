@@ -79,7 +79,7 @@ def test_the_log_line_of_a_principal_speaks_of_dynamic_groups_and_of_a_refused_m
     assert "dynamic group" in caplog.text
 
 
-def test_a_401_that_stays_reaches_the_caller_untouched_with_one_warning(
+def test_a_persistent_401_reaches_the_caller_untouched_with_one_warning(
     oci: FakeOCI, signer: OCISigner, library: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The warning says who, how, and which request id; and nothing secret."""

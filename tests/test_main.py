@@ -39,7 +39,7 @@ def test_full_shows_ocids_whole(oci: FakeOCI, config: Path) -> None:
     assert oci.user in done.stdout
 
 
-def test_what_will_not_work_is_status_1_and_wrong_usage_2(oci: FakeOCI, config: Path) -> None:
+def test_the_exit_status_is_1_for_failures_and_2_for_wrong_usage(oci: FakeOCI, config: Path) -> None:
     """As scripts want it; warnings alone do not fail."""
     oci.fail("identity", Fault(status=503))
     failed = run("check", "--config-file", str(config), "--endpoint", oci.url)
@@ -86,7 +86,7 @@ def test_a_terminal_has_colours_and_80_columns(oci: FakeOCI, config: Path) -> No
     assert "\033" not in in_terminal(*arguments, TERM="dumb")
 
 
-def test_what_else_is_wrong_is_reported_after_the_cause(oci: FakeOCI, config: Path) -> None:
+def test_further_findings_follow_the_cause(oci: FakeOCI, config: Path) -> None:
     """The clock is off, and the key is not known either."""
     config.write_text(config.read_text().replace(oci.user, SOMEBODY_ELSE))
     oci.clock_offset = -7200.0
@@ -157,7 +157,7 @@ def test_help_has_examples_and_exit_statuses() -> None:
     assert re.search(r"oci-httpx-signer .*, Python 3\.\d+\.\d+, httpx \d", run("--version").stdout)
 
 
-def test_lines_come_as_they_are_found_with_what_is_waited_for(oci: FakeOCI, config: Path) -> None:
+def test_lines_appear_as_they_are_found_with_what_is_awaited(oci: FakeOCI, config: Path) -> None:
     """While Identity keeps silent, the lines before it are there; on a terminal also who is being waited for."""
     asked, go_on = threading.Event(), threading.Event()
 
@@ -180,7 +180,7 @@ def test_lines_come_as_they_are_found_with_what_is_waited_for(oci: FakeOCI, conf
     assert re.search(r"\.\.\. signed call: waiting for 127\.0\.0\.1:\d+, 5 s at most", shown)
 
 
-def test_json_tells_its_version_and_outcome(oci: FakeOCI, config: Path) -> None:
+def test_json_has_its_version_and_the_outcome(oci: FakeOCI, config: Path) -> None:
     """A program can tell a failure from what could not be told; OCIDs of commands stay whole."""
     oci.fail(
         "inference", Fault(status=404, code="404", message="Authorization failed or requested resource not found.")
@@ -197,7 +197,7 @@ def test_json_tells_its_version_and_outcome(oci: FakeOCI, config: Path) -> None:
     assert json.loads(run("check", *options, "--json").stdout)["outcome"] == "unknown"
 
 
-def test_output_that_is_not_utf8_is_no_traceback(oci: FakeOCI, config: Path) -> None:
+def test_output_that_is_not_utf8_causes_no_traceback(oci: FakeOCI, config: Path) -> None:
     """Letters that the terminal does not have are replaced."""
     done = run("check", "--config-file", str(config), "--endpoint", oci.url, environment={"PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, "")

@@ -477,7 +477,7 @@ def test_a_subclass_gets_options_of_its_own_by_a_partial(config: Path) -> None:
         ("eu-test-1.example.com", None),
     ],
 )
-def test_a_region_with_a_typing_error_is_warned_about(
+def test_a_misspelt_region_is_warned_about(
     config: Path, caplog: pytest.LogCaptureFixture, region: str, says: str | None
 ) -> None:
     """Else the name service would be the first to notice, and openai's "Connection error." says nothing of it."""
@@ -607,7 +607,7 @@ def test_something_that_is_not_a_client_is_named(config: Path, what: Any, named:
 
 @pytest.mark.skipif(int(openai.__version__.split(".")[0]) < 3, reason="this is what happens there")
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_the_way_that_openai_1_and_2_need_works_with_any_major(
+def test_the_workaround_for_openai_1_and_2_works_with_any_major(
     oci: FakeOCI, config: Path, monkeypatch: pytest.MonkeyPatch, asynchronous: bool
 ) -> None:
     """There, what sending raises is retried and wrapped; a response that raises is not."""
@@ -625,7 +625,7 @@ def test_the_way_that_openai_1_and_2_need_works_with_any_major(
         asyncio.run(ask(signer=Unavailable()))
 
 
-def test_what_has_to_be_installed_is_named_with_the_command() -> None:
+def test_a_missing_openai_package_is_named_with_the_command() -> None:
     """Importing the factories without the openai package."""
     program = "import sys; sys.modules['openai'] = None; import oci_httpx_auth.openai"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
@@ -700,7 +700,7 @@ def test_an_explicit_signer_ignores_the_api_key_of_the_environment(
         ({"api_key": "sk-secretofmine", "base_url": "http://example.com/openai/v1"}, "over plain http"),
     ],
 )
-def test_bad_api_keys_of_generative_ai_are_told_apart(options: dict[str, Any], says: str) -> None:
+def test_bad_generative_ai_api_keys_are_distinguished(options: dict[str, Any], says: str) -> None:
     """At once, and without the key."""
     pytest.importorskip("openai")
     from oci_httpx_auth.openai import create_openai

@@ -38,7 +38,7 @@ PLACES = ("{}", "ST$ {}", "/home/x/{}", "https://h.example/{}", "key_file = {}",
 
 
 @pytest.mark.parametrize("text", READABLE)
-def test_what_people_have_to_read_stays(text: str) -> None:
+def test_readable_text_is_left_alone(text: str) -> None:
     """Paths, OCIDs, fingerprints, URLs and policies are quoted unchanged."""
     assert hide_secrets(text) == text
     assert quote_path(text) == text

@@ -270,7 +270,7 @@ def test_a_wrong_clock_and_a_revoked_token_are_healed_in_one_request(
     assert provider.fetches == 2
 
 
-def test_a_clock_that_is_put_right_works_again(oci: FakeOCI, signer: OCISigner) -> None:
+def test_a_corrected_clock_works_again(oci: FakeOCI, signer: OCISigner) -> None:
     """The offset is learned anew as often as it takes."""
     with httpx.Client(auth=signer) as client:
         for oci.clock_offset in (3600.0, 0.0, -3600.0):
@@ -491,7 +491,7 @@ def test_a_replacement_is_judged_by_that_clock_too(
         flow.close()
 
 
-def test_why_there_is_no_other_credential_is_in_the_log(
+def test_the_log_says_why_there_is_no_other_credential(
     oci: FakeOCI, numbered: tuple[Numbered, OCISigner, Clock], caplog: pytest.LogCaptureFixture
 ) -> None:
     """In the words of the provider, with its name."""

@@ -31,7 +31,7 @@ def test_a_short_code_or_an_id_names_a_region(name: str, region: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a b", "us-chicago-1/x", "ü", "a\nb", "-x", "x@y", "a..b", "x" * 300])
-def test_what_cannot_be_a_host_name_is_no_region(name: str) -> None:
+def test_a_region_must_fit_a_host_name(name: str) -> None:
     """It would become part of a URL."""
     with pytest.raises(ValueError, match="is not a region"):
         regions.region_id(name)
@@ -79,7 +79,7 @@ def test_a_new_region_can_be_declared(clean_environment: Path, monkeypatch: pyte
 @pytest.mark.parametrize(
     "stray", ["evil.example/", "evil.example#", "evil.example?", "u@evil.example", "a b", "a..b", "ü"]
 )
-def test_a_default_realm_that_is_no_domain_is_refused(stray: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_default_realm_must_be_a_domain(stray: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would become part of a URL, and could lead to another host. Regions of the tables do not need it."""
     monkeypatch.setenv("OCI_DEFAULT_REALM", stray)
     with pytest.raises(ConfigError, match=r"OCI_DEFAULT_REALM is .*, which is not a domain"):

@@ -92,7 +92,7 @@ def test_the_reasons_of_everything_that_was_tried_are_listed(become: Callable[[d
 
 
 @pytest.mark.parametrize("source", ["auth", "OCI_CLI_AUTH"])
-def test_an_unknown_way_to_authenticate_is_named_with_the_known_ones(
+def test_an_unknown_auth_mode_is_named_with_the_known_ones(
     become: Callable[[dict[str, str]], None], source: str
 ) -> None:
     """The error names the argument or the variable it came from."""
@@ -114,7 +114,7 @@ def test_a_config_file_without_the_default_profile_is_skipped_by_name(
 
 @pytest.mark.parametrize("mode", ["instance_principal", "resource_principal", "oke_workload_identity"])
 @pytest.mark.parametrize("named", [False, True], ids=["found", "named"])
-def test_the_chain_finds_each_mode(platform: Platform, mode: str, named: bool) -> None:
+def test_the_search_finds_each_mode(platform: Platform, mode: str, named: bool) -> None:
     """By its variables, or by name; the instance last."""
     platform.become(mode)
     if named:
@@ -127,7 +127,7 @@ def test_the_chain_finds_each_mode(platform: Platform, mode: str, named: bool) -
             assert client.get(f"{platform.oci.url}/x").status_code == 200
 
 
-def test_the_chain_lists_what_it_tried(platform: Platform) -> None:
+def test_the_search_lists_what_it_tried(platform: Platform) -> None:
     """In the first request's error, after a second at most for the metadata service."""
     signer = OCISigner()
     with httpx.Client(auth=signer) as client, pytest.raises(CredentialsUnavailableError) as caught:

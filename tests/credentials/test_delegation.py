@@ -122,7 +122,7 @@ def test_the_credential_ends_with_whichever_token_ends_first(oci: FakeOCI, insta
         ("not a token", InvalidTokenError, "blanks"),
     ],
 )
-def test_bad_delegation_tokens_are_told_apart(
+def test_bad_delegation_tokens_are_distinguished(
     tmp_path: Path, text: str | None, kind: type[Exception], says: str
 ) -> None:
     """In the constructor, and without the token."""

@@ -78,7 +78,7 @@ def test_a_region_that_nobody_knows_gets_its_realm_from_the_instance(tmp_path: P
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"[]", b"{}", b'{"realmDomainComponent": 7}'])
-def test_a_region_of_unknown_realm_is_taken_for_a_commercial_one(platform: Platform, answer: bytes) -> None:
+def test_a_region_of_unknown_realm_is_assumed_to_be_commercial(platform: Platform, answer: bytes) -> None:
     """As the SDK does."""
     platform.oci.fault_source = lambda service, record: Fault(
         status=200, body=b"xx-new-9" if record.target.endswith("/region") else answer
@@ -87,7 +87,7 @@ def test_a_region_of_unknown_realm_is_taken_for_a_commercial_one(platform: Platf
     assert auth_endpoint_of(provider) == "https://auth.xx-new-9.oraclecloud.com"
 
 
-def test_a_realm_that_is_no_domain_is_named(platform: Platform) -> None:
+def test_a_realm_from_metadata_must_be_a_domain(platform: Platform) -> None:
     """A key is not sent to whatever the metadata says."""
     answers = {"region": b"xx-new-9", "regionInfo": b'{"realmDomainComponent": "evil.example/#"}'}
     platform.oci.fault_source = lambda service, record: Fault(

@@ -37,7 +37,7 @@ def test_a_certificate_of_an_unknown_version_is_reported_as_unreadable(key: Key)
         load_certificate(f"-----BEGIN CERTIFICATE-----\n{changed}\n-----END CERTIFICATE-----\n")
 
 
-def test_metadata_is_asked_as_it_demands_and_never_through_a_proxy(platform: Platform) -> None:
+def test_metadata_is_requested_with_its_header_and_without_a_proxy(platform: Platform) -> None:
     """Version 2 wants its own authorization; a proxy would see the instance's private key."""
     platform.set(
         {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9"}
@@ -122,7 +122,7 @@ def test_a_rotation_between_certificate_and_key_is_noticed(platform: Platform) -
     assert [record.status for record in platform.oci.records if record.service == "federation"] == [200]
 
 
-def test_metadata_that_does_not_serve_is_explained(platform: Platform) -> None:
+def test_unavailable_metadata_is_explained(platform: Platform) -> None:
     """Off OCI there is none, and the message says so."""
     provider = platform.become("instance_principal")
     platform.oci.fail("metadata", Fault(status=403))

@@ -18,7 +18,7 @@ from ..platforms import PREFIX, Platform
 from ..standin import FakeOCI
 
 
-def test_a_security_context_that_no_header_carries_is_refused(
+def test_a_security_context_that_does_not_fit_a_header_is_refused(
     tmp_path: Path, key: Key, other_key: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The error names its variable without quoting it, and comes when the provider is made."""
@@ -101,7 +101,7 @@ def test_token_and_key_of_two_rotations_are_never_mixed(platform: Platform) -> N
         ({f"{PREFIX}VERSION": "2.1.1"}, "RPT_ENDPOINT, .*RPST_ENDPOINT, .*RESOURCE_ID and .*TENANCY_ID are not set"),
     ],
 )
-def test_what_the_platform_left_out_is_named(platform: Platform, change: dict[str, str], message: str) -> None:
+def test_missing_variables_of_the_platform_are_named(platform: Platform, change: dict[str, str], message: str) -> None:
     """All missing variables at once, found when the provider is made."""
     platform.set(platform.oci.environment("resource_principal", version="2.2"))
     platform.set(change)
@@ -110,7 +110,7 @@ def test_what_the_platform_left_out_is_named(platform: Platform, change: dict[st
 
 
 @pytest.mark.parametrize(("times", "found"), [(1, True), (2, False)])
-def test_what_is_revoked_between_two_exchanges_is_fetched_again(platform: Platform, times: int, found: bool) -> None:
+def test_a_token_revoked_between_two_exchanges_is_fetched_again(platform: Platform, times: int, found: bool) -> None:
     """Each exchange is signed with the previous one's token; from the beginning once, not indefinitely."""
     provider = platform.become("resource_principal", version="3.0", leaf="1.1")
     revocations: list[str] = []
@@ -132,7 +132,7 @@ def test_what_is_revoked_between_two_exchanges_is_fetched_again(platform: Platfo
 @pytest.mark.parametrize(
     "path", [".evil.example/{id}", "@evil.example/{id}", ":80/{id}", "//evil.example/{}", "\\evil"]
 )
-def test_a_path_of_its_own_does_not_lead_to_another_host(platform: Platform, path: str) -> None:
+def test_a_custom_path_cannot_lead_to_another_host(platform: Platform, path: str) -> None:
     """Behind the endpoint's host and port it would become a part of them, were it not for a slash."""
     platform.become("resource_principal", version="2.1.2")
     platform.monkeypatch.setenv(f"{PREFIX}RPT_PATH", path)
@@ -142,7 +142,7 @@ def test_a_path_of_its_own_does_not_lead_to_another_host(platform: Platform, pat
     assert platform.oci.records
 
 
-def test_parents_that_name_each_other_are_found_out(platform: Platform) -> None:
+def test_a_cycle_of_parents_is_detected(platform: Platform) -> None:
     """Nested resources come to an end, or the platform is at fault."""
     provider = platform.become("resource_principal", version="3.0", cycle=True)
     with pytest.raises(CredentialsUnavailableError, match="circular or too deep"):
@@ -150,7 +150,7 @@ def test_parents_that_name_each_other_are_found_out(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize("path", ["/20180711/resourcePrincipalTokenV212/{}", "/20180711/resourcePrincipalTokenV212"])
-def test_a_path_names_the_place_of_the_resource_in_either_way_or_not_at_all(platform: Platform, path: str) -> None:
+def test_a_path_may_have_a_place_for_the_resource(platform: Platform, path: str) -> None:
     """As the SDKs have it: `{id}`, `{}` at the end, or nothing, and the resource follows."""
     platform.set({f"{PREFIX}RPT_PATH": path})
     provider = platform.become("resource_principal", version="2.1.2")

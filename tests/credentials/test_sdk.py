@@ -178,13 +178,13 @@ def test_the_sdk_works_on_the_refresh_thread_alone(oci: FakeOCI) -> None:
     assert threads == {"oci-credential-refresh"}
 
 
-def test_a_token_that_says_nothing_is_used_until_it_is_rejected(key: Any) -> None:
+def test_an_opaque_token_is_used_until_it_is_rejected(key: Any) -> None:
     """Some of the SDK's tokens cannot be parsed."""
     signer = signers.SecurityTokenSigner("opaque", key.private)
     assert SDKSigner(signer).fetch() == Credential("ST$opaque", key.private)
 
 
-def test_what_the_sdk_raises_is_named_and_chained(key: Any) -> None:
+def test_errors_of_the_sdk_are_named_and_chained(key: Any) -> None:
     """Its message may quote tokens, so it stays in the chain."""
 
     class Broken(signers.SecurityTokenSigner):  # type: ignore[misc]
@@ -197,7 +197,7 @@ def test_what_the_sdk_raises_is_named_and_chained(key: Any) -> None:
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
-def test_what_the_sdk_raises_while_it_refreshes_is_named_too(key: Any) -> None:
+def test_errors_of_the_sdks_refresh_are_named_too(key: Any) -> None:
     """Its token was used before, so a new one is requested, in vain."""
 
     class Broken(signers.SecurityTokenSigner):  # type: ignore[misc]

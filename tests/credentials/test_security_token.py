@@ -166,7 +166,7 @@ def test_an_idle_program_keeps_its_session(tmp_path: Path) -> None:
     assert [record.service for record in oci.records] == ["echo", "session_refresh", "session_refresh", "echo"]
 
 
-def test_a_signer_that_is_gone_renews_nothing(laptop: Laptop) -> None:
+def test_a_collected_signer_renews_nothing(laptop: Laptop) -> None:
     """Its timer goes with it."""
     signer = laptop.signer()
     with httpx.Client(auth=signer) as client:
@@ -264,7 +264,7 @@ def test_the_token_file_keeps_its_place_behind_a_symbolic_link(laptop: Laptop) -
     assert real.read_text() != before
 
 
-def test_what_a_crash_left_behind_is_cleared_away(laptop: Laptop) -> None:
+def test_leftovers_of_a_crash_are_removed(laptop: Laptop) -> None:
     """Once it is so old that nobody can be writing it any more."""
     leftover = laptop.token_file.with_name(".token.abc.renewed")
     leftover.write_text("half a tok")
@@ -514,7 +514,7 @@ def test_a_session_is_renewed_without_a_lock_where_none_can_be_had(
         os.close(directory)
 
 
-def test_a_system_that_knows_no_locks_renews_all_the_same(oci: FakeOCI, tmp_path: Path) -> None:
+def test_a_system_without_file_locks_renews_anyway(oci: FakeOCI, tmp_path: Path) -> None:
     """Such as Windows, whose Python has no `fcntl`."""
     program = """
 import sys
@@ -640,7 +640,7 @@ def test_security_token_without_region_or_endpoint_still_signs(tmp_path: Path, k
     assert token.fetch().key_id == f"ST${world.token_file.read_text()}"
 
 
-def test_a_session_without_region_cannot_be_renewed_and_says_so(oci: FakeOCI, tmp_path: Path) -> None:
+def test_a_session_without_a_region_cannot_be_renewed(oci: FakeOCI, tmp_path: Path) -> None:
     """It signs until its token expires."""
     config = as_the_cli_writes(oci.write_config(tmp_path, session=True))
     config.write_text(re.sub(r"(?m)^region.*", "", config.read_text()))

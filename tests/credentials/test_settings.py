@@ -42,7 +42,7 @@ def test_the_clis_rc_file_names_profile_mode_and_region(
     assert OCISigner(profile="DEFAULT").mode == "instance_principal"
 
 
-def test_a_kind_of_profile_that_is_not_known_is_an_error(
+def test_an_unknown_authentication_type_is_an_error(
     oci: FakeOCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`authentication_type` is the SDK's mark of Cloud Shell."""

@@ -92,7 +92,7 @@ def test_a_token_is_renewed_before_it_ends(oci: FakeOCI) -> None:
     assert 0 < credential.expires_at - oci.now() <= oci.token_lifetime
 
 
-def test_the_sdks_own_signer_is_served_alike(oci: FakeOCI) -> None:
+def test_the_sdks_own_signer_is_served_as_well(oci: FakeOCI) -> None:
     """It runs against the same stand-in, and both are the same principal."""
     sdk = pytest.importorskip("oci.auth.signers.token_exchange_signer")
     requests = pytest.importorskip("oci._vendor.requests")
@@ -138,7 +138,7 @@ REFUSED: dict[str, tuple[Any, type[OCIAuthError], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_whatever_is_wrong_has_its_own_error(oci: FakeOCI, case: str) -> None:
+def test_every_mistake_has_its_own_error(oci: FakeOCI, case: str) -> None:
     """One kind and one remedy each, asked once, and without a secret."""
     make, kind, says = REFUSED[case]
     with pytest.raises(kind, match=says) as caught:
@@ -191,7 +191,7 @@ def test_useless_answers_are_rejected(oci: FakeOCI, token: Any) -> None:
     assert federation(oci, oci.subject_token()).fetch().expires_at
 
 
-def test_a_domain_that_has_trouble_is_not_blamed_on_the_client(oci: FakeOCI) -> None:
+def test_a_failing_domain_is_not_blamed_on_the_client(oci: FakeOCI) -> None:
     """A 503 or a 429 passes as it is."""
     oci.fault_source = lambda service, record: Fault(status=429) if service == "token_exchange" else None
     provider = federation(oci, oci.subject_token(), _service=AuthService(patient=False))
@@ -200,7 +200,7 @@ def test_a_domain_that_has_trouble_is_not_blamed_on_the_client(oci: FakeOCI) -> 
     assert "client_id" not in str(caught.value)
 
 
-def test_an_error_of_the_function_that_is_ours_passes(oci: FakeOCI) -> None:
+def test_an_error_of_ours_from_the_function_passes_through(oci: FakeOCI) -> None:
     """It says already what to do."""
 
     def subject_token() -> str:

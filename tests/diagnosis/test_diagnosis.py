@@ -28,7 +28,7 @@ def test_the_first_finding_is_the_true_cause(setting: Broken, name: str) -> None
         assert secret not in everything
 
 
-def test_there_are_enough_of_them() -> None:
+def test_there_are_at_least_25_set_ups() -> None:
     """At least 25, none like the other."""
     assert len(SET_UPS) >= 25
 
@@ -49,7 +49,7 @@ def test_nothing_is_found_where_nothing_is_wrong(setting: Broken, session: bool)
     assert subjects[-3:] == ["signed call", "clock", "Generative AI"]
 
 
-def test_a_mistake_of_the_check_itself_is_a_finding(setting: Broken, key: Key) -> None:
+def test_a_bug_in_check_itself_is_a_finding(setting: Broken, key: Key) -> None:
     """It could not be told whether calls work, and the lines so far are kept."""
 
     class Own:

@@ -16,7 +16,7 @@ from ..standin import FakeOCI, Fault
 
 
 @pytest.mark.slow
-def test_what_a_server_says_cannot_steer_the_terminal(oci: FakeOCI, config: Path) -> None:
+def test_a_servers_message_cannot_steer_the_terminal(oci: FakeOCI, config: Path) -> None:
     """Control characters of a message are not printed."""
     oci.fail("identity", Fault(status=503, code="X", message="\033]0;owned\007"))
     shown = in_terminal("check", "--config-file", str(config), "--endpoint", oci.url, NO_COLOR="1")

@@ -39,7 +39,7 @@ MODES = {
 
 
 @pytest.mark.parametrize(("have", "write"), ROWS, ids=[have for have, _ in ROWS])
-def test_a_line_makes_what_it_promises(
+def test_a_row_makes_what_it_promises(
     have: str, write: str, oci: FakeOCI, tmp_path: Path, clean_environment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a machine that has it, and nothing is left out of the table's code."""
@@ -105,7 +105,7 @@ def test_a_line_makes_what_it_promises(
         assert client.get(f"{oci.url}/x").status_code == 200
 
 
-def test_the_table_is_whole() -> None:
+def test_the_table_is_complete() -> None:
     """Every provider that the package exports is in it."""
     providers = {name for name in oci_httpx_auth.__all__ if hasattr(getattr(oci_httpx_auth, name), "fetch")}
     in_words = {"InstancePrincipal", "OKEWorkloadIdentity", "SecurityToken", "CredentialProvider"}

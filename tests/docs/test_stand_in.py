@@ -72,10 +72,10 @@ PROOFS = {
         testing/test_auth_services::test_a_session_ends_at_its_limit
         testing/test_auth_services::test_session_refresh_refuses
         testing/test_auth_services::test_a_renewal_may_extend_nothing
-        campaigns/against_oracle/test_cli_resolution::test_the_cli_renews_a_session_and_ours_goes_on_with_it""",
+        campaigns/against_oracle/test_cli_resolution::test_the_cli_renews_a_session_and_our_signer_uses_it""",
     "`POST /oauth2/v1/token`": """
         testing/test_auth_services::test_a_token_exchange_is_a_form_of_one_kind
-        credentials/test_token_exchange::test_the_sdks_own_signer_is_served_alike""",
+        credentials/test_token_exchange::test_the_sdks_own_signer_is_served_as_well""",
     "`POST /resourcePrincipalSessionTokens`": """
         testing/test_auth_services::test_a_pod_exchanges_its_service_accounts_token
         testing/test_auth_services::test_workload_identity_refuses
@@ -93,28 +93,28 @@ PROOFS = {
         frameworks/test_oracles_clients::test_what_is_stored_needs_a_conversation_store
         frameworks/test_oracles_clients::test_langchain_oci_stores_in_a_conversation_store""",
     "`GET, DELETE /openai/v1/responses/{id}`": """
-        testing/test_strictness::test_there_is_nothing_beside_the_documented_paths
+        testing/test_strictness::test_there_are_no_paths_but_the_documented_ones
         testing/test_strictness::test_what_is_kept_belongs_to_the_place_that_made_it
         frameworks/test_oracles_clients::test_responses_of_oci_openai_are_kept""",
     "`GET /openai/v1/responses/{id}/input_items`": """
-        testing/test_strictness::test_there_is_nothing_beside_the_documented_paths
+        testing/test_strictness::test_there_are_no_paths_but_the_documented_ones
         frameworks/test_oracles_clients::test_responses_of_oci_openai_are_kept""",
     "`POST /openai/v1/responses/{id}/cancel`": """
-        testing/test_strictness::test_there_is_nothing_beside_the_documented_paths
+        testing/test_strictness::test_there_are_no_paths_but_the_documented_ones
         testing/test_responses::test_a_response_can_be_cancelled_and_not_put""",
     "`POST /openai/v1/conversations`": """
         testing/test_generative_ai::test_what_is_stored_needs_a_project_or_a_conversation_store
         frameworks/test_oracles_clients::test_a_conversation_of_oci_openai_is_kept""",
     "`GET, POST, DELETE /openai/v1/conversations/{id}`": """
-        testing/test_strictness::test_there_is_nothing_beside_the_documented_paths
+        testing/test_strictness::test_there_are_no_paths_but_the_documented_ones
         testing/test_strictness::test_what_is_kept_belongs_to_the_place_that_made_it
         frameworks/test_oracles_clients::test_a_conversation_of_oci_openai_is_kept""",
     "`GET, POST /openai/v1/conversations/{id}/items`": """
-        testing/test_strictness::test_there_is_nothing_beside_the_documented_paths
+        testing/test_strictness::test_there_are_no_paths_but_the_documented_ones
         testing/test_responses::test_a_conversation_takes_items_and_gives_them_back
         frameworks/test_oracles_clients::test_a_conversation_of_oci_openai_is_kept""",
     "`GET, DELETE /openai/v1/conversations/{id}/items/{id}`": """
-        testing/test_strictness::test_there_is_nothing_beside_the_documented_paths
+        testing/test_strictness::test_there_are_no_paths_but_the_documented_ones
         testing/test_responses::test_a_conversation_remembers_its_items""",
     "`any /openai/v1/{anything else}`": """
         testing/test_inference::test_an_unknown_path_is_404_in_ocis_form
@@ -148,13 +148,13 @@ PROOFS = {
         testing/test_strictness::test_a_vendors_model_and_a_dedicated_endpoint_are_served""",
     "A compartment is": "testing/test_strictness::test_a_compartment_is_an_ocid",
     "A message has": "testing/test_strictness::test_a_message_has_a_role_and_content",
-    "Any compartment, project": "testing/test_generative_ai::test_check_tells_the_refusals_apart",
+    "Any compartment, project": "testing/test_generative_ai::test_check_distinguishes_the_refusals",
     "`FakeOCI(lenient=True)`": "testing/test_generative_ai::test_a_lenient_stand_in_takes_any_model_and_needs_no_project",
     "An error inside of a stream": "",  # no behaviour
     "`POST /20231130/actions/chat`": """
-        testing/test_endpoints::test_a_native_chat_that_is_not_whole_is_refused
+        testing/test_endpoints::test_an_incomplete_native_chat_is_refused
         campaigns/against_oracle/test_stand_in::test_a_native_stream_is_read_by_the_sdk
-        campaigns/against_oracle/test_stand_in::test_the_sdk_reads_a_message_that_is_not_there
+        campaigns/against_oracle/test_stand_in::test_the_sdk_reads_a_missing_message
         frameworks/test_oracles_clients::test_langchain_oci_chats_natively
         frameworks/test_oracles_clients::test_langchain_oci_reads_usage_if_it_asks_for_it
         frameworks/test_oracles_clients::test_langchain_oci_calls_tools

@@ -149,7 +149,7 @@ def test_an_unsigned_request_fails_an_example(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "the server verified 1 of 2 requests\n")
 
 
-def test_with_a_compartment_named_an_example_means_the_real_service(
+def test_an_example_with_a_compartment_calls_the_real_service(
     oci: FakeOCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the profile's region, with compartment and project as the environment has them."""
@@ -221,7 +221,7 @@ def test_google_genai_with_one_client_leaves_the_other_kind_unsigned(oci: FakeOC
     assert "give HttpOptions both httpx_client= and httpx_async_client=" in oci.records[-1].reason
 
 
-def test_anthropic_takes_no_client_of_httpx(signer: OCISigner) -> None:
+def test_anthropic_takes_no_httpx_client(signer: OCISigner) -> None:
     """It says so at once, so that nothing goes out unsigned."""
     need("anthropic>=2")
     import httpx
@@ -306,7 +306,7 @@ def test_copies_of_a_dspy_model_sign_as_the_model_does(
     assert [record.signed for record in oci.records] == [True] * 3
 
 
-def test_litellm_takes_ours_for_its_signer(oci: FakeOCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_litellm_takes_our_signer_as_its_own(oci: FakeOCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own function that signs, with the wrapper that it makes of a request."""
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     oci_of_litellm = pytest.importorskip("litellm.llms.oci.common_utils")

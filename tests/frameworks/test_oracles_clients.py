@@ -136,7 +136,7 @@ def test_langchain_oci_reads_either_form_of_a_parameters_400(oci: FakeOCI, confi
     assert ["temperature" in each for each in sent] == [True, False]
 
 
-def test_langchain_oci_is_told_what_is_wrong(oci: FakeOCI, config: str) -> None:
+def test_langchain_oci_learns_what_is_wrong(oci: FakeOCI, config: str) -> None:
     """A 400 of the stand-in's own, which names no parameter that could be left out, and a model's 404."""
     llm = langchain(oci, config, "ocid1.generativeaimodel.oc1..a", provider="generic")
     with pytest.raises(oci_sdk.exceptions.ServiceError) as caught:

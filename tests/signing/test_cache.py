@@ -193,7 +193,7 @@ def test_the_expiry_is_judged_in_the_servers_time(setup: Setup) -> None:
     assert isinstance(setup.cache.acquire(offset=86400.0), Credential)
 
 
-def test_what_the_issuer_said_at_hand_over_beats_a_servers_clock(setup: Setup) -> None:
+def test_the_issuers_clock_offset_beats_a_servers(setup: Setup) -> None:
     """A token fetched now was issued now, whatever any other server's clock says."""
     now = setup.clock.now
     credential = Credential(
@@ -284,7 +284,7 @@ def test_a_foreign_exception_is_named_and_chained_but_not_quoted(setup: Setup) -
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
-def test_an_error_class_of_the_users_own_does_not_get_in_the_way(setup: Setup) -> None:
+def test_a_users_own_error_class_does_not_get_in_the_way(setup: Setup) -> None:
     """It may be made of other things than a message; it is the cause, whatever it is."""
 
     class Mine(CredentialsUnavailableError):
@@ -427,7 +427,7 @@ def test_tasks_of_many_loops_share_one_fetch(setup: Setup) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_fork_during_a_refresh_starts_with_none_in_flight(setup: Setup) -> None:
+def test_a_child_forked_during_a_refresh_starts_without_one(setup: Setup) -> None:
     """A child, and a child's child, has neither the thread nor the lock's owner: each fetches for itself."""
     flight = setup.flight()
     assert setup.provider.started.acquire(timeout=20)
@@ -524,7 +524,7 @@ def test_a_refresh_is_logged_in_one_sentence(setup: Setup, caplog: pytest.LogCap
     ]
 
 
-def test_a_log_handler_that_takes_its_time_holds_up_nobody(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_slow_log_handler_holds_nobody_up(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
     """While the outcome of a refresh is written somewhere, other threads and their event loops go on."""
     caplog.set_level(logging.DEBUG, "oci_httpx_auth")
     held_up: dict[str, bool] = {}
@@ -603,7 +603,7 @@ def test_the_pauses_between_failures_double(setup: Setup, lot: float) -> None:
         setup.clock.now += 9_999
 
 
-def test_a_session_that_is_not_extended_is_asked_for_half_a_dozen_times(setup: Setup) -> None:
+def test_a_session_that_is_not_extended_is_requested_half_a_dozen_times(setup: Setup) -> None:
     """The same expiry again is nothing newer: each pause takes at least half of what is left."""
     setup.obtain("a")
     end, answers = setup.clock.now + 3600, 0
@@ -622,7 +622,7 @@ def test_a_session_that_is_not_extended_is_asked_for_half_a_dozen_times(setup: S
 
 
 @pytest.mark.parametrize("rejected", [True, False])
-def test_a_session_that_is_not_extended_is_asked_for_again_once_it_is_rejected(setup: Setup, rejected: bool) -> None:
+def test_a_session_that_is_not_extended_is_requested_again_once_rejected(setup: Setup, rejected: bool) -> None:
     """The long pause is for those who can use it. By a server's clock it may be over long before ours says so."""
     first = setup.obtain("a")
     setup.clock.now += 3300
@@ -886,7 +886,7 @@ def test_no_timer_is_set_where_there_is_nothing_to_renew(setup: Setup, lifetime:
     assert not timers()
 
 
-def test_a_cache_that_is_gone_leaves_no_timer_behind(idle: Setup) -> None:
+def test_a_collected_cache_leaves_no_timer_behind(idle: Setup) -> None:
     """Its thread would live for an hour."""
     idle.obtain("a")
     settle()
@@ -1040,7 +1040,7 @@ def test_the_hosts_that_are_remembered_are_bounded(setup: Setup) -> None:
     assert 0 < len(setup.cache._refused) <= 1024
 
 
-def test_only_the_near_causes_of_an_error_are_asked_for_a_pause() -> None:
+def test_a_pause_is_looked_for_in_an_errors_nearest_causes() -> None:
     """A chain that comes back to its beginning would have no end."""
     first, second = CredentialsUnavailableError("a"), CredentialsUnavailableError("b")
     first.__cause__, second.__cause__ = second, first

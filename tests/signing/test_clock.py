@@ -15,7 +15,7 @@ def test_a_date_of_another_millennium_is_ignored(date: str) -> None:
     assert parse_http_date(date) is None
 
 
-def test_a_host_that_is_met_for_the_thousandth_time_does_not_cost_memory(oci: FakeOCI) -> None:
+def test_offsets_are_kept_for_a_bounded_number_of_hosts(oci: FakeOCI) -> None:
     """Clock offsets are kept for a bounded number of hosts."""
     clocks = ClockOffsets(lambda: 0.0)
     for number in range(1100):
@@ -48,7 +48,7 @@ def test_the_date_of_a_refusal_teaches_an_offset() -> None:
     ],
     ids=["another refusal", "no date", "signed with nearly that offset", "over plain http", "over the link"],
 )
-def test_what_does_not_explain_a_refusal_teaches_nothing(
+def test_an_offset_is_learned_only_if_it_explains_the_refusal(
     scheme: str, host: str, status: int, date: str | None, used: float
 ) -> None:
     """Signing again would not help, or somebody on the network could shift a signature's date."""

@@ -152,7 +152,9 @@ def test_a_target_of_the_callers_own_is_what_is_signed(oci: FakeOCI, signer: OCI
     assert last_target(oci) == "/raw|target?[]"
 
 
-def test_foreign_credentials_leave_and_the_url_stays(oci: FakeOCI, signer: OCISigner, library: Any) -> None:
+def test_other_services_credentials_are_removed_and_the_url_is_kept(
+    oci: FakeOCI, signer: OCISigner, library: Any
+) -> None:
     """What other SDKs authenticate with is replaced or removed; the URL is never altered."""
     foreign = {
         "Authorization": "Bearer stolen",

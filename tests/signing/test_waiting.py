@@ -20,7 +20,7 @@ def test_work_is_done_on_a_daemon_thread_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3)], ids=["an error", "an exit"])
-def test_what_the_work_raises_is_its_futures(error: BaseException) -> None:
+def test_an_error_of_the_work_belongs_to_its_future(error: BaseException) -> None:
     """Whatever it is. Waiting for it does not raise it."""
 
     def work() -> None:

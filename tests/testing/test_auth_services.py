@@ -246,7 +246,7 @@ def test_federation_refuses(instance: Instance, act: Callable[[Instance], Answer
     assert reason in instance.oci.records[-1].reason
 
 
-def test_an_intermediate_is_no_instance(instance: Instance) -> None:
+def test_an_intermediate_certificate_is_not_an_instances(instance: Instance) -> None:
     """The chain is right, but what it certifies is an authority."""
     instance.leaf = instance.intermediate
     instance.document["certificate"] = instance.base64(instance.leaf)

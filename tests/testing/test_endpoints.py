@@ -86,7 +86,7 @@ FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\
         (b'--b\r\nContent-Disposition: form-data; name="file"\r\n--b--\r\n', "malformed"),
     ],
 )
-def test_a_form_that_is_not_whole_is_refused(oci: FakeOCI, ask: Callable[..., Any], body: bytes, reason: str) -> None:
+def test_an_incomplete_form_is_refused(oci: FakeOCI, ask: Callable[..., Any], body: bytes, reason: str) -> None:
     """With the reason in the record."""
     assert ask("/openai/v1/files", body, content_type=FORM).status == 400
     assert reason in oci.records[-1].reason
@@ -196,7 +196,7 @@ def native(chat: Any, **changes: Any) -> dict[str, Any]:
         (native({"apiFormat": "COHEREV2"}, servingMode=on_demand("xai.grok-4.3")), "not speak COHEREV2"),
     ],
 )
-def test_a_native_chat_that_is_not_whole_is_refused(
+def test_an_incomplete_native_chat_is_refused(
     oci: FakeOCI, ask: Callable[..., Any], document: Any, reason: str
 ) -> None:
     """With the reason in the record, and in OpenAI's error inside of OCI's."""

@@ -18,7 +18,7 @@ def test_a_fault_leaves_unsigned_what_was_not_signed(oci: FakeOCI, key: FakeCred
     assert (record.reason, record.signed, record.principal) == ("a fault: 503", False, "")
 
 
-def test_a_faults_body_of_no_type_is_bytes(oci: FakeOCI, key: FakeCredential) -> None:
+def test_a_fault_body_without_a_type_is_bytes(oci: FakeOCI, key: FakeCredential) -> None:
     """Its other headers come along."""
     oci.fail("echo", Fault(status=502, body=b"\0\1", headers={"Retry-After": "2"}))
     answer = Draft(key).sign().send(oci.url)
@@ -26,13 +26,13 @@ def test_a_faults_body_of_no_type_is_bytes(oci: FakeOCI, key: FakeCredential) ->
     assert (answer.headers["content-type"], answer.headers["retry-after"]) == ("application/octet-stream", "2")
 
 
-def test_it_is_started_once(oci: FakeOCI) -> None:
+def test_a_second_start_does_nothing(oci: FakeOCI) -> None:
     """A second start is the first one's."""
     url = oci.url
     assert oci.start().url == url
 
 
-def test_what_was_set_can_be_read(oci: FakeOCI) -> None:
+def test_settings_can_be_read_back(oci: FakeOCI) -> None:
     """While it runs."""
     oci.token_lifetime, oci.enhanced_cluster, oci.stream_delay = 7.0, False, 0.25
     assert (oci.token_lifetime, oci.enhanced_cluster, oci.stream_delay) == (7.0, False, 0.25)
@@ -60,7 +60,7 @@ def test_a_taken_port_is_an_error_at_once(oci: FakeOCI) -> None:
         FakeOCI(workload_identity_port=oci.tls_port).start()
 
 
-def test_faults_are_met_in_order_and_then_service_goes_on(oci: FakeOCI, key: FakeCredential) -> None:
+def test_faults_occur_in_order_and_then_service_resumes(oci: FakeOCI, key: FakeCredential) -> None:
     """One for each request. Whether the request was signed is recorded all the same."""
     oci.fail("echo", Fault(503), Fault(429, headers={"Retry-After": "2"}), Fault(500, "Custom", "own words"))
     first, second, third, fourth = (Draft(key).sign().send(oci.url) for _ in range(4))
@@ -72,14 +72,14 @@ def test_faults_are_met_in_order_and_then_service_goes_on(oci: FakeOCI, key: Fak
     assert all(record.signed for record in oci.records)
 
 
-def test_a_fault_may_have_a_body_that_is_no_json(oci: FakeOCI, key: FakeCredential) -> None:
+def test_a_fault_may_have_a_body_that_is_not_json(oci: FakeOCI, key: FakeCredential) -> None:
     """As a proxy in between would answer."""
     oci.fail("*", Fault(502, body=b"<html>", headers={"Content-Type": "text/html"}))
     answer = Draft(key).sign().send(oci.url)
     assert (answer.status, answer.body, answer.headers["content-type"]) == (502, b"<html>", "text/html")
 
 
-def test_a_fault_of_another_service_is_not_met(oci: FakeOCI, key: FakeCredential) -> None:
+def test_a_fault_affects_its_own_service_alone(oci: FakeOCI, key: FakeCredential) -> None:
     """And a service there is not is a mistake of the test's author."""
     oci.fail("inference", Fault(500))
     assert Draft(key).sign().send(oci.url).status == 200
@@ -89,7 +89,7 @@ def test_a_fault_of_another_service_is_not_met(oci: FakeOCI, key: FakeCredential
         Fault(token="expird")
 
 
-def test_a_reset_is_a_reset_and_a_truncated_answer_is_cut(oci: FakeOCI, key: FakeCredential) -> None:
+def test_a_reset_breaks_the_connection_and_a_truncated_answer_is_cut(oci: FakeOCI, key: FakeCredential) -> None:
     """As a client's socket sees it."""
     oci.fail("echo", Fault(reset=True), Fault(truncate=True), Fault(status=503, truncate=True))
     with connect(oci.url) as connection:
@@ -141,7 +141,7 @@ def test_a_function_can_say_which_requests_fail(oci: FakeOCI, key: FakeCredentia
     assert seen == [("echo", "PUT"), ("echo", "POST")]
 
 
-def test_a_mistake_in_that_function_is_seen(
+def test_a_bug_in_a_fault_source_is_recorded(
     oci: FakeOCI, key: FakeCredential, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """In the record, as a 500 for the client, and not as a traceback."""

@@ -121,7 +121,7 @@ def test_a_refusal_is_raised_by_openai_in_ocis_words(oci: FakeOCI, client: Any, 
         (answer_plainly, MODEL, "bad-request", "invalid_request_error: temperature is not supported"),
     ],
 )
-def test_check_tells_the_refusals_apart(
+def test_check_distinguishes_the_refusals(
     oci: FakeOCI, tmp_path: Path, prepare: Callable[[FakeOCI], None] | None, model: str, code: str, words: str
 ) -> None:
     """By what OCI says: a policy, a path, a project, a model, a parameter in either form."""
@@ -161,7 +161,7 @@ def test_the_placeholder_key_names_the_remedy(oci: FakeOCI, headers: dict[str, s
     assert words in oci.records[-1].reason
 
 
-def test_the_placeholder_is_that_of_the_factories() -> None:
+def test_the_placeholder_key_is_the_factories() -> None:
     """Written down twice, so that the stand-in does not depend on what it judges."""
     assert PLACEHOLDER == factories.PLACEHOLDER_API_KEY
 

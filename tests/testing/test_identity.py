@@ -15,7 +15,7 @@ def test_every_profile_of_the_stand_in_has_a_key_of_its_own(oci: FakeOCI) -> Non
     assert first.key_id != second.key_id
 
 
-def test_a_session_of_the_stand_in_says_what_it_is(oci: FakeOCI) -> None:
+def test_a_session_has_the_attributes_of_its_token(oci: FakeOCI) -> None:
     """Its attributes are those of the token."""
     session: FakeCredential = oci.add_session(lifetime=120)
     claims = claims_of(session.token)

@@ -88,7 +88,7 @@ def test_an_unknown_path_is_404_in_ocis_form(oci: FakeOCI, path: str) -> None:
         ("/embeddings", b'{"model": "openai.gpt-oss-20b", "input": "x"}', 404),
     ],
 )
-def test_a_request_that_makes_no_sense_is_an_error_of_the_clients(
+def test_a_nonsensical_request_is_a_client_error(
     oci: FakeOCI, path: str, body: bytes, status: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Never one of the stand-in's."""

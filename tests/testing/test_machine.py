@@ -30,7 +30,7 @@ def test_the_variables_of_2_2_are_literals_or_files(oci: FakeOCI, tmp_path: Path
         assert accepted(oci, Holder(f"ST${token}", load_pem_private_key(pem, b"secret")))
 
 
-def test_a_session_of_a_profile_is_renewed_where_it_is_from(oci: FakeOCI, tmp_path: Path) -> None:
+def test_a_profiles_session_is_renewed_by_its_own_stand_in(oci: FakeOCI, tmp_path: Path) -> None:
     """Neither a renewal nor a revocation leads to the real host of the profile's region."""
     session = SecurityToken.from_config(config_file=oci.write_config(tmp_path, session=True))
     first = session.fetch()
@@ -43,7 +43,7 @@ def test_a_session_of_a_profile_is_renewed_where_it_is_from(oci: FakeOCI, tmp_pa
     assert {(record.service, record.status) for record in oci.records[1:]} == {("session_refresh", 401)}
 
 
-def test_a_session_without_a_server_leads_to_nobody(tmp_path: Path) -> None:
+def test_a_session_without_a_server_names_no_real_host(tmp_path: Path) -> None:
     """A profile that is written before the stand-in serves still names no real host for its renewal."""
     path = FakeOCI().write_config(tmp_path, session=True)
     assert "auth_endpoint = http://127.0.0.1:9\n" in path.read_text()

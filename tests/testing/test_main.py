@@ -22,7 +22,7 @@ def test_a_taken_port_is_named_on_the_command_line(oci: FakeOCI) -> None:
     assert done.stderr.startswith(f"cannot serve on port {port}: ")
 
 
-def test_the_command_serves_and_says_what_it_thinks_of_each_request(tmp_path: Path) -> None:
+def test_the_command_serves_and_prints_its_verdict_on_each_request(tmp_path: Path) -> None:
     """The config file it writes works; what it prints holds no secret; Ctrl-C ends it quietly."""
     process = subprocess.Popen(
         [sys.executable, "-m", "oci_httpx_auth.testing", "--directory", str(tmp_path)],

@@ -89,7 +89,7 @@ def test_the_form_of_an_answer_is_asked_for_in_either_api(ask: Callable[..., Any
     assert response["output"][0]["content"][0]["text"] == expected
 
 
-def test_a_choice_of_tools_that_names_none_leaves_it_to_the_model(ask: Callable[..., Any]) -> None:
+def test_an_empty_tool_choice_leaves_it_to_the_model(ask: Callable[..., Any]) -> None:
     """As `auto` does."""
     tool = {"type": "function", "function": {"name": "add", "parameters": {}}}
     document = {

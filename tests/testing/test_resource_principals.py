@@ -69,7 +69,7 @@ def test_only_the_instance_itself_gets_its_resources_tokens(oci: FakeOCI, on_ins
         ({"sessionPublicKey": None}, 400, "sessionPublicKey is missing"),
     ],
 )
-def test_the_second_step_refuses_what_is_not_whole(
+def test_the_second_step_refuses_incomplete_requests(
     oci: FakeOCI, on_instance: Holder, change: dict[str, object], status: int, reason: str
 ) -> None:
     """Each field is needed and looked at."""
@@ -145,7 +145,7 @@ def test_a_parent_can_name_itself_as_its_parent(oci: FakeOCI) -> None:
     assert answer.headers["opc-parent-rpt-url"] == url
 
 
-def test_only_a_resource_has_parents_and_not_endlessly_many(oci: FakeOCI) -> None:
+def test_only_a_resource_has_parents_and_only_so_many(oci: FakeOCI) -> None:
     """An instance has none; a resource none beyond the last."""
     private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     path = "/20180711/parentResourcePrincipalToken"

@@ -13,7 +13,7 @@ from .clients import MODEL, say, tool
 openai = pytest.importorskip("openai")
 
 
-def test_an_item_of_unknown_kind_is_skipped(ask: Callable[..., Any]) -> None:
+def test_an_item_of_an_unknown_kind_is_skipped(ask: Callable[..., Any]) -> None:
     """Such as what a model thought before."""
     given = [{"type": "reasoning", "summary": []}, {"role": "user", "content": "Hi"}]
     response = ask("/openai/v1/responses", {"model": "openai.gpt-oss-20b", "input": given}).json()
@@ -84,7 +84,7 @@ def test_a_tool_call_of_a_response_is_streamed(client: Any) -> None:
     assert len(deltas) > 1
 
 
-def test_a_response_is_kept_until_it_is_deleted_unless_it_was_not_to_be(client: Any) -> None:
+def test_a_response_is_kept_until_deleted_unless_store_is_false(client: Any) -> None:
     """Retrieve, list its input, delete; store=False."""
     kept = client.responses.create(model=MODEL, input="hello")
     assert client.responses.retrieve(kept.id).output_text == "You said: hello"

@@ -43,7 +43,7 @@ def test_a_request_that_breaks_off_is_answered_and_recorded(oci: FakeOCI, part: 
     assert oci.records[-1].reason == f"the connection ended inside the {part} of a request"
 
 
-def test_a_status_that_nobody_knows_is_sent_all_the_same(oci: FakeOCI, key: FakeCredential) -> None:
+def test_an_unknown_status_is_sent_anyway(oci: FakeOCI, key: FakeCredential) -> None:
     """By a name that says so."""
     oci.fail("echo", Fault(status=599))
     with connect(oci.url) as connection, connection.makefile("rb") as file:
@@ -110,7 +110,7 @@ def test_every_answer_has_a_date_and_a_request_id(oci: FakeOCI, key: FakeCredent
         (b"GET /x HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 300_000 + b"\r\n\r\n", 431),
     ],
 )
-def test_what_is_no_proper_request_is_answered_and_does_no_harm(
+def test_a_malformed_request_is_answered_and_does_no_harm(
     oci: FakeOCI, key: FakeCredential, data: bytes, status: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """With a status of its own, nothing on stderr, and service for the next one."""

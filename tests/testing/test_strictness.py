@@ -277,7 +277,7 @@ def kept(oci: FakeOCI) -> Iterator[dict[str, str]]:
         ("POST", "/chat/completions/", 404),
     ],
 )
-def test_there_is_nothing_beside_the_documented_paths(
+def test_there_are_no_paths_but_the_documented_ones(
     oci: FakeOCI, kept: dict[str, str], method: str, path: str, status: int
 ) -> None:
     """An unknown path is 404, a method that a path does not have is 405; neither changes what is kept."""

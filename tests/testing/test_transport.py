@@ -51,7 +51,7 @@ def test_a_transport_waits_where_it_should(oci: FakeOCI, tmp_path: Path, monkeyp
     assert slept == [5.0, *[7.0] * (half - 1), -5.0, *[-7.0] * (half - 1)]
 
 
-def test_a_transport_refuses_a_length_that_is_not_the_bodys(oci: FakeOCI) -> None:
+def test_a_transport_refuses_a_wrong_content_length(oci: FakeOCI) -> None:
     """Which no server would get to see."""
     with httpx.Client(transport=oci.httpx_transport()) as client:
         answer = client.post("http://h.example/x", content=b"abc", headers={"content-length": "2"})

@@ -26,7 +26,7 @@ def test_only_a_delegation_token_delegates(oci: FakeOCI, monkeypatch: pytest.Mon
     assert "a subject token delegates nothing" in oci.records[-1].reason
 
 
-def test_a_date_beyond_every_calendar_is_ignored(oci: FakeOCI, key: FakeCredential) -> None:
+def test_an_impossible_date_is_refused(oci: FakeOCI, key: FakeCredential) -> None:
     """It is refused as one that cannot be read is."""
     draft = Draft(key)
     draft.set("date", "Fri, 31 Dec 99999 23:59:59 GMT")
@@ -85,7 +85,7 @@ def test_further_headers_may_be_signed(oci: FakeOCI, key: FakeCredential) -> Non
     "target",
     ["//a//b", "/a%2Fb;c=d", "/a?", "/?x=%7e&y=[z]|{}", "/%e4/../b/./c", "/a?b=c?d", "/ä".encode().decode("latin-1")],
 )
-def test_the_target_is_taken_as_it_stands_on_the_wire(oci: FakeOCI, key: FakeCredential, target: str) -> None:
+def test_the_target_is_taken_as_it_is_on_the_wire(oci: FakeOCI, key: FakeCredential, target: str) -> None:
     """Nothing is decoded, resolved or re-encoded before it is verified."""
     answer = Draft(key, "GET", target, body=b"").sign().send(oci.url)
     assert (answer.status, oci.records[-1].target) == (200, target)

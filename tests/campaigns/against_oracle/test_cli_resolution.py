@@ -306,7 +306,7 @@ def test_the_comparison_compared_something() -> None:
 
 
 @pytest.mark.parametrize("mode", ["api_key", "security_token", "instance_principal", "instance_obo_user"])
-def test_the_clis_requests_and_ours_are_of_one_principal(
+def test_the_clis_requests_and_ours_have_one_principal(
     oci: FakeOCI, mode: str, clean_environment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The real command, sent to the stand-in from the environment that a program of ours runs in."""
@@ -341,7 +341,7 @@ def test_the_clis_requests_and_ours_are_of_one_principal(
     assert (theirs.mode, theirs.principal) == (ours.mode, ours.principal) == (mode, ours.principal)
 
 
-def test_the_cli_renews_a_session_and_ours_goes_on_with_it(
+def test_the_cli_renews_a_session_and_our_signer_uses_it(
     oci: FakeOCI, clean_environment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`oci session refresh` at the auth endpoint of the profile's region; a session that has been revoked is refused."""

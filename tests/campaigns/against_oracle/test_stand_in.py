@@ -60,7 +60,7 @@ def test_the_sdks_api_key_signer_is_accepted_for_each_method(
     assert ("x-content-sha256" in record.signed_headers) == (body is not None)
 
 
-def test_the_sdk_signs_a_body_that_is_not_there(oci: FakeOCI, session: requests.Session, tmp_path: Path) -> None:
+def test_the_sdk_signs_a_missing_body(oci: FakeOCI, session: requests.Session, tmp_path: Path) -> None:
     """A POST without a body has a length of 0 and the digest of nothing, and both are signed."""
     signer = sdk.signer.Signer.from_config(sdk.config.from_file(str(oci.write_config(tmp_path))))
     assert session.post(f"{oci.url}/x", auth=signer).status_code == 200
@@ -378,7 +378,7 @@ def test_a_native_stream_is_read_by_the_sdk(oci: FakeOCI, tmp_path: Path, form: 
         assert "[DONE]" in frames(client, oci, "meta.llama-3.3-70b-instruct", request)
 
 
-def test_the_sdk_reads_a_message_that_is_not_there(oci: FakeOCI, tmp_path: Path) -> None:
+def test_the_sdk_reads_a_missing_message(oci: FakeOCI, tmp_path: Path) -> None:
     """All tokens went into reasoning. A model that is not there is named."""
     native_chat.add_to(oci)
     models = sdk.generative_ai_inference.models

@@ -285,7 +285,7 @@ def test_an_exception_in_a_log_filter_does_not_fail_a_good_refresh(oci: FakeOCI)
         logger.setLevel(before)
 
 
-def test_a_rejected_credentials_own_headers_leave_with_it(oci: FakeOCI) -> None:
+def test_a_rejected_credentials_headers_are_removed_with_it(oci: FakeOCI) -> None:
     """The replacement does not carry another's delegation token."""
 
     class Delegated:
@@ -406,7 +406,7 @@ print(failures >= 5, "authorization" in sign())
 """
 
 
-def test_a_process_without_file_descriptors_gets_an_error_of_ours(oci: FakeOCI) -> None:
+def test_a_process_without_file_descriptors_gets_our_own_error(oci: FakeOCI) -> None:
     """From the provider as well as from the signer, whichever step lacks one; both work again when there are some."""
     pytest.importorskip("resource")
     arguments = [sys.executable, "-c", FILES, oci.metadata_url, oci.federation_endpoint]
@@ -414,7 +414,7 @@ def test_a_process_without_file_descriptors_gets_an_error_of_ours(oci: FakeOCI) 
     assert (done.stdout, done.stderr) == ("True True\n", "")
 
 
-def test_a_machine_without_ipv4_gets_an_error_of_ours(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_ipv4_gets_our_own_error(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even a socket can be made there."""
 
     def refuse(*arguments: object, **options: object) -> None:

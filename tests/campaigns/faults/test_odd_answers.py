@@ -206,7 +206,7 @@ def test_a_wrong_clock_is_corrected_by_any_form_of_date(
     assert abs((credential.clock_offset or 0.0) - 3600) < 60
 
 
-def test_an_instance_takes_answers_of_every_make(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_instance_accepts_answers_of_every_form(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
     """No Date, no connection that stays open, headers twice and in capitals, and metadata that comes late while it boots."""
     for name, value in oci.environment("instance_principal").items():
         monkeypatch.setenv(name, value)

@@ -309,7 +309,7 @@ def send(url: str) -> Answer:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_answer_is_broken_off(name: str) -> None:
+def test_a_hostile_answer_is_cut_off(name: str) -> None:
     """Endless, expanding and dripping responses are read up to the limit only, in bytes and in memory."""
     with RawServer(HOSTILE[name]) as server:
         tracemalloc.start()
@@ -351,9 +351,7 @@ def test_unusable_proxy_and_certificate_settings_are_named(
 
 
 @pytest.mark.parametrize("host", ["x" * 70 + ".localhost", "a..b"])
-def test_a_host_that_no_name_service_can_be_asked_for_is_unreachable(
-    host: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_host_name_that_cannot_be_looked_up_is_unreachable(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Python refuses such labels with an error that isn't a network error."""
     monkeypatch.undo()  # what keeps tests on this machine would refuse the name first; Python refuses it before asking
     with pytest.raises(ServiceUnreachableError):
@@ -401,7 +399,7 @@ def test_no_value_injects_a_header(key: Key) -> None:
 
 @pytest.mark.parametrize("argument", ["compartment_id", "project_id", "conversation_store_id"])
 @pytest.mark.parametrize("evil", ["x\r\ninjected: yes", "x\ninjected: yes", "é", "\udc80"])
-def test_a_value_that_no_header_carries_is_refused_by_the_factory(key: Key, argument: str, evil: str) -> None:
+def test_a_value_that_does_not_fit_a_header_is_refused_by_the_factory(key: Key, argument: str, evil: str) -> None:
     """At once and by name, not as a connection error that the client retries."""
     factory = pytest.importorskip("oci_httpx_auth.openai")
     credentials = APIKey(tenancy=TENANCY, user=USER, fingerprint=key.fingerprint, private_key=key.private)

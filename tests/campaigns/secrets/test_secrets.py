@@ -260,7 +260,7 @@ SERVICES = {
 
 
 @pytest.mark.parametrize("mode", SERVICES)
-def test_nothing_secret_shows_while_all_is_well_or_a_401_stays(machine: Machine, mode: str) -> None:
+def test_nothing_secret_shows_while_all_is_well_or_a_401_persists(machine: Machine, mode: str) -> None:
     """Before, while and after requests are signed, accepted and refused."""
     provider = machine.become(mode)
     signer = OCISigner(provider, clock=machine.clock)
@@ -351,7 +351,7 @@ BROKEN_KEYS: dict[str, Callable[[str, Key], str]] = {
 
 @pytest.mark.parametrize("mode", ["api key", "api key, passphrase", "session", "session, passphrase"])
 @pytest.mark.parametrize("flaw", BROKEN_KEYS)
-def test_nothing_of_a_broken_key_shows(machine: Machine, other_key: Key, mode: str, flaw: str) -> None:
+def test_a_broken_key_is_not_quoted(machine: Machine, other_key: Key, mode: str, flaw: str) -> None:
     """When the provider looks again, and when one is made."""
     machine.secrets.key("the other key", other_key.private)
     provider = machine.become(mode)
@@ -389,7 +389,7 @@ def test_nothing_of_a_broken_key_shows(machine: Machine, other_key: Key, mode: s
         "[OTHER]\npass_phrase = {passphrase}\n",
     ],
 )
-def test_nothing_of_a_broken_config_file_shows(machine: Machine, tmp_path: Path, key: Key, content: str) -> None:
+def test_a_broken_config_file_is_not_quoted(machine: Machine, tmp_path: Path, key: Key, content: str) -> None:
     """Not the line that cannot be read, nor the value that is none."""
     machine.secrets.key("the key", key.private)
     values = {"user": USER, "tenancy": TENANCY, "fingerprint": key.fingerprint, "passphrase": PASSPHRASE}
@@ -409,7 +409,7 @@ def test_nothing_of_a_broken_config_file_shows(machine: Machine, tmp_path: Path,
     assert machine.errors == 4
 
 
-def test_nothing_of_wrong_arguments_shows(machine: Machine, key: Key, other_key: Key, tmp_path: Path) -> None:
+def test_wrong_arguments_are_not_quoted(machine: Machine, key: Key, other_key: Key, tmp_path: Path) -> None:
     """Keys and passphrases given in code."""
     for pair in (key, other_key):
         machine.secrets.key("a key", pair.private)
@@ -445,7 +445,7 @@ def test_nothing_of_wrong_arguments_shows(machine: Machine, key: Key, other_key:
 
 
 @pytest.mark.parametrize("where", ["texts", "files"])
-def test_nothing_of_a_broken_environment_shows(
+def test_a_broken_environment_is_not_quoted(
     machine: Machine, key: Key, other_key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """API keys and resource principals whose variables are wrong."""
@@ -490,7 +490,7 @@ def test_nothing_of_a_broken_environment_shows(
 
 
 @pytest.mark.parametrize("flaw", ["a b", "\xe9", "x" * (1 << 21), "aaaa.eyJhIjogMX0.bbbb", "eyJhIjogMX0.bbbb"])
-def test_nothing_of_a_broken_token_file_shows(machine: Machine, flaw: str) -> None:
+def test_a_broken_token_file_is_not_quoted(machine: Machine, flaw: str) -> None:
     """A session's and a service account's."""
     session, workload = machine.become("session"), machine.become("workload")
     for provider in (session, workload):
@@ -629,7 +629,7 @@ FIELDS = (
 
 
 @pytest.mark.parametrize("form", PASTED)
-def test_nothing_that_was_pasted_in_place_of_a_path_shows(
+def test_a_secret_pasted_in_place_of_a_path_is_not_quoted(
     machine: Machine, key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     """In each variable, field and argument: in errors, logs, reprs, what `check` prints and its JSON."""

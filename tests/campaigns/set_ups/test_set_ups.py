@@ -182,7 +182,7 @@ def test_the_true_cause_comes_first(request: pytest.FixtureRequest) -> None:
     assert len(missed) <= 0.05 * ran, json.dumps(missed, indent=1)
 
 
-def test_there_are_enough_of_them() -> None:
+def test_there_are_at_least_25_set_ups() -> None:
     """150 at least, each with a name of its own, and the main ones as processes."""
     assert len(SET_UPS) >= 150
     assert len({setup.name for setup in SET_UPS}) == len(SET_UPS)

@@ -232,7 +232,7 @@ def test_a_trusted_certificate_of_another_host_is_refused(
 
 
 @pytest.mark.parametrize("mode", EXCHANGED)
-def test_an_authority_of_ssl_cert_file_is_trusted(
+def test_an_authority_from_ssl_cert_file_is_trusted(
     platform: Detours, mode: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """For networks that inspect TLS. The stranger is contacted, and doesn't know this identity."""
@@ -271,7 +271,7 @@ def test_a_clusters_authority_is_trusted_for_nothing_else(platform: Detours) -> 
 # Proxies.
 
 
-def test_metadata_is_never_asked_through_a_proxy(platform: Detours, proxy: Proxy) -> None:
+def test_metadata_is_never_requested_through_a_proxy(platform: Detours, proxy: Proxy) -> None:
     """Wherever it is, because the instance's private key comes from there. A host name is requested directly too."""
     provider = InstancePrincipal(
         metadata_url="http://metadata.invalid/opc/v2", _service=AuthService(sleep=lambda _: None)
@@ -283,14 +283,14 @@ def test_metadata_is_never_asked_through_a_proxy(platform: Detours, proxy: Proxy
     assert proxy.asked == []
 
 
-def test_a_pods_proxy_is_never_asked_through_another(platform: Detours, proxy: Proxy) -> None:
+def test_a_pods_proxy_is_never_reached_through_another(platform: Detours, proxy: Proxy) -> None:
     """The service account's token stays in the cluster."""
     platform.become("workload", platform.oci.tls_url).fetch()
     assert proxy.asked == []
 
 
 @pytest.mark.parametrize("mode", EXCHANGED)
-def test_an_auth_service_is_asked_through_the_proxy_inside_of_tls(platform: Detours, proxy: Proxy, mode: str) -> None:
+def test_an_auth_service_is_reached_through_the_proxy_by_tls(platform: Detours, proxy: Proxy, mode: str) -> None:
     """As in the SDK: some networks have no other way out. The proxy sees the host's name and no more."""
     provider = platform.become(mode, "https://auth.invalid")
     with pytest.raises(OCIAuthError, match="could not be reached"):
