@@ -130,7 +130,7 @@ def resolve(auth: str | None = None, profile: str | None = None, config_file: Co
         for key, value in with_defaults(rc, name).items()
         if value.strip()
     }
-    fields = _cli_variables()
+    fields = _variables(Rank.CLI)
     if "region" in defaults:
         fields.setdefault("region", defaults["region"])
     mode = defaults.get("auth")
@@ -146,7 +146,7 @@ def resolve(auth: str | None = None, profile: str | None = None, config_file: Co
         loaded = load_profile(name, path)
     except ConfigError as error:
         asked_for = named or config_file or name != DEFAULT_PROFILE or env_value(("OCI_CLI_CONFIG_FILE",))
-        fields = {**_other_variables(), **fields}
+        fields = {**_variables(Rank.OTHER), **fields}
         if not asked_for and not os.path.exists(path):
             return settings(fields, absent=f"{quote_path(path)}: it does not exist")
         # For the CLI, every file has a DEFAULT profile. Where no mode is named, others would be looked for after it.
@@ -165,7 +165,7 @@ def resolve_profile(profile: str | None = None, config_file: ConfigFile = None) 
 
 def resolve_environment() -> Settings:
     """The variables alone: the CLI's, then those of other tools."""
-    return Settings({**_other_variables(), **_cli_variables()}, resolve_environment)
+    return Settings({**_variables(Rank.OTHER), **_variables(Rank.CLI)}, resolve_environment)
 
 
 def _of_profile(loaded: Profile) -> dict[str, Setting]:
@@ -178,18 +178,12 @@ def _of_profile(loaded: Profile) -> dict[str, Setting]:
     return fields
 
 
-def _cli_variables() -> dict[str, Setting]:
+def _variables(rank: Rank) -> dict[str, Setting]:
+    """The fields that the CLI's variables set, or those that other tools' do."""
     fields: dict[str, Setting] = {}
-    for name, variables in _VARIABLES.items():
-        fields |= _variable(name, variables[0], Rank.CLI)
-    return fields
-
-
-def _other_variables() -> dict[str, Setting]:
-    fields: dict[str, Setting] = {}
-    for name, variables in _VARIABLES.items():
-        for variable in reversed(variables[1:]):
-            fields |= _variable(name, variable, Rank.OTHER)
+    for name, (cli, *others) in _VARIABLES.items():
+        for variable in [cli] if rank is Rank.CLI else reversed(others):
+            fields |= _variable(name, variable, rank)
     return fields
 
 
