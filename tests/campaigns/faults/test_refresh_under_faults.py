@@ -272,7 +272,7 @@ def test_the_event_loop_goes_on_while_a_request_waits_for_its_token(
         instance.oci.fault_source = lambda service, record: Fault(hang=True) if service == "federation" else None
         async with httpx.AsyncClient(auth=instance.signer) as client, anyio.create_task_group() as group:
             group.start_soon(request, client)
-            while not any(service == "federation" for service, _ in instance.answers):
+            while not any(service == "federation" for service, _ in list(instance.answers)):
                 await anyio.sleep(0)
             for _ in range(1000):
                 await anyio.sleep(0)
