@@ -12,14 +12,15 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from .standin import FakeOCI
+if TYPE_CHECKING:
+    from .standin import FakeOCI
 
 BODY_NAMES = ["content-length", "content-type", "x-content-sha256"]
 

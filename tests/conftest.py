@@ -33,6 +33,7 @@ else:
     LIBRARIES = [httpx, httpx2]
 
 TENANCY = "ocid1.tenancy.oc1..aaaaexampletenancy"
+ROUNDS = int(os.environ.get("OCI_HTTPX_AUTH_FUZZ", "1"))  # of fuzzing: this many times what CI has time for
 USER = "ocid1.user.oc1..aaaaexampleuser"
 
 

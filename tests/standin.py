@@ -5,8 +5,6 @@ It also plays the parties of resource principals 1.1, 2.1, 2.1.1, 2.1.2 and 3.0.
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -24,6 +22,8 @@ from oci_httpx_auth.testing._exchange import Endpoint, Exchange, compile_path
 from oci_httpx_auth.testing._identity import made_up_ocid
 from oci_httpx_auth.testing._machine import PREFIX, key_values, literals_or_files
 from oci_httpx_auth.testing._tokens import new_key, read_public_key
+
+from .byhand import claims_of
 
 __all__ = ["FakeCredential", "FakeOCI", "Fault", "Principal", "Record", "Refused", "Reply", "Request", "ToolCall"]
 
@@ -53,11 +53,6 @@ class FakeCredential(_identity.FakeCredential):
         if not pkcs1:
             return super().private_key_pem(passphrase)
         return self.private_key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
-    return claims
 
 
 def knob(name: str, owner: str = "") -> Any:

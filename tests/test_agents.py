@@ -20,7 +20,7 @@ import pytest
 
 from oci_httpx_auth import ConfigError, OCISigner
 
-from .conftest import settle
+from .conftest import all_signed, settle
 from .providers import Sessions
 from .standin import FakeOCI
 
@@ -122,10 +122,6 @@ def sent(record: Record) -> dict[str, Any]:
     document = json.loads(record.body)
     assert isinstance(document, dict)
     return document
-
-
-def all_signed(oci: FakeOCI) -> bool:
-    return bool(oci.records) and all(record.signed for record in oci.records)
 
 
 # What the SDK does with a model

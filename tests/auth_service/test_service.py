@@ -9,9 +9,8 @@ import pytest
 from oci_httpx_auth import ConfigError, InstancePrincipal, ResourcePrincipal
 from oci_httpx_auth._auth_service.service import AuthService
 
+from ..platforms import PREFIX
 from ..standin import FakeOCI
-
-PREFIX = "OCI_RESOURCE_PRINCIPAL_"
 
 
 @pytest.mark.parametrize("address", ["auth.example.com", "ftp://auth.example.com", "https://", "http://a:b"])

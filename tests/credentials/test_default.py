@@ -18,10 +18,8 @@ from oci_httpx_auth import (
     default_credentials,
 )
 
-from ..platforms import Platform
+from ..platforms import PREFIX, Platform
 from ..standin import FakeOCI
-
-PREFIX = "OCI_RESOURCE_PRINCIPAL_"
 
 
 @pytest.mark.parametrize("version", ["1.1", "2.2"])

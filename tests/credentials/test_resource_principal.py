@@ -190,9 +190,6 @@ def test_a_resource_on_an_instance_has_its_region(
     assert ResourcePrincipal().discover_region() == "eu-frankfurt-1"
 
 
-PREFIX = "OCI_RESOURCE_PRINCIPAL_"
-
-
 def test_token_and_key_may_be_given_in_different_ways(
     oci: FakeOCI, become: Callable[[dict[str, str]], None], tmp_path: Path
 ) -> None:

@@ -30,11 +30,10 @@ from oci_httpx_auth._signer import credential_from
 from oci_httpx_auth._signing.cache import CredentialCache
 from oci_httpx_auth._signing.waiting import wait, wait_async
 
-from ..conftest import Clock, Key
+from ..conftest import ROUNDS, Clock, Key
 
 pytestmark = pytest.mark.slow
 
-ROUNDS = int(os.environ.get("OCI_HTTPX_AUTH_FUZZ", "1"))  # this many times the examples that CI has time for
 LIMIT = 20.0  # seconds after which something that should have happened at once is called a hang
 MARGIN = 1e-3  # seconds about a boundary where floating point decides
 

@@ -19,10 +19,6 @@ from ..providers import Sessions
 from ..standin import FakeOCI
 
 
-def pieces() -> Iterator[bytes]:
-    yield from (b"some ", b"bytes")
-
-
 @pytest.mark.parametrize(
     ("method", "url", "streamed"),
     [
@@ -41,7 +37,7 @@ def pieces() -> Iterator[bytes]:
 )
 def test_only_these_two_operations_may_leave_the_body_out(method: str, url: str, streamed: bool) -> None:
     """OCI refuses every other operation without the digest."""
-    request = httpx.Request(method, url, content=pieces(), headers={"content-length": "10"})
+    request = httpx.Request(method, url, content=iter([b"some ", b"bytes"]), headers={"content-length": "10"})
     assert is_streamed_upload(request) is streamed
 
 

@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,6 @@ from oci_httpx_auth.testing import Fault
 
 from ...conftest import Clock, settle
 from ...standin import FakeOCI
-
-
-@pytest.fixture
-def oci() -> Iterator[FakeOCI]:
-    with FakeOCI() as oci:
-        yield oci
 
 
 def instance(oci: FakeOCI, clock: Callable[[], float] = time.time) -> OCISigner:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 import socket
 import threading
 import tracemalloc
@@ -38,12 +37,10 @@ from oci_httpx_auth._signing.clock import parse_http_date
 from oci_httpx_auth.credentials._config import load_profile
 from oci_httpx_auth.credentials._keys import load_private_key
 
-from ...conftest import TENANCY, USER, Key
+from ...conftest import ROUNDS, TENANCY, USER, Key
 from ...standin import FakeOCI, Fault
 
 pytestmark = pytest.mark.slow
-
-ROUNDS = int(os.environ.get("OCI_HTTPX_AUTH_FUZZ", "1"))  # this many times the examples that CI has time for
 
 
 def bounded(examples: int) -> settings:

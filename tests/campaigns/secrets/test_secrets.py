@@ -39,13 +39,13 @@ from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth.diagnosis import check
 
 from ...conftest import TENANCY, USER, Clock, Key, settle
+from ...platforms import PREFIX
 from ...standin import FakeOCI, Fault
 
 pytestmark = pytest.mark.slow
 
 PASSPHRASE = "correct-horse-battery"
 DELEGATION = "delegated-by-somebody-else"
-PREFIX = "OCI_RESOURCE_PRINCIPAL_"
 
 # How any JSON web token begins, and any private key in PEM form, whatever cuts them short.
 _LOOKS_SECRET = re.compile(r"(?<![\w-])eyJ[\w-]{4}|PRIVATE KEY-----(?:\\[rn]|\s)+[A-Za-z0-9+/]")
