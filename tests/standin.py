@@ -128,6 +128,11 @@ class FakeOCI(testing.FakeOCI):
         """The authority that certifies the TLS address, for 127.0.0.1, ::1 and localhost."""
         return self._certificates[0]
 
+    @property
+    def server_pem(self) -> bytes:
+        """Key and certificate of the TLS address."""
+        return self._certificates[1]
+
     def add_api_key(self, public_key: rsa.RSAPublicKey | None = None) -> FakeCredential:
         with self._lock:
             if public_key is None:

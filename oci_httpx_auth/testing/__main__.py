@@ -30,11 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m oci_httpx_auth.testing", description="Serve a stand-in for OCI.")
     parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1 (default: any free one)")
     parser.add_argument("--directory", help="where to write a config file (default: a new temporary directory)")
+    parser.add_argument("--lenient", action="store_true", help="take any model, and store without a project")
     options = parser.parse_args(arguments)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    oci = FakeOCI(port=options.port, on_record=lambda record: print(describe(record), flush=True))
+    oci = FakeOCI(
+        port=options.port, lenient=options.lenient, on_record=lambda record: print(describe(record), flush=True)
+    )
     directory = options.directory or tempfile.mkdtemp(prefix="fake-oci-")
     with ExitStack() as stack:
         try:

@@ -96,6 +96,8 @@ class Identities:
             common |= {"fprint": fingerprint, "opc-tag": f"V3,{self.tenancy},AAAAAQAAAAAAAACB,AAAAAQAAAAAAhy9d"}
             common |= {"opc-tenant": self.tenancy, "opc-compartment": self.compartment}
             common |= {"ptype": "instance", "ttype": "x509", "opc-certtype": kind}
+            instance = made_up_ocid("instance", self.region)
+            common |= {"sub": instance, "opc-instance": instance}
         if kind in ("resource", "workload"):
             resource = claims.get("res_id") or made_up_ocid("fnfunc" if kind == "resource" else "workload")
             common |= {"sub": resource, "res_id": resource, "res_type": kind, "opc-certtype": "resource"}

@@ -129,8 +129,11 @@ def pieces_to_send(reply: Reply, method: str) -> list[bytes]:
 
 def compress_events(request: Request, reply: Reply) -> None:
     """As OCI does for a client that accepts zstd, make each event a zstd frame of its own."""
-    accepted = [coding.partition(";")[0].strip() for coding in request.header("accept-encoding").lower().split(",")]
-    if reply.streamed and "zstd" in accepted:
+    codings = request.header("accept-encoding").lower().replace(" ", "").split(",")
+    weights = dict(coding.partition(";q=")[::2] for coding in codings)
+    weight = weights.get("zstd", "0") or "1"
+    refused = weight.strip("0.") == ""  # 0, or 0.000
+    if reply.streamed and not refused:
         reply.headers.append(("content-encoding", "zstd"))
         reply.chunks = [zstd_frame(chunk) for chunk in reply.chunks]
 

@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
+import pytest
+
 import oci_httpx_auth.testing
+from oci_httpx_auth import OCISigner
 
 from ..byhand import exchange
 from ..standin import FakeOCI
@@ -20,6 +24,29 @@ def test_a_taken_port_is_named_on_the_command_line(oci: FakeOCI) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"cannot serve on port {port}: ")
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_the_command_serves_leniently_if_it_is_asked_to(tmp_path: Path, lenient: bool) -> None:
+    """Any model's name is taken then, and only then."""
+    command = [sys.executable, "-m", "oci_httpx_auth.testing", "--directory", str(tmp_path)]
+    process = subprocess.Popen([*command, *(["--lenient"] if lenient else [])], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    exported = {}
+    for line in process.stdout:
+        name, _, value = line.removeprefix("export ").strip().partition("=")
+        exported[name] = value
+        if line.startswith("Stop with"):
+            break
+    scope = {"opc-compartment-id": exported["OCI_COMPARTMENT_ID"]}
+    signer = OCISigner(config_file=exported["OCI_CLI_CONFIG_FILE"])
+    url = f"{exported['OCI_GENAI_BASE_URL']}/chat/completions"
+    document = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
+    answer = httpx.post(url, json=document, headers=scope, auth=signer, trust_env=False)
+    assert answer.status_code == (200 if lenient else 404)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
 
 
 def test_the_command_serves_and_prints_its_verdict_on_each_request(tmp_path: Path) -> None:

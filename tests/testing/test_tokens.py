@@ -47,9 +47,34 @@ def test_a_token_carries_the_claims_of_its_kind(oci: FakeOCI, key: FakeCredentia
     assert claims["tenant"] == oci.tenancy
     assert claims["colour"] == "green"
     assert set(json.loads(claims["jwk"])) == {"kid", "n", "e", "kty", "alg", "use"}
-    if kind != "session":  # what a published token of an instance has
-        names = "sub opc-certtype iss fprint ptype aud opc-tag ttype exp opc-compartment iat jti tenant jwk opc-tenant"
-        assert set(names.split()) - {"sub"} <= set(claims)
+    assert claims["iss"] == "authService.oracle.com"
+    if kind == "session":
+        assert (claims["sub"], claims["ptype"], claims["ttype"], claims["aud"]) == (oci.user, "user", "login", "oci")
+        assert abs(claims["session_start"] - claims["iat"]) <= 1
+        assert set(claims) == {
+            *[
+                "iss",
+                "jti",
+                "kind",
+                "iat",
+                "exp",
+                "jwk",
+                "tenant",
+                "aud",
+                "ptype",
+                "sub",
+                "ttype",
+                "session_start",
+                "colour",
+            ]
+        }
+    else:  # what a published token of an instance has
+        names = (
+            "sub opc-certtype iss fprint ptype aud opc-tag ttype opc-instance exp opc-compartment iat jti tenant jwk"
+        )
+        assert {*names.split(), "opc-tenant"} <= set(claims)
+        assert claims["opc-instance"].startswith("ocid1.instance.oc1.")
+        assert (claims["sub"] == claims["opc-instance"]) == (kind == "instance")
         assert 1500 < len(token) < 3000
     if kind in ("resource", "workload"):
         assert (claims["res_tenant"], claims["res_compartment"]) == (oci.tenancy, oci.compartment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,14 @@ from typing import Any
 import httpx
 import pytest
 
-from oci_httpx_auth import InstancePrincipal, OCISigner, ResourcePrincipal, SecurityToken, TokenExchange
+from oci_httpx_auth import (
+    InstancePrincipal,
+    OCISigner,
+    OKEWorkloadIdentity,
+    ResourcePrincipal,
+    SecurityToken,
+    TokenExchange,
+)
 from oci_httpx_auth._auth_service.service import AuthService
 
 from ...standin import FakeOCI, Fault
@@ -83,25 +91,38 @@ class Gateway:
     """Passes requests on as they are, and answers in another form."""
 
     def __init__(self, port: int, rewrite: Rewrite) -> None:
-        self._port, self._rewrite = port, rewrite
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._rewrite = rewrite
+        self._listeners: list[socket.socket] = []
         self.answers = 0
-        threading.Thread(target=self._accept, name="gateway", daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._listen(socket.create_server(('127.0.0.1', 0)), lambda: _connect(port))}"
+
+    def open_tls(self, certificate: Path, authority: Path, port: int) -> int:
+        """Do the same by TLS, for what is behind a port; returns the gateway's own."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        onward = ssl.create_default_context(cafile=authority)
+        listener = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
+        return self._listen(listener, lambda: onward.wrap_socket(_connect(port), server_hostname="localhost"))
 
     def close(self) -> None:
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
 
-    def _accept(self) -> None:
+    def _listen(self, listener: socket.socket, connect: Callable[[], socket.socket]) -> int:
+        self._listeners.append(listener)
+        threading.Thread(target=self._accept, args=(listener, connect), name="gateway", daemon=True).start()
+        return int(listener.getsockname()[1])
+
+    def _accept(self, listener: socket.socket, connect: Callable[[], socket.socket]) -> None:
         while True:
             try:
-                connection, _ = self._listener.accept()
+                connection, _ = listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(connection,), name="gateway", daemon=True).start()
+            threading.Thread(target=self._serve, args=(connection, connect), name="gateway", daemon=True).start()
 
-    def _serve(self, connection: socket.socket) -> None:
-        with closing(connection), socket.create_connection(("127.0.0.1", self._port)) as onward:
+    def _serve(self, connection: socket.socket, connect: Callable[[], socket.socket]) -> None:
+        with closing(connection), connect() as onward:
             while request := _message(connection):
                 onward.sendall(request)
                 head, _, body = _message(onward).partition(b"\r\n\r\n")
@@ -113,6 +134,10 @@ class Gateway:
                 connection.sendall("\r\n".join(lines).encode("latin-1") + body)
                 if last:
                     return
+
+
+def _connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port))
 
 
 def _message(connection: socket.socket) -> bytes:
@@ -135,33 +160,47 @@ def _message(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
-def _instance(oci: FakeOCI, url: str, directory: Path, **options: Any) -> InstancePrincipal:
+def _instance(oci: FakeOCI, gateway: Gateway, directory: Path, **options: Any) -> InstancePrincipal:
+    url = gateway.url
     return InstancePrincipal(metadata_url=f"{url}/opc/v2", federation_endpoint=f"{url}/v1/x509", **options)
 
 
-def _session(oci: FakeOCI, url: str, directory: Path, **options: Any) -> SecurityToken:
+def _session(oci: FakeOCI, gateway: Gateway, directory: Path, **options: Any) -> SecurityToken:
     provider = SecurityToken.from_config(
-        config_file=oci.write_config(directory, session=True), auth_endpoint=url, **options
+        config_file=oci.write_config(directory, session=True), auth_endpoint=gateway.url, **options
     )
     provider.fetch()  # what is in the file; the next one is renewed
     return provider
 
 
-def _resource(oci: FakeOCI, url: str, directory: Path, **options: Any) -> ResourcePrincipal:
+def _resource(oci: FakeOCI, gateway: Gateway, directory: Path, **options: Any) -> ResourcePrincipal:
     variables = oci.environment("resource_principal", version="3.0", leaf="1.1", depth=1)
-    os.environ.update({name: value.replace(oci.url, url) for name, value in variables.items()})
-    os.environ["OCI_CLI_FEDERATION_ENDPOINT"] = f"{url}/v1/x509"
+    os.environ.update({name: value.replace(oci.url, gateway.url) for name, value in variables.items()})
+    os.environ["OCI_CLI_FEDERATION_ENDPOINT"] = f"{gateway.url}/v1/x509"
     return ResourcePrincipal(**options)
 
 
-def _exchange(oci: FakeOCI, url: str, directory: Path, **options: Any) -> TokenExchange:
+def _exchange(oci: FakeOCI, gateway: Gateway, directory: Path, **options: Any) -> TokenExchange:
     client_id, client_secret = oci.domain_client
     return TokenExchange(
-        domain=url, client_id=client_id, client_secret=client_secret, subject_token=oci.subject_token(), **options
+        domain=gateway.url,
+        client_id=client_id,
+        client_secret=client_secret,
+        subject_token=oci.subject_token(),
+        **options,
     )
 
 
-PROVIDERS: list[Callable[..., Any]] = [_instance, _session, _resource, _exchange]
+def _workload(oci: FakeOCI, gateway: Gateway, directory: Path, **options: Any) -> OKEWorkloadIdentity:
+    (directory / "server.pem").write_bytes(oci.server_pem)
+    (directory / "ca.crt").write_bytes(oci.ca_pem)
+    (directory / "token").write_text(oci.service_account_token())
+    port = gateway.open_tls(directory / "server.pem", directory / "ca.crt", oci.tls_port)
+    files = {"ca_file": directory / "ca.crt", "token_file": directory / "token"}
+    return OKEWorkloadIdentity(host="127.0.0.1", port=port, **files, **options)
+
+
+PROVIDERS: list[Callable[..., Any]] = [_instance, _session, _resource, _exchange, _workload]
 
 
 @pytest.fixture
@@ -178,7 +217,7 @@ def test_the_form_of_an_answer_does_not_matter(
 ) -> None:
     """Only its status and the fields that are needed do."""
     monkeypatch.setattr(os, "environ", os.environ.copy())
-    made = provider(oci, gateway.url, tmp_path)
+    made = provider(oci, gateway, tmp_path)
     with httpx.Client(auth=OCISigner(made)) as client:
         assert client.get(f"{oci.url}/x").status_code == 200
     assert gateway.answers >= 1
@@ -200,7 +239,7 @@ def test_a_wrong_clock_is_corrected_by_any_form_of_date(
     def clock() -> float:
         return late
 
-    made = provider(oci, gateway.url, tmp_path, _service=AuthService(clock=clock))
+    made = provider(oci, gateway, tmp_path, _service=AuthService(clock=clock))
     credential = made.fetch()
     assert credential.expiry() is not None
     assert abs((credential.clock_offset or 0.0) - 3600) < 60
