@@ -1,8 +1,10 @@
 """Break the code in small ways, one at a time, and see that a test notices: `tox -e mutation`.
 
-Works on a copy of the tree. Fails for a mutant that survives and is not in SURVIVORS.md. With the name of a module as
-the argument, such as `_cache`, only that one is broken. Each module's outcomes are counted. A mutant that is stopped
+Works on a copy of the tree. Fails for a mutant that survives and is not listed as EQUIVALENT. With the name of a part as
+the argument, such as `_signing/cache`, only that one is broken. Each part's outcomes are counted. A mutant that is stopped
 because its tests take too long counts as noticed and is listed by name: it should hang, and not the machine be busy.
+
+mutmut leaves decorated functions, a module's constants and a class's attributes alone: break those by hand after a change.
 """
 
 from __future__ import annotations
@@ -18,8 +20,7 @@ from collections import Counter
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).parents[2]
 
 # What is mutated, and the tests that have to notice: signing as a whole, and of `_signer` what a request goes through.
 # Each part has its own tests alone: a mutant that survives takes the time of all of them.
@@ -44,6 +45,14 @@ also_copy = ["tests"]
 timeout_constant = 3  # 15 times that, in seconds, so that a test which waits 20 seconds fails and is not cut off
 pytest_add_cli_args_test_selection = {tests}
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:unraisableexception", "--timeout=20", "-k", "{chosen}"]
+"""
+
+# Survivors that may survive, since nothing is different: function and lines as the run prints them, below the reason.
+EQUIVALENT = """
+A body of just this size has the same digest, whether it is hashed at once or in pieces.
+@@ content_digest @@
+-    if len(body) > _SMALL_BODY:
++    if len(body) >= _SMALL_BODY:
 """
 
 
@@ -94,10 +103,9 @@ def survivors(module: str, names: list[str], tests: list[str]) -> list[tuple[str
 
 def main() -> int:
     only = sys.argv[1] if len(sys.argv) > 1 else None
-    known = (HERE / "SURVIVORS.md").read_text(encoding="utf-8")
     found = [mutant for part in PARTS if only in (None, part[0]) for mutant in survivors(*part)]
-    unknown = [f"{name}\n{changed}" for name, changed in found if changed not in known]
-    print(f"{len(found)} survive, of which {len(unknown)} are not in SURVIVORS.md", *unknown, sep="\n")
+    unknown = [f"{name}\n{changed}" for name, changed in found if changed not in EQUIVALENT]
+    print(f"{len(found)} survive, of which {len(unknown)} are not known to be equivalent", *unknown, sep="\n")
     return bool(unknown)
 
 
