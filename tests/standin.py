@@ -202,7 +202,8 @@ class FakeOCI(testing.FakeOCI):
         """Move the instance: its next certificate is of another tenancy, whose OCID is returned."""
         with self._lock:
             moved_to = tenancy or made_up_ocid("tenancy")
-            self._auth.rotate_certificate(tenancy=moved_to)
+            self._auth.instance_tenancy = moved_to
+            self._auth.rotate_certificate()
             return moved_to
 
     def handle(

@@ -43,7 +43,7 @@ class AuthServices:
         self._identities = identities
         self._session_limit = session_limit
         self.instance = made_up_ocid("instance", identities.region)
-        self._instance_tenancy = identities.tenancy
+        self.instance_tenancy = identities.tenancy
         self._certificates: dict[int, InstanceCertificate] = {}  # all that were issued, by serial number
         self._rotate_at = 0.0
         self.enhanced_cluster = True
@@ -61,11 +61,10 @@ class AuthServices:
         ):
             yield Endpoint(service, compile_path(path), methods, act)
 
-    def rotate_certificate(self, lifetime: float = CERTIFICATE_LIFETIME, tenancy: str | None = None) -> None:
+    def rotate_certificate(self, lifetime: float = CERTIFICATE_LIFETIME) -> None:
         """Give the instance a new certificate and key, valid for `lifetime` seconds; one that has expired is kept."""
-        self._instance_tenancy = tenancy or self._instance_tenancy
         now, compartment = self._identities.now(), self._identities.compartment
-        issued = InstanceCertificate(self._instance_tenancy, compartment, self.instance, now, lifetime)
+        issued = InstanceCertificate(self.instance_tenancy, compartment, self.instance, now, lifetime)
         self._certificates[issued.serial_number] = issued
         self._rotate_at = now + lifetime - CERTIFICATE_LIFETIME / 2 if lifetime > 0 else math.inf
 
@@ -90,7 +89,7 @@ class AuthServices:
         return Reply.content(texts[what])
 
     def federation(self, exchange: Exchange) -> Reply:
-        """An instance's certificate against a token that is bound to a session key."""
+        """Exchange an instance's certificate for a token that is bound to a session key."""
 
         def find(key_id: str) -> Principal:
             match = _FEDERATION_KEY_ID.fullmatch(key_id)
@@ -123,7 +122,7 @@ class AuthServices:
         return exchange.token_reply("instance", key, claims)
 
     def session_refresh(self, exchange: Exchange) -> Reply:
-        """A session's token against a new one, until the session has lasted `session_limit` seconds."""
+        """Exchange a session's token for a new one, until the session has lasted `session_limit` seconds."""
         principal = exchange.verify()
         document = exchange.request.json()
         if principal.kind != "session":
@@ -143,7 +142,7 @@ class AuthServices:
         return exchange.token_reply("session", key, renewed)
 
     def token_exchange(self, exchange: Exchange) -> Reply:
-        """A trusted issuer's JWT against a token for a key, as an identity domain does it: RFC 8693 with OCI's own types."""
+        """Exchange a trusted issuer's JWT for a token, as an identity domain does: RFC 8693 with OCI's own types."""
         request = exchange.request
         expected = base64.b64encode(":".join(self.domain_client).encode()).decode()
         if request.header("authorization") != f"Basic {expected}":
@@ -167,7 +166,7 @@ class AuthServices:
         return exchange.token_reply("upst", key, {"sub": name, "ptype": "user", "tenant": tenancy})
 
     def workload_identity(self, exchange: Exchange) -> Reply:
-        """A pod's service account token against a session token, as OKE's proxymux answers it."""
+        """Exchange a pod's service account token for a session token, as OKE's proxymux does."""
         request = exchange.request
         if not request.secure:
             raise Refused("proxymux is reached by TLS only", status=400)

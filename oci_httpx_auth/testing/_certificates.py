@@ -85,6 +85,7 @@ def server_certificate() -> tuple[bytes, bytes]:
     """The CA in PEM; key and certificate of a server on this machine in one PEM."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("Stand-in TLS authority")
+    # Of the nine usages, the CA has two: key_cert_sign and crl_sign.
     signs_certificates = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
     addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
     # Python 3.13 verifies strictly, and asks for the identifiers of both keys.

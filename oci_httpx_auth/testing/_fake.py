@@ -49,7 +49,7 @@ class FakeOCI:
     workload identity tokens on port 12250 and no other.
     lenient: accept any model name and compartment, and store responses and conversations without a project or
     conversation store. OCI refuses all of these.
-    on_record: called with each record as soon as it is there.
+    on_record: called with each new record.
 
     Entering the context raises `OSError` when a port that was asked for is taken.
     """
@@ -213,7 +213,7 @@ class FakeOCI:
     def complete(self, chat: Mapping[str, Any]) -> dict[str, Any]:
         """The message with which the model answers a chat completion request, both in OpenAI's form.
 
-        For endpoints of one's own that speak another form. Raises `Refused` for a request without messages, or
+        For your own endpoints that speak another form. Raises `Refused` for a request without messages, or
         without a model of a vendor that Generative AI has.
         """
         document = dict(chat)
@@ -234,14 +234,14 @@ class FakeOCI:
         service: str = "custom",
         body_signed: bool = True,
     ) -> None:
-        """Serve paths of one's own, verified, recorded and subject to faults as the built-in ones are.
+        """Serve your own paths, which are verified, recorded and subject to faults like the built-in ones.
 
         path: a regular expression that the whole path has to match. The endpoint that was added last goes first.
         handler: gets a request whose signature was verified, and who signed it; returns a `Reply`, or a document to
         send as JSON. It may raise `Refused`.
         methods: those that it answers to.
         service: what records and `fail` call it; may be that of other endpoints.
-        body_signed: false for the few operations that OCI lets be signed without their body (uploads).
+        body_signed: false for the few operations whose body need not be signed (uploads).
         """
 
         def act(exchange: Exchange) -> Reply:
@@ -282,7 +282,7 @@ class FakeOCI:
                 record.reason = refused.reason
                 reply = refused.reply(record.service)
             except Exception as error:
-                # A mistake here, or in somebody's handler, must be seen by whoever reads the records.
+                # A mistake here, or in a handler, has to show in the records.
                 record.reason = f"the stand-in failed: {error!r}"
                 reply = error_reply(record.service, 500)
             self._finish(record, reply)

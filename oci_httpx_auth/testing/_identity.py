@@ -58,7 +58,7 @@ class FakeCredential:
 
 
 class Identities:
-    """Everybody one stand-in knows. Its methods are called under the stand-in's lock."""
+    """Everyone that one stand-in knows. Its methods are called under the stand-in's lock."""
 
     def __init__(self, region: str, now: Callable[[], float], token_lifetime: float) -> None:
         self.region = region
@@ -111,7 +111,7 @@ class Identities:
         return self.tokens.issue("service_account", None, lifetime, claims)
 
     def find_bearer(self, key: str) -> Principal:
-        """Whose Generative AI API key this is. `Refused` for a key that nobody has."""
+        """Who has a Generative AI API key. Raises `Refused` for an unknown one."""
         if key not in self.bearer_keys:
             raise Refused("no Generative AI API key has this secret")
         return Principal("API key", "genai_api_key", self.tenancy, "generativeaiapikey", strangers_key(), kind="bearer")
@@ -127,7 +127,7 @@ class Identities:
         return replace(principal, name=f"{principal.name} for {user}", mode="instance_obo_user", identifier=user)
 
     def find(self, key_id: str) -> Principal:
-        """Whose key id this is, among API keys and tokens. `Refused` says why it is nobody's."""
+        """Who has a key id, among API keys and tokens. Raises `Refused` for an unknown or invalid one."""
         if key_id.startswith("ST$"):
             return self._token_holder(key_id[3:])
         public_key = self.api_keys.get(key_id)

@@ -68,7 +68,7 @@ def _refuse_path(_exchange: Exchange) -> Reply:
 
 
 def _check_sender(exchange: Exchange, base: str | None) -> None:
-    """Refuse who may not ask. Generative AI takes its own API keys as well, and then needs no compartment."""
+    """Refuse an unknown sender, and one who names no place. With an API key of Generative AI, no place is needed."""
     request = exchange.request
     scheme, _, secret = credential_of(request).partition(" ")
     if base and scheme == "Bearer" and secret.startswith("sk-"):
@@ -81,7 +81,7 @@ def _check_sender(exchange: Exchange, base: str | None) -> None:
 
 
 def _check_request(request: Request, path: str) -> None:
-    """Refuse what is no compartment, what is stored nowhere, and models that are not served by the path.
+    """Refuse a malformed compartment, storing without a place to store in, and models that the path does not serve.
 
     The service's own models have names such as openai.gpt-oss-120b, and those on dedicated clusters an endpoint's OCID.
     """

@@ -99,7 +99,7 @@ def _schema_of(form: object) -> dict[str, Any] | None:
 
 
 def check_message(message: dict[str, Any], roles: Collection[str]) -> None:
-    """Refuse (400) a role that there is not, and content that is neither a text nor a list of parts with a type."""
+    """Refuse (400) an unknown role, and content that is neither a text nor a list of parts with a type."""
     role, content = message.get("role"), message.get("content")
     if role not in roles:
         raise Refused(f"no message has the role {role!r}", status=400)
@@ -181,7 +181,7 @@ def _example(schema: Any, root: dict[str, Any], name: str, depth: int) -> Any:
 
 
 def _null_if(deep: bool, options: list[Any]) -> Any:
-    """The first of some schemas or types that is null, or that is not; the first of all if there is no such."""
+    """The first schema or type that is null if `deep`, or that is not null otherwise; failing that, the first."""
 
     def is_null(option: Any) -> bool:
         return (option.get("type") if isinstance(option, dict) else option) == "null"

@@ -116,7 +116,7 @@ class Responses:
 
 
 def _check_items(items: Any) -> list[dict[str, Any]]:
-    """The items as they are. `Refused` (400) for what is no item, or a message of a role that there is not."""
+    """The items as they are. Raises `Refused` (400) for anything else, and for malformed messages among them."""
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise Refused("input is neither a text nor a list of items", status=400)
     for item in items:

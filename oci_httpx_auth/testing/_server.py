@@ -1,4 +1,4 @@
-"""A strict HTTP/1.1 server on loopback: it hands each request on as it came, and sends each chunk at its time.
+"""A strict HTTP/1.1 server on loopback, which changes nothing about a request and sends each chunk when it is due.
 
 It is not built on h11, which forgives what the stand-in has to refuse (folded lines, lone line feeds, repeated
 lengths), refuses what it has to accept (raw bytes in a target), and would double the time of an answer.

@@ -43,7 +43,7 @@ SUBSCRIBED = ("us-chicago-1", "us-phoenix-1", "us-ashburn-1", "eu-frankfurt-1")
 
 
 def region_info(region: str) -> dict[str, str]:
-    """A region as the metadata service describes it. One that nobody knows is in oc1, and is its own key."""
+    """A region as the metadata service describes it. An unknown one is in oc1, and is its own key."""
     realm, domain, key = "oc1", "oraclecloud.com", region
     for line in REALMS.replace(",\n", ",").strip().splitlines():
         head, _, regions = line.partition(": ")

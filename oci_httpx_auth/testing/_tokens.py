@@ -31,8 +31,10 @@ def new_key() -> rsa.RSAPrivateKey:
 
 @functools.cache
 def issuer_key() -> rsa.RSAPrivateKey:
-    """The key that signs tokens, one for the process: generating one for each stand-in would cost their tests
-    more than all the rest. Tokens name the stand-in that issued them, and no other accepts them."""
+    """The key that signs tokens: one for the process, since keys are slow to make.
+
+    Tokens name the stand-in that issued them, and no other accepts them.
+    """
     return new_key()
 
 

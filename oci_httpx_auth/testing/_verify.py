@@ -57,7 +57,7 @@ class Principal:
 
 
 def check_framing(request: Request) -> None:
-    """Refuse what no HTTP server may accept, whoever sent it."""
+    """Refuse what no HTTP server may accept."""
     if request.values("transfer-encoding") and request.values("content-length"):
         raise malformed("both transfer-encoding and content-length are sent")
     lengths = request.values("content-length")
@@ -85,10 +85,10 @@ def check_signature(signature: str, signing_string: str, key: rsa.RSAPublicKey) 
 
 
 def _check_placeholder(request: Request) -> None:
-    """Name the remedy for a request that went past the signer: the placeholder of its client is still on it."""
+    """Name the remedy for a request that bypassed the signer: its client's placeholder is still on it."""
     for name in ("authorization", *FOREIGN_CREDENTIALS):
         if PLACEHOLDER in request.header(name):
-            # A websocket is opened past the HTTP client, whatever that is.
+            # A websocket bypasses the HTTP client, whichever it is.
             agent = "" if request.header("upgrade") else request.header("user-agent")
             remedy = next((remedy for start, remedy in _REMEDIES.items() if agent.startswith(start)), _REMEDIES[""])
             raise Refused(f"the request went past the signer, with the placeholder API key: {remedy}")
@@ -109,7 +109,7 @@ def credential_of(request: Request) -> str:
 
 
 def signature_parameters(request: Request) -> dict[str, str]:
-    """What the authorization header says of the signature, with everything that there has to be."""
+    """The signature's parameters in the authorization header. Refuses one that is missing or unsupported."""
     scheme, _, rest = credential_of(request).partition(" ")
     if scheme != "Signature":
         raise Refused(f"the authorization scheme is {scheme[:20]!r}, not Signature")
@@ -132,7 +132,7 @@ def signature_parameters(request: Request) -> dict[str, str]:
 
 
 def check_names(request: Request, names: tuple[str, ...], *, host_required: bool, body_exempt: bool) -> None:
-    """Refuse a signature that does not cover what it has to, or that lists what it may not."""
+    """Refuse a signature that lists headers wrongly, or does not cover all that it has to."""
     if len(set(names)) != len(names):
         raise Refused("a header is listed twice in the signature's headers")
     for name in names:
@@ -165,7 +165,7 @@ def signing_line(request: Request, name: str) -> str:
 
 
 def check_date(value: str, name: str, now: float, allowed_skew: float) -> None:
-    """Refuse a date that is malformed, or too far from the time it is now."""
+    """Refuse a date that is malformed, or too far from the server's time."""
     try:
         when = parsedate_to_datetime(value).timestamp()
         canonical = formatdate(when, usegmt=True) == value
