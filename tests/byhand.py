@@ -12,15 +12,14 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-if TYPE_CHECKING:
-    from .standin import FakeOCI
+from .standin import FakeOCI
 
 BODY_NAMES = ["content-length", "content-type", "x-content-sha256"]
 
@@ -150,11 +149,6 @@ def stripped(key: rsa.RSAPrivateKey) -> str:
 
 def public_pem(key: rsa.RSAPrivateKey) -> str:
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
-    return claims
 
 
 def post(oci: FakeOCI, holder: Any, path: str, document: object) -> Answer:

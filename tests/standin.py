@@ -1,10 +1,13 @@
 """The stand-in with all of its knobs: what the tests of this library turn, and their users' tests do not need.
 
-It also plays the parties of resource principals 1.1, 2.1, 2.1.1, 2.1.2 and 3.0.
+It also plays the parties of resource principals 1.1, 2.1, 2.1.1, 2.1.2 and 3.0. The soak and the benchmarks import it too, as
+a module by itself, so it imports no other one of the tests.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -23,14 +26,17 @@ from oci_httpx_auth.testing._identity import made_up_ocid
 from oci_httpx_auth.testing._machine import PREFIX, key_values, literals_or_files
 from oci_httpx_auth.testing._tokens import new_key, read_public_key
 
-from .byhand import claims_of
-
 __all__ = ["FakeCredential", "FakeOCI", "Fault", "Principal", "Record", "Refused", "Reply", "Request", "ToolCall"]
 
 DEEPEST_PARENT = 32
 
 _RPT_PATH = re.compile(r"/20180711/(resourcePrincipalToken|resourcePrincipalTokenV2(?:12)?)/(?:.*/)?([^/]+)")
 _PARENT_PATH = re.compile(r"/20180711/parentResourcePrincipalToken/(loop|\d{1,3})(?:/(\d{1,3}))?")
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    return claims
 
 
 @dataclass(frozen=True)

@@ -17,21 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-from ..byhand import (
-    Answer,
-    Draft,
-    Holder,
-    accepted,
-    answers,
-    claims_of,
-    connect,
-    exchange,
-    metadata,
-    post,
-    public_pem,
-    stripped,
-)
-from ..standin import FakeOCI, Fault
+from ..byhand import Answer, Draft, Holder, accepted, answers, connect, exchange, metadata, post, public_pem, stripped
+from ..standin import FakeOCI, Fault, claims_of
 
 # Instance metadata.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ..byhand import Draft, claims_of
-from ..standin import FakeCredential, FakeOCI
+from ..byhand import Draft
+from ..standin import FakeCredential, FakeOCI, claims_of
 
 
 @pytest.mark.generates_keys

@@ -8,8 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from ..byhand import Draft, Holder, accepted, claims_of, get, post, stripped
-from ..standin import FakeCredential, FakeOCI, Fault
+from ..byhand import Draft, Holder, accepted, get, post, stripped
+from ..standin import FakeCredential, FakeOCI, Fault, claims_of
 
 OWN = "/20180711/resourcePrincipalToken"
 
