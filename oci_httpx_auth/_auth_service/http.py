@@ -1,4 +1,4 @@
-"""The blocking HTTP client of one fetch: every answer from a metadata or auth service arrives by its deadline or not at all."""
+"""The blocking HTTP client of one fetch: every answer arrives by its deadline or not at all."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ def _dedicated_regions() -> tuple[list[Region], bool]:
 
 
 def _oci_regions() -> Iterator[Region]:
-    """The regions of the tables, then those declared on this machine. An unreadable source is skipped, as in the SDK."""
+    """The regions of the tables, then those declared here. An unreadable declaration is skipped, as in the SDK."""
     yield from _TABLE
     # RuntimeError: there is no home directory.
     with contextlib.suppress(OSError, ValueError, RuntimeError, RecursionError):

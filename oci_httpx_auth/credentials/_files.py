@@ -50,9 +50,9 @@ def read_small_file(path: str | os.PathLike[str], what: str, *, limit: int = 1 <
 
 
 def read_pair(read: Callable[[], T]) -> T:
-    """What `read` makes of a token and its key. They are replaced in two steps, so it tries again while they do not match.
+    """What `read` makes of a token and its key, tried again while they do not match: they are replaced in two steps.
 
-    Raises the last `InvalidTokenError`, and what else `read` raises.
+    Raises what `read` raises, `InvalidTokenError` after several attempts.
     """
     for _ in range(5):
         try:
@@ -65,7 +65,8 @@ def read_pair(read: Callable[[], T]) -> T:
 def replace_secret_file(path: str, text: str, *, instead_of: bytes) -> bool:
     """Write a secret file so that a reader sees the old or the new one, whole, and nobody else sees either.
 
-    instead_of: the expected content. If the file holds anything else by now, it stays, and this returns False. A file keeps its owner, and its mode without access for others; a missing one is created.
+    instead_of: the expected content. If the file holds anything else by now, it stays, and this returns False. A file
+    keeps its owner, and its mode without access for others; a missing one is created.
 
     Raises `OSError`.
     """

@@ -66,7 +66,7 @@ class Metadata:
         ) from failure
 
     def certificate(self, calls: Calls, name: str) -> x509.Certificate:
-        """The instance's certificate (`cert`) or the one that it was issued by (`intermediate`). Raises as `read` does."""
+        """The instance's certificate (`cert`) or its issuer's (`intermediate`). Raises as `read` does."""
         return self.read(calls, f"/identity/{name}.pem", load_certificate)
 
     def leaf(self, calls: Calls) -> tuple[x509.Certificate, RSAPrivateKey]:
@@ -123,7 +123,7 @@ def load_certificate(pem: str) -> x509.Certificate:
 
 
 def tenancy_of(certificate: x509.Certificate) -> str:
-    """The tenancy's OCID, from the first attribute of the subject that names one. Raises `CredentialsUnavailableError`."""
+    """The tenancy's OCID, which the subject names. Raises `CredentialsUnavailableError`."""
     for value in _subject(certificate):
         if named := re.fullmatch(r"opc-(?:tenant|identity):([!-~]+)", value):
             return named[1]

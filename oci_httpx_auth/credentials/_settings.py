@@ -1,6 +1,6 @@
 """What arguments, variables and files say together, field by field, in the order of the OCI CLI.
 
-Source: `build_config` of oci-cli's `cli_util`, and the options of its `cli_root`, which the tests run beside this module.
+Source: `build_config` of oci-cli's `cli_util`, and the options of its `cli_root`; the tests run them beside this module.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ class Settings:
 def resolve(auth: str | None = None, profile: str | None = None, config_file: ConfigFile = None) -> Settings:
     """What the CLI would use with `--auth`, `--profile` and `--config-file`, or without them.
 
-    The profile is the argument, `OCI_CLI_PROFILE`, `default_profile` of the rc file, `OCI_CONFIG_PROFILE` (which the CLI does not
-    have) or `DEFAULT`. Each field is the CLI's variable, else the profile's. No file is needed where the variables are complete.
+    The profile is the argument, `OCI_CLI_PROFILE`, `default_profile` of the rc file, `OCI_CONFIG_PROFILE` (which the CLI
+    does not have) or `DEFAULT`. Each field is the CLI's variable, else the profile's; complete variables need no file.
     Raises `ConfigError` for an rc file that cannot be read.
     """
     rc_path, rc = load_rc_file()

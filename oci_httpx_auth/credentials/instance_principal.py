@@ -40,9 +40,8 @@ class InstancePrincipal(Provider):
     federation_endpoint: where a certificate is exchanged for a token, with its path `/v1/x509`; else
         `OCI_CLI_FEDERATION_ENDPOINT`, else the auth service of the instance's region.
 
-    Each `fetch` reads the certificates again, because they rotate, generates a new session key, and raises
-    `CredentialsUnavailableError` if the metadata or auth service fails. `region` and `tenancy` are known after the first
-    one.
+    Each `fetch` reads the certificates again, because they rotate, and raises `CredentialsUnavailableError` if the
+    metadata or auth service fails. `region` and `tenancy` are known after the first one.
     """
 
     mode = "instance_principal"
@@ -54,7 +53,7 @@ class InstancePrincipal(Provider):
         federation_endpoint: str | None = None,
         _service: AuthService | None = None,
     ) -> None:
-        import cryptography.x509  # noqa: F401 - here, because it takes long and only this needs it; not during a request
+        import cryptography.x509  # noqa: F401 - slow, so only if needed; and now rather than during a request
 
         arguments = {"metadata_url": metadata_url, "federation_endpoint": federation_endpoint}
         super().__init__("the instance metadata service", arguments)
@@ -66,7 +65,7 @@ class InstancePrincipal(Provider):
 
     @hides_locals
     def fetch(self) -> Credential:
-        """Exchange the instance's certificate for a token. Raises `CredentialsUnavailableError`, `ConfigError` and children."""
+        """Exchange the instance's certificate for a token. Raises `CredentialsUnavailableError` and `ConfigError`."""
         with self._calls() as calls:
             return self._fetch(calls)
 

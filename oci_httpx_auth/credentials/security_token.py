@@ -117,8 +117,7 @@ class SecurityToken(Provider):
     ) -> SecurityToken:
         """The session that these settings describe. Raises as the constructor does.
 
-        A profile may name its `auth_endpoint`, as those of `oci_httpx_auth.testing` do: their sessions are renewed where they
-        are from, and not by the region's auth service.
+        A profile may name its `auth_endpoint`, as those of `oci_httpx_auth.testing` do, to be renewed by the stand-in.
         """
         token_file, key_file = settings.require("security_token_file", "key_file").values()
         return cls(

@@ -26,9 +26,10 @@ from ._provider import Provider
 _VARIABLES = ("OCI_IAM_DOMAIN_HOST", "OCI_CLIENT_CREDENTIALS", "OCI_SUBJECT_TOKEN")
 
 _REMEDIES = {
-    400: "The identity domain refused the subject token. Check that it has not expired, and that the domain has an identity "
-    "propagation trust for its issuer, subject and this client.",
-    401: "The identity domain refused the client. Check client_id and client_secret, and that the application is active.",
+    400: "The identity domain refused the subject token. Check that it has not expired, and that the domain has an "
+    "identity propagation trust for its issuer, subject and this client.",
+    401: "The identity domain refused the client. Check client_id and client_secret, and that the application is "
+    "active.",
     404: "There is no such identity domain, or it exchanges no tokens. Check the domain's URL.",
 }
 
@@ -40,8 +41,8 @@ class TokenExchange(Provider):
 
     domain: the identity domain's URL, `https://idcs-….identity.oraclecloud.com`, or its bare id.
     client_id, client_secret: of a confidential application of the domain.
-    subject_token: the JWT; or the path of a file that holds it, absolute or as a `Path`, read again with each exchange; or a
-        function that returns it, called on a worker thread.
+    subject_token: the JWT; or the path of its file, absolute or as a `Path`, read again with each exchange; or a function
+        that returns it, called on a worker thread.
 
     Raises `ConfigError` for an invalid domain or an unreadable file, and `InvalidTokenError` for text that is not a JWT.
     `fetch` raises `CredentialsUnavailableError` when the domain refuses, and says which of the three it refused.
@@ -77,8 +78,10 @@ class TokenExchange(Provider):
     @classmethod
     @hides_locals
     def from_env(cls) -> TokenExchange:
-        """By the variables of Oracle's TypeScript SDK: `OCI_IAM_DOMAIN_HOST`, `OCI_CLIENT_CREDENTIALS` (the client's id and
-        secret, joined by a colon, in base64) and `OCI_SUBJECT_TOKEN` (a JWT, or the absolute path of a file); `OCI_REGION`.
+        """By the variables of Oracle's TypeScript SDK, and `OCI_REGION`.
+
+        They are `OCI_IAM_DOMAIN_HOST`, `OCI_CLIENT_CREDENTIALS` (the client's id and secret, joined by a colon, in
+        base64) and `OCI_SUBJECT_TOKEN` (a JWT, or the absolute path of a file).
 
         Raises `ConfigError` (naming all missing variables at once) and as the constructor does.
         """

@@ -31,8 +31,8 @@ class OKEWorkloadIdentity(Provider):
     host: the API server's host; else `KUBERNETES_SERVICE_HOST`. port: the port of the cluster's identity proxy.
     ca_file: the cluster's certificate authority, the only one that the proxy is verified against; else
         `OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH`, else the mounted one.
-    token_file: the service account's token; else `OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH`, else the mounted one. It is
-        read again by each `fetch`, because Kubernetes rotates it.
+    token_file: the service account's token, which Kubernetes rotates; else
+        `OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH`, else the mounted one. Each `fetch` reads it again.
     region: else `OCI_RESOURCE_PRINCIPAL_REGION`.
 
     Raises `ConfigError` if there is no host, or a file is missing. `fetch` raises `CredentialsUnavailableError`.
@@ -77,7 +77,7 @@ class OKEWorkloadIdentity(Provider):
 
     @hides_locals
     def fetch(self) -> Credential:
-        """Have the proxy exchange the service account's token. Raises `CredentialsUnavailableError` and `ConfigError`."""
+        """Exchange the service account's token. Raises `CredentialsUnavailableError` and `ConfigError`."""
         self._check_authorities()
         account_token = self._account_token()
         claims = parse_security_token(account_token, f"The service account token ({self._token_file})")
