@@ -11,9 +11,7 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -25,15 +23,23 @@ from .._credential import Credential
 from .._errors import ConfigError, CredentialsUnavailableError, ServiceRefusedError
 from .._secrecy import hidden, hides_locals, quote_value
 from ._config import check_header, check_region, env_value, join_names
-from ._files import FileWatch, read_pair, read_small_file
+from ._files import read_pair, read_small_file
 from ._keys import generate_private_key, load_private_key, public_key_text
 from ._provider import Provider
 from .instance_principal import InstancePrincipal
 
 _PREFIX = "OCI_RESOURCE_PRINCIPAL_"
-_KEY_PAIR_VERSIONS = ("2.1", "2.1.1", "2.1.2")
 _DEPTH = 10  # resources within resources; as in the Go SDK
 
+# The variables that each version needs, in the order in which errors name them.
+_KEY_PAIR = ("RPT_ENDPOINT", "RPST_ENDPOINT", "RESOURCE_ID", "PRIVATE_PEM")
+_REQUIRED = {
+    "1.1": ("RPT_ENDPOINT",),
+    "2.1": _KEY_PAIR,
+    "2.1.1": (*_KEY_PAIR, "TENANCY_ID"),
+    "2.1.2": (*_KEY_PAIR, "TENANCY_ID"),
+    "2.2": ("RPST", "PRIVATE_PEM"),
+}
 _RPT_PATHS = {
     "1.1": "/20180711/resourcePrincipalToken/{id}",
     "2.1": "/20180711/resourcePrincipalTokenV2/{id}",
@@ -78,36 +84,44 @@ class ResourcePrincipal(Provider):
         self.tenancy: str | None = None
         self._claims: Mapping[str, Any] = {}
         self._service = _service or AuthService()
-        make_instance = partial(InstancePrincipal, metadata_url=metadata_url, _service=self._service)
+        self._variables = _Variables("_FOR_LEAF_RESOURCE", auth_endpoint) if version == "3.0" else variables
+        [self._version] = self._variables.require("VERSION")
+        if self._version not in _REQUIRED:
+            raise ConfigError(
+                f"{self._variables.name('VERSION')} is {quote_value(self._version)}, which is unknown. "
+                f"Known are {join_names([*_REQUIRED, '3.0'])}."
+            )
+        self._variables.require(*_REQUIRED[self._version])
+        self._declared_region = check_region(self._variables.get("REGION"), self._variables.name("REGION"))
+        self._instance: InstancePrincipal | None = None
         self._parent: list[str] = []
+        if self._version == "1.1":
+            self._instance = InstancePrincipal(metadata_url=metadata_url, _service=self._service)
+        elif self._version != "2.2":
+            self._variables.private_key()
+            self._security_context()
         if version == "3.0":
-            self._source = _make_source(_Variables("_FOR_LEAF_RESOURCE", auth_endpoint), make_instance)
             self._parent = _Variables("_FOR_PARENT_RESOURCE", auth_endpoint).require("RPT_URL", "RPST_ENDPOINT")
-        else:
-            self._source = _make_source(variables, make_instance)
-            if isinstance(self._source, _Injected):
-                self._remember(self._source.read())
-        self._watch = self._source.watch
+        elif version == "2.2":
+            self._remember(read_pair(self._injected))
 
     @property
     def region(self) -> str | None:
         """The region that the environment names; `None` if it names none and no request was made yet."""
-        instance = self._source.instance
-        return self._source.region or (instance.region if instance is not None else None)
+        return self._declared_region or (self._instance.region if self._instance is not None else None)
 
     def discover_region(self) -> str | None:
         """The region, which version 1.1 asks the metadata service for if the environment names none.
 
         Waits for a second at most. Raises `CredentialsUnavailableError`.
         """
-        instance = self._source.instance
-        return self.region or (instance.discover_region() if instance is not None else None)
+        return self.region or (self._instance.discover_region() if self._instance is not None else None)
 
     @hides_locals
     def fetch(self) -> Credential:
         """Read or exchange for a token. Raises `ConfigError` and `CredentialsUnavailableError`, and their children."""
-        instance = self._source.instance
-        with self._service.calls(direct_to=instance._metadata.hosts if instance is not None else ()) as calls:
+        hosts = self._instance._metadata.hosts if self._instance is not None else []
+        with self._service.calls(direct_to=hosts) as calls:
             try:
                 credential = self._fetch(calls)
             except ServiceRefusedError as error:
@@ -119,7 +133,7 @@ class ResourcePrincipal(Provider):
         return credential
 
     def _fetch(self, calls: Calls) -> Credential:
-        credential = self._source.fetch(calls)
+        credential = read_pair(self._injected) if self._version == "2.2" else self._exchanged(calls)
         url, endpoint = self._parent or ("", "")
         seen = set[str]()
         while url:  # each resource's token fetches its parent's
@@ -129,8 +143,39 @@ class ResourcePrincipal(Provider):
                     f"{_DEPTH + 1}th. The platform's set-up of nested resources is at fault."
                 )
             seen.add(url)
-            credential, url = _request_token(calls, credential, url, endpoint)
+            credential, url = _request_token(calls, credential, url, endpoint, None, {})
         return credential
+
+    def _injected(self) -> Credential:
+        """Version 2.2: the platform hands over token and key, as texts or as files."""
+        self._watch.note(*filter(os.path.isabs, self._variables.require("RPST", "PRIVATE_PEM")))
+        key = self._variables.private_key()
+        return token_credential(self._variables.content("RPST"), key, self._variables.name("RPST"))
+
+    def _exchanged(self, calls: Calls) -> Credential:
+        """The other versions: the instance's identity, or an injected key pair, fetches the resource's token."""
+        get, key = self._variables.get, None
+        if self._instance is not None:
+            signer = self._instance._fetch(calls)
+            resource = get("RPT_ID") or self._instance._metadata.read(calls, "/instance/id", str)
+            rpst_endpoint = get("RPST_ENDPOINT") or self._instance._regional_auth_endpoint(calls)
+            headers: dict[str, str] = {}
+        else:
+            _, rpst_endpoint, resource, _, *tenancy = self._variables.require(*_REQUIRED[self._version])
+            key = self._variables.private_key()  # again: it may have been rotated
+            signer = Credential("/".join(["resource", f"v{self._version}", *tenancy, resource]), key)
+            headers = self._security_context()
+        path = get("RPT_PATH") if self._version in ("1.1", "2.1.2") else None
+        [rpt_endpoint] = self._variables.require("RPT_ENDPOINT")
+        url = _joined(rpt_endpoint, path or _RPT_PATHS[self._version], resource)
+        return _request_token(calls, signer, url, rpst_endpoint, key, headers)[0]
+
+    def _security_context(self) -> dict[str, str]:
+        # Whether it must be signed is unverified; the SDK does not sign it.
+        context = self._variables.get("SECURITY_CONTEXT") if self._version == "2.1.2" else None
+        if context is None:
+            return {}
+        return {"security-context": check_header(context, self._variables.name("SECURITY_CONTEXT"))}
 
     def claim(self, name: str) -> Any:
         """A claim of the current token; `None` without that claim or without a token."""
@@ -186,101 +231,13 @@ class _Variables:
         return load_private_key(self.content("PRIVATE_PEM"), passphrase, self.name("PRIVATE_PEM"))
 
 
-class _Source(ABC):
-    """One version's way to a credential. instance: whose identity it needs."""
-
-    def __init__(self, variables: _Variables, instance: InstancePrincipal | None = None) -> None:
-        self.instance = instance
-        self.region = check_region(variables.get("REGION"), variables.name("REGION"))
-        self.watch = FileWatch()
-        self._variables = variables
-
-    @abstractmethod
-    def fetch(self, calls: Calls) -> Credential: ...
-
-
-def _make_source(variables: _Variables, make_instance: Callable[[], InstancePrincipal]) -> _Source:
-    [version] = variables.require("VERSION")
-    if version == "2.2":
-        return _Injected(variables)
-    if version == "1.1":
-        return _FromInstance(variables, make_instance())
-    if version in _KEY_PAIR_VERSIONS:
-        return _FromKeyPair(version, variables)
-    raise ConfigError(
-        f"{variables.name('VERSION')} is {quote_value(version)}, which is unknown. Known are 1.1, "
-        f"{', '.join(_KEY_PAIR_VERSIONS)}, 2.2 and 3.0."
-    )
-
-
-class _Injected(_Source):
-    """Version 2.2: the platform hands over token and key, as texts or as files."""
-
-    def __init__(self, variables: _Variables) -> None:
-        super().__init__(variables)
-        self._files = [value for value in variables.require("RPST", "PRIVATE_PEM") if os.path.isabs(value)]
-
-    def fetch(self, calls: Calls) -> Credential:  # noqa: ARG002 - it asks nobody
-        return self.read()
-
-    def read(self) -> Credential:
-        return read_pair(self._read)
-
-    def _read(self) -> Credential:
-        self.watch.note(*self._files)
-        key = self._variables.private_key()
-        return token_credential(self._variables.content("RPST"), key, self._variables.name("RPST"))
-
-
-class _FromInstance(_Source):
-    """Version 1.1: the instance's identity fetches the resource's."""
-
-    def __init__(self, variables: _Variables, instance: InstancePrincipal) -> None:
-        super().__init__(variables, instance)
-        self._instance = instance
-        [self._rpt_endpoint] = variables.require("RPT_ENDPOINT")
-
-    def fetch(self, calls: Calls) -> Credential:
-        get = self._variables.get
-        signer = self._instance._fetch(calls)
-        resource = get("RPT_ID") or self._instance._metadata.read(calls, "/instance/id", str)
-        url = _joined(self._rpt_endpoint, get("RPT_PATH") or _RPT_PATHS["1.1"], resource)
-        endpoint = get("RPST_ENDPOINT") or self._instance._regional_auth_endpoint(calls)
-        return _request_token(calls, signer, url, endpoint)[0]
-
-
-class _FromKeyPair(_Source):
-    """Versions 2.1, 2.1.1 and 2.1.2: an injected key pair fetches the token, and signs with it."""
-
-    def __init__(self, version: str, variables: _Variables) -> None:
-        super().__init__(variables)
-        tenancy = () if version == "2.1" else ("TENANCY_ID",)
-        rpt_endpoint, self._rpst_endpoint, resource, _, *owner = variables.require(
-            "RPT_ENDPOINT", "RPST_ENDPOINT", "RESOURCE_ID", "PRIVATE_PEM", *tenancy
-        )
-        self._key_id = "/".join(["resource", f"v{version}", *owner, resource])
-        path, context = None, None
-        if version == "2.1.2":
-            path, context = variables.get("RPT_PATH"), variables.get("SECURITY_CONTEXT")
-        self._url = _joined(rpt_endpoint, path or _RPT_PATHS[version], resource)
-        self._headers: dict[str, str] = {}
-        if context is not None:  # whether it must be signed is unverified; the SDK does not sign it
-            self._headers["security-context"] = hidden(check_header(context, variables.name("SECURITY_CONTEXT")))
-        variables.private_key()
-
-    def fetch(self, calls: Calls) -> Credential:
-        key = self._variables.private_key()  # again: it may have been rotated
-        signer = Credential(key_id=self._key_id, private_key=key)
-        return _request_token(calls, signer, self._url, self._rpst_endpoint, key, self._headers)[0]
-
-
 def _request_token(
     calls: Calls,
     signer: Credential,
     rpt_url: str,
     rpst_endpoint: str,
-    session_key: RSAPrivateKey | None = None,
-    headers: Mapping[str, str] | None = None,
+    session_key: RSAPrivateKey | None,
+    headers: dict[str, str],
 ) -> tuple[Credential, str]:
     """First a resource principal token, and for it the session token. Also the URL of the parent's token, if any."""
     source = "the resource principal token endpoint"
@@ -291,7 +248,7 @@ def _request_token(
         tokens = {name: text_field(fields, name, source) for name in names}
         return tokens, answer.headers.get("opc-parent-rpt-url", "").strip()
 
-    tokens, parent = calls.send(Call("GET", rpt_url, signer, headers=headers or {}), parse)
+    tokens, parent = calls.send(Call("GET", rpt_url, signer, headers=headers), parse)
     key = session_key or generate_private_key()
     payload = {**tokens, "sessionPublicKey": public_key_text(key)}
     call = Call("POST", f"{rpst_endpoint.rstrip('/')}/v1/resourcePrincipalSessionToken", signer, payload)
