@@ -169,6 +169,22 @@ def test_a_rotated_key_is_picked_up(tmp_path: Path, key: Key, other_key: Key) ->
     assert provider.fetch().key_id == KEY_ID + other_key.fingerprint
 
 
+def test_a_profile_that_was_wrong_for_a_while_is_used_as_before(tmp_path: Path, key: Key) -> None:
+    """Nothing of the wrong one is kept, and its mistake is reported once, until a file changes again."""
+    config = write_profile(tmp_path / "config", key)
+    right = config.read_text()
+    provider = APIKey.from_config(config_file=config)
+    config.write_text(right.replace(TENANCY, "ocid1.tenancy.oc1..another").replace(key.fingerprint, "no fingerprint"))
+    assert provider.changed()
+    with pytest.raises(ConfigError, match="fingerprint"):
+        provider.fetch()
+    assert not provider.changed()
+    config.write_text(right)
+    assert provider.changed()
+    assert provider.fetch().key_id == KEY_ID + key.fingerprint
+    assert provider.tenancy == TENANCY
+
+
 def test_a_profile_pickles_as_its_recipe(tmp_path: Path, key: Key) -> None:
     """Neither the key nor its path's content travels; the worker reads its own file."""
     config = write_profile(tmp_path / "config", key)
