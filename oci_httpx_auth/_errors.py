@@ -57,7 +57,7 @@ class NoCredentialsFoundError(CredentialsUnavailableError):
     """Configure one of the sources that the message lists. `likely` says what is probably wrong, `remedy` what to do."""
 
     def __init__(self, likely: str, tried: list[str]) -> None:
-        self.likely = hide_secrets(f"No OCI credentials were found. Most likely reason: {likely}")
+        self.likely: str = hide_secrets(f"No OCI credentials were found. Most likely reason: {likely}")
         self.remedy = "Run `oci setup config` or `oci session authenticate`, or give credentials explicitly."
         listed = "".join(f"  - {reason}\n" for reason in tried)
         super().__init__(f"{self.likely}\nLooked at:\n{listed}{self.remedy}")

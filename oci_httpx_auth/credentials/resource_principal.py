@@ -184,7 +184,8 @@ class ResourcePrincipal(Provider):
     def _remember(self, credential: Credential) -> None:
         claims = parse_security_token(token_of(credential), self.source)
         self._claims = claims.other
-        self.tenancy, self.compartment = claims.text("res_tenant"), claims.text("res_compartment")
+        self.tenancy = claims.text("res_tenant")
+        self.compartment: str | None = claims.text("res_compartment")
 
 
 class _Variables:

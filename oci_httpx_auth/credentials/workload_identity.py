@@ -101,7 +101,8 @@ class OKEWorkloadIdentity(Provider):
         with self._service.calls(direct=True, ca_file=self._ca_file) as calls:
             credential = calls.token(call, session_key, _SOURCE, _decoded)
         issued = parse_security_token(token_of(credential), self.source)
-        self.tenancy, self.compartment = issued.text("res_tenant"), issued.text("res_compartment")
+        self.tenancy = issued.text("res_tenant")
+        self.compartment: str | None = issued.text("res_compartment")
         return credential
 
     def _account_token(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._verdicts import Table
 
-cause = Table("""
+cause: Table = Table("""
 no-source: {reason}
   {remedy}
 no-source/pod: {reason}
