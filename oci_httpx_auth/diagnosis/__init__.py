@@ -100,7 +100,7 @@ def _check_signed_calls(run: Run, credentials: CredentialProvider | None) -> Non
     run.provider = credentials or choose_provider(run)
     run.signer = signer = OCISigner(run.provider, clock=run.clock)
     fetch_credential(run, signer)
-    run.mode, run.tenancy, run.home_region = signer.mode, signer.tenancy, signer.region
+    run.mode, run.tenancy, run.source_region = signer.mode, signer.tenancy, signer.region
     _find_region(run)
     call_identity(run)
     run.compartment = run.compartment or signer.compartment
@@ -118,7 +118,7 @@ def _find_region(run: Run) -> None:
     variables = ("OCI_GENAI_REGION", "OCI_CLI_REGION", "OCI_REGION")
     variable = next((name for name in variables if env_value((name,))), "")
     origin = "as given" if run.region else variable or "of the source"
-    name = run.region or env_value((variable,)) or run.home_region
+    name = run.region or env_value((variable,)) or run.source_region
     if name is None:
         if run.endpoint is None:
             raise Failed(cause("region-unknown/resource" if run.mode == "resource_principal" else "region-unknown"))

@@ -56,8 +56,8 @@ def fetch_credential(run: Run, signer: OCISigner) -> None:
         run.add(cause("not-the-workload", reason=run.fallen_through))
 
 
-def describe_token(run: Run, token: str, subject: str) -> None:
-    """A line about a token's holder and times, which are kept. Raises `InvalidTokenError`."""
+def describe_token(run: Run, token: str, subject: str) -> float:
+    """A line about a token's holder and times, which are kept; how many seconds it has left. Raises `InvalidTokenError`."""
     claims = parse_security_token(token, "the token")
     run.claims, run.expires_at = claims.other, claims.expires_at
     now = run.clock()
@@ -65,6 +65,7 @@ def describe_token(run: Run, token: str, subject: str) -> None:
     issued = "" if claims.issued_at is None else f", issued {duration(now - claims.issued_at)} ago"
     left = claims.expires_at - now
     run.log("ok" if left > 0 else "warning", subject, f"of {holder}{issued}, {expiry(left)}")
+    return left
 
 
 def _describe_key(run: Run, authorization: str) -> None:
@@ -84,13 +85,11 @@ def _describe_service_account(run: Run) -> str:
     if not isinstance(run.provider, OKEWorkloadIdentity):
         return ""
     try:
-        claims = parse_security_token(run.provider._account_token(), "the service account token")
+        left = describe_token(run, run.provider._account_token(), "account token")
     except OCIAuthError:
         return ""  # the fetch says so
-    account = str(claims.other.get("sub", ""))
+    account = str(run.claims.get("sub", ""))
     run.service_account = account if account.count(":") == 3 else ""
-    left = claims.expires_at - run.clock()
-    run.log("ok" if left > 0 else "warning", "account token", f"of {account or 'an unnamed account'}, {expiry(left)}")
     return "" if left > 0 else f"{duration(-left)} ago"
 
 

@@ -1,4 +1,4 @@
-"""The call to Identity, which needs a valid signature and no permission; and whose fault a 401 is."""
+"""The call to Identity, which needs a valid signature but no permission; and what a 401 means."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _region_that_accepts(run: Run) -> str | None:
     if run.endpoint is not None or run.region is None:
         return None
     regions = realm_regions(run.region)
-    likely = [name for name in (run.home_region, *_USUAL) if name in regions]
+    likely = [name for name in (run.source_region, *_USUAL) if name in regions]
     candidates = [name for name in dict.fromkeys((*likely, *regions)) if name != run.region]
     run.announce(f"signed call: asking Identity in the {len(candidates)} other regions, {_ELSEWHERE:.0f} s at most")
 
@@ -110,7 +110,7 @@ def _region_that_accepts(run: Run) -> str | None:
 
 
 def _profile_cause(run: Run, provider: APIKey) -> Finding | None:
-    """What the config file knows of a key that OCI does not take from this user."""
+    """What the config file reveals about a key that OCI does not accept for this user."""
     if run.profile is None:
         return None
     if mixed := mixed_identity(run.profile):

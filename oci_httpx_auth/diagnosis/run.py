@@ -66,7 +66,7 @@ class Report:
 
 
 class Failed(Exception):
-    """Ends the run: calls cannot work, and this is why."""
+    """Ends the run with the finding that explains the failure."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.code)
@@ -98,9 +98,9 @@ class Run:
     fallen_through: str = ""  # why a pod's workload identity was passed over, if it was
     provider: CredentialProvider = field(init=False)
     signer: httpx.Auth | Callable[[httpx.Request], httpx.Request] = field(init=False)
-    mode: str = "generative_ai_api_key"
+    mode: str = "generative_ai_api_key"  # unless requests are signed
     tenancy: str | None = None
-    home_region: str | None = None  # of the credentials
+    source_region: str | None = None  # as the source of the credentials names it
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
     expires_at: float | None = None
     service_account: str = ""  # as the pod's token names it: system:serviceaccount:<namespace>:<name>
