@@ -1,4 +1,4 @@
-"""A directory of broken things: files, keys, tokens and profiles, and shortcuts to use them."""
+"""Directories of keys, tokens and profiles, sound or broken, and shortcuts to use them."""
 
 from __future__ import annotations
 
@@ -103,3 +103,23 @@ def private_pem(key: object) -> bytes:
     return key.private_bytes(  # type: ignore[attr-defined, no-any-return]
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+
+
+KEY_ID = f"{TENANCY}/{USER}/"
+
+
+def write_profile(path: Path, key: Key, pem: str | None = None, *, name: str = "DEFAULT", **changes: str) -> Path:
+    """A config file with one API key profile, its key file beside it."""
+    key_file = path.parent / f"{name}.pem"
+    key_file.write_text(key.pem() if pem is None else pem)
+    fields = {
+        "user": USER,
+        "tenancy": TENANCY,
+        "fingerprint": key.fingerprint,
+        "key_file": str(key_file),
+        "region": "us-chicago-1",
+        **changes,
+    }
+    with path.open("a") as file:
+        file.write(f"[{name}]\n" + "".join(f"{key}={value}\n" for key, value in fields.items()))
+    return path

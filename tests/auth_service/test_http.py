@@ -1,13 +1,18 @@
-"""The blocking HTTP client of fetches: what it trusts."""
+"""The blocking HTTP client of one fetch: what it trusts, and what counts as an answer."""
 
 from __future__ import annotations
 
 import ssl
+import threading
 from pathlib import Path
 
-from oci_httpx_auth._auth_service.http import Client
+import pytest
 
-from ..standin import FakeOCI
+from oci_httpx_auth import ConfigError, ServiceUnreachableError
+from oci_httpx_auth._auth_service.http import MAX_ANSWER, Client
+from oci_httpx_auth._signing.waiting import in_thread
+
+from ..standin import FakeOCI, Fault, Record
 
 
 def test_a_clusters_authority_is_verified_as_before_python_3_13(tmp_path: Path) -> None:
@@ -23,3 +28,77 @@ def test_a_clusters_authority_is_verified_as_before_python_3_13(tmp_path: Path) 
     assert context.check_hostname
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert len(context.get_ca_certs()) == 1
+
+
+REGION = "/opc/v2/instance/region"
+HEADERS = {b"authorization": b"Bearer Oracle"}
+
+
+def test_an_answer_is_read_whole_and_not_shown(oci: FakeOCI) -> None:
+    """It may be a token or a key, so its repr has the status alone."""
+    with Client() as client:
+        answer = client.send("GET", f"{oci.url}{REGION}", HEADERS, b"", 20.0)
+    assert (answer.status, answer.content) == (200, oci.region.encode())
+    assert answer.headers["content-type"] == "text/plain"
+    assert repr(answer) == "Answer(status=200)"
+
+
+def test_a_redirect_is_an_answer_like_any_other(oci: FakeOCI) -> None:
+    """Whoever sends it could have a credential sent elsewhere."""
+    oci.fail("metadata", Fault(status=302, headers={"location": f"{oci.url}/elsewhere"}))
+    with Client() as client:
+        assert client.send("GET", f"{oci.url}{REGION}", HEADERS, b"", 20.0).status == 302
+    assert len(oci.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (Fault(status=200, body=b"x" * (MAX_ANSWER + 1)), f"more than {MAX_ANSWER} bytes"),
+        (Fault(status=200, body=b"", headers={"content-encoding": "gzip"}), "an encoding that it was not asked for"),
+        (Fault(reset=True), "could not be reached"),
+        (Fault(truncate=True), "could not be reached"),
+    ],
+    ids=["too large", "compressed", "reset", "truncated"],
+)
+def test_an_incomplete_or_oversized_answer_is_no_answer(oci: FakeOCI, fault: Fault, says: str) -> None:
+    """The error names the address without its query, which may hold a secret."""
+    oci.fail("metadata", fault)
+    with Client() as client, pytest.raises(ServiceUnreachableError, match=says) as caught:
+        client.send("GET", f"{oci.url}{REGION}?code=hunter2", HEADERS, b"", 20.0)
+    assert f"{oci.url}{REGION}" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_service_that_hangs_is_given_up_in_time(oci: FakeOCI) -> None:
+    """The caller does not wait for the thread that waits."""
+    oci.fail("metadata", Fault(hang=True))
+    with Client() as client, pytest.raises(ServiceUnreachableError, match=r"did not finish its answer within 0 s\."):
+        client.send("GET", f"{oci.url}{REGION}", HEADERS, b"", 0.1)
+
+
+def test_leaving_the_client_breaks_off_what_is_under_way(oci: FakeOCI) -> None:
+    """No connection outlives the fetch that it was for."""
+    asked = threading.Event()
+
+    def hang(service: str, record: Record) -> Fault:
+        asked.set()
+        return Fault(hang=True)
+
+    oci.fault_source = hang
+    with Client() as client:
+        sending = in_thread(lambda: client.send("GET", f"{oci.url}{REGION}", HEADERS, b"", 20.0), "sending")
+        assert asked.wait(20)
+    with pytest.raises(ServiceUnreachableError):
+        sending.result(10)
+
+
+def test_proxy_settings_that_cannot_be_used_are_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address of a proxy may hold a password."""
+    monkeypatch.setenv("HTTPS_PROXY", "foo://user:hunter2@proxy")
+    with pytest.raises(ConfigError, match="proxy settings cannot be used") as caught:
+        Client()
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    with Client(direct=True):
+        pass

@@ -10,29 +10,9 @@ import pytest
 
 from oci_httpx_auth import APIKey, ConfigError, OCISigner, SecurityToken, default_credentials
 from oci_httpx_auth.credentials._config import load_profile
-from oci_httpx_auth.credentials._default import implied_mode
-from oci_httpx_auth.credentials._settings import resolve
 
 from ..conftest import TENANCY, USER, Key
-
-KEY_ID = f"{TENANCY}/{USER}/"
-
-
-def write_profile(path: Path, key: Key, pem: str | None = None, *, name: str = "DEFAULT", **changes: str) -> Path:
-    """A config file with one API key profile, its key file beside it."""
-    key_file = path.parent / f"{name}.pem"
-    key_file.write_text(key.pem() if pem is None else pem)
-    fields = {
-        "user": USER,
-        "tenancy": TENANCY,
-        "fingerprint": key.fingerprint,
-        "key_file": str(key_file),
-        "region": "us-chicago-1",
-        **changes,
-    }
-    with path.open("a") as file:
-        file.write(f"[{name}]\n" + "".join(f"{key}={value}\n" for key, value in fields.items()))
-    return path
+from ..world import KEY_ID, write_profile
 
 
 @pytest.mark.parametrize("pkcs1", [False, True], ids=["PKCS#8", "PKCS#1"])
@@ -62,17 +42,6 @@ def test_a_passphrase_inherited_by_a_plain_key_is_ignored(tmp_path: Path, key: K
     assert APIKey.from_config("OTHER", config).fetch().key_id == KEY_ID + other_key.fingerprint
 
 
-def test_a_profile_inherits_from_default(tmp_path: Path, key: Key) -> None:
-    """Values that a profile doesn't set come from DEFAULT."""
-    config = write_profile(tmp_path / "config", key)
-    with config.open("a") as file:
-        file.write("[FRANKFURT]\nregion = FRA\n")
-    provider = APIKey.from_config("FRANKFURT", config)
-    assert provider.region == "eu-frankfurt-1"
-    assert provider.tenancy == TENANCY
-    assert provider.fetch().key_id == KEY_ID + key.fingerprint
-
-
 def test_paths_and_fingerprints_are_taken_as_people_write_them(
     tmp_path: Path, key: Key, clean_environment: Path
 ) -> None:
@@ -84,80 +53,6 @@ def test_paths_and_fingerprints_are_taken_as_people_write_them(
     provider = APIKey.from_config(config_file=config)
     assert provider.fetch().key_id == KEY_ID + key.fingerprint
     assert provider.region == "us-chicago-1"
-
-
-def test_the_default_file_is_found_where_the_sdk_finds_it(
-    tmp_path: Path, key: Key, other_key: Key, clean_environment: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`~/.oraclebmc/config`, before it `OCI_CONFIG_FILE`, before it `~/.oci/config`, before it `OCI_CLI_CONFIG_FILE`."""
-
-    def fingerprint() -> str:
-        provider = OCISigner()._provider
-        assert isinstance(provider, APIKey)
-        return provider.fingerprint
-
-    legacy = clean_environment / ".oraclebmc" / "config"
-    legacy.parent.mkdir()
-    write_profile(legacy, key)
-    assert fingerprint() == key.fingerprint
-    monkeypatch.setenv("OCI_CONFIG_FILE", str(write_profile(tmp_path / "elsewhere", other_key)))
-    assert fingerprint() == other_key.fingerprint
-    usual = clean_environment / ".oci" / "config"
-    usual.parent.mkdir()
-    write_profile(usual, key)
-    assert fingerprint() == key.fingerprint
-    monkeypatch.setenv("OCI_CLI_CONFIG_FILE", str(tmp_path / "elsewhere"))
-    assert fingerprint() == other_key.fingerprint
-
-
-@pytest.mark.parametrize("variable", ["OCI_CLI_PROFILE", "OCI_CONFIG_PROFILE"])
-def test_the_profile_can_come_from_the_environment(
-    tmp_path: Path, key: Key, other_key: Key, monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
-    """An argument wins over the variable."""
-    config = write_profile(write_profile(tmp_path / "config", key), other_key, name="OTHER")
-    monkeypatch.setenv(variable, "OTHER")
-    assert APIKey.from_config(config_file=config).fingerprint == other_key.fingerprint
-    assert APIKey.from_config("DEFAULT", config).fingerprint == key.fingerprint
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("OCI_CLI_TENANCY", "OCI_CLI_USER", "OCI_CLI_FINGERPRINT", "OCI_CLI_KEY_FILE", "OCI_CLI_KEY_CONTENT"),
-        ("OCI_TENANCY_OCID", "OCI_USER_OCID", "OCI_FINGERPRINT", "OCI_PRIVATE_KEY_PATH", "OCI_PRIVATE_KEY"),
-        ("OCI_TENANCY", "OCI_USER", "OCI_FINGERPRINT", "OCI_KEY_FILE", "OCI_PRIVATE_KEY"),
-    ],
-    ids=["CLI", "Terraform", "opendal"],
-)
-@pytest.mark.parametrize("content", [False, True], ids=["file", "content"])
-def test_the_environment_describes_a_key(
-    tmp_path: Path, key: Key, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], content: bool
-) -> None:
-    """With the variable names of the CLI, Terraform and other tools; without a config file the chain uses it."""
-    (tmp_path / "key.pem").write_text(key.pem())
-    values = [
-        TENANCY,
-        USER,
-        key.fingerprint,
-        "" if content else str(tmp_path / "key.pem"),
-        key.pem() if content else "",
-    ]
-    for name, value in zip(names, values, strict=True):
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("OCI_REGION", "PHX")
-    provider = default_credentials()
-    assert isinstance(provider, APIKey)
-    assert provider.fetch().key_id == KEY_ID + key.fingerprint
-    assert provider.region == "us-phoenix-1"
-    assert pickle.loads(pickle.dumps(provider)).fetch().key_id == KEY_ID + key.fingerprint
-
-
-def test_half_an_environment_is_an_error_and_not_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Anyone who sets a user means this source, not another identity."""
-    monkeypatch.setenv("OCI_CLI_USER", USER)
-    with pytest.raises(ConfigError, match="OCI_CLI_TENANCY, OCI_CLI_FINGERPRINT and OCI_CLI_KEY_FILE"):
-        default_credentials()
 
 
 def test_a_rotated_key_is_picked_up(tmp_path: Path, key: Key, other_key: Key) -> None:
@@ -210,22 +105,6 @@ def test_an_unencrypted_key_file_given_as_argument_pickles(tmp_path: Path, key: 
     (tmp_path / "key.pem").write_text(key.pem())
     provider = APIKey(tenancy=TENANCY, user=USER, fingerprint=key.fingerprint, key_file=tmp_path / "key.pem")
     assert pickle.loads(pickle.dumps(provider)).fetch().key_id == provider.fetch().key_id
-
-
-@pytest.mark.parametrize(
-    ("own", "session"),
-    [
-        ("security_token_file=/t\n", True),
-        ("security_token_file=/t\nuser=x\n", True),
-        ("region=x\n", True),
-        ("user=x\n", False),
-    ],
-)
-def test_which_profile_is_a_session(tmp_path: Path, own: str, session: bool) -> None:
-    """`security_token_file` makes it one, unless it is inherited and the profile has its own user."""
-    config = tmp_path / "config"
-    config.write_text(f"[DEFAULT]\nsecurity_token_file=/inherited\n[P]\n{own}")
-    assert implied_mode(resolve(profile="P", config_file=config)) == ("security_token" if session else "api_key")
 
 
 def test_the_mode_can_be_named(tmp_path: Path, key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
