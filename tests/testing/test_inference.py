@@ -76,10 +76,14 @@ def test_an_unknown_path_is_404_in_ocis_form(oci: FakeOCI, path: str) -> None:
         ("/chat/completions", b'{"model": "openai.gpt-oss-20b", "messages": ["x"]}', 400),
         (
             "/chat/completions",
-            b'{"model": "openai.gpt-oss-20b", "messages": [{}], "tools": [{"type": "function"}]}',
+            b'{"model": "openai.gpt-oss-20b", "messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function"}]}',
             400,
         ),
-        ("/chat/completions", b'{"model": "openai.gpt-oss-20b", "messages": [{}], "tools": 7}', 400),
+        (
+            "/chat/completions",
+            b'{"model": "openai.gpt-oss-20b", "messages": [{"role": "user", "content": "x"}], "tools": 7}',
+            400,
+        ),
         ("/responses", b'{"input": "x"}', 400),
         ("/responses", b'{"model": "openai.gpt-oss-20b", "input": 7}', 400),
         ("/responses", b'{"model": "openai.gpt-oss-20b", "input": [7]}', 400),

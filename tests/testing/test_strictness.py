@@ -97,6 +97,8 @@ def test_an_endpoint_of_ones_own_knows_the_same_models(oci: FakeOCI) -> None:
     """`complete` refuses the others, and takes Cohere's, which chat completions do not."""
     with pytest.raises(Refused, match="no model has this name"):
         oci.complete({"model": "gpt-4.1", "messages": MESSAGES})
+    with pytest.raises(Refused, match="model is missing"):
+        oci.complete({"messages": MESSAGES})
     assert oci.complete({"model": "cohere.command-a-03-2025", "messages": MESSAGES})["content"] == "You said: hi"
 
 
