@@ -95,7 +95,7 @@ not-offered: Generative AI is not offered in {region}: its host name does not ex
   Choose a region that has the service, e.g. us-chicago-1, and subscribe the tenancy to it.
 wrong-path: The base URL ends with {path}, where OpenAI's API is not served.
   Use {base}/openai/v1 as the base URL.
-wrong-path/unknown: Generative AI in {region} knows no path {path}.
+wrong-path/unknown: Generative AI in {region} has nothing at the path {path}.
   Choose a region that has the OpenAI-compatible API, e.g. us-chicago-1, or correct the base URL.
 wrong-path/native: The base URL ends with {path}, which is the path of the service's own API, not of the OpenAI-compatible one.
   Use {base}/openai/v1 as the base URL.
@@ -115,7 +115,7 @@ no-policy/principal: No policy lets this {who} use Generative AI in {place}: no 
   Check the OCID, and write this policy:{policy}
 bad-request: Generative AI accepted the signature, but not the request{message}.
   Check that the region serves the model {model}, and that the compartment or project is right.
-no-project: Generative AI wants a project{message}.
+no-project: Generative AI requires a project{message}.
   Pass project_id, or set OCI_PROJECT_ID to the OCID of a project in this region.
 throttled (warning): Generative AI is throttling this tenancy{message}.
   Retry later, or request a higher limit.
