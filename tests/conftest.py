@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -262,6 +262,12 @@ def settle() -> None:
     """Wait until no refresh of this test is under way."""
     for thread in refreshes():
         thread.join(20)
+
+
+async def parts() -> AsyncIterator[bytes]:
+    """A body that comes in parts."""
+    for number in range(5):
+        yield b"part %d" % number
 
 
 def all_signed(oci: FakeOCI) -> bool:

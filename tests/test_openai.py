@@ -359,12 +359,6 @@ def test_the_placeholder_key_is_recognised_when_something_slips_past() -> None:
     assert "oci-httpx-auth" in PLACEHOLDER_API_KEY
 
 
-# Any number of event loops
-
-
-# Clients that are copied, and sent to other processes
-
-
 # Errors
 
 

@@ -20,9 +20,8 @@ import pytest
 
 from oci_httpx_auth import APIKey, Credential, CredentialsUnavailableError, OCISigner, SignerStatus, SigningError
 
-from .conftest import LIBRARIES, Clock
+from .conftest import LIBRARIES, Clock, parts
 from .providers import Sessions
-from .signing.test_request import parts
 from .standin import FakeOCI, Fault
 
 # What is signed is what is sent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from oci_httpx_auth import Credential, OCISigner
 from oci_httpx_auth._signing.request import is_streamed_upload
 
+from ..conftest import parts
 from ..providers import Sessions
 from ..standin import FakeOCI
 
@@ -70,11 +71,6 @@ def test_every_kind_of_body_verifies(oci: FakeOCI, signer: OCISigner, library: A
     assert record.header("content-length") == str(len(record.body))
     assert record.header("transfer-encoding") is None
     assert record.header("x-content-sha256") == base64.b64encode(hashlib.sha256(record.body).digest()).decode()
-
-
-async def parts() -> AsyncIterator[bytes]:
-    for number in range(5):
-        yield b"part %d" % number
 
 
 @pytest.mark.parametrize("size", [0, 3_000_000], ids=["generator", "three megabytes"])

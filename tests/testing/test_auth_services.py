@@ -349,9 +349,6 @@ def test_a_token_service_can_hand_out_bad_tokens(oci: FakeOCI, flaw: str) -> Non
     assert accepted(oci, Holder(f"ST${refresh(oci, session).json()['token']}", session.private_key))
 
 
-# Resource principals.
-
-
 # Workload identity.
 
 
@@ -426,7 +423,7 @@ def test_a_service_accounts_token_outlives_the_revocation_of_ocis_tokens(
     assert tls(pod_request(token, stripped(session_key))).status == 401
 
 
-# Object Storage and Identity.
+# The identity domain, and the auth endpoint.
 
 
 def test_a_token_exchange_is_a_form_of_one_kind(oci: FakeOCI) -> None:

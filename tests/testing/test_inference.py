@@ -101,16 +101,7 @@ def test_a_nonsensical_request_is_a_client_error(
     assert capfd.readouterr().err == ""
 
 
-# Chat completions.
-
-
-# Structured answers.
-
-
-# Responses.
-
-
-# Files, and what is not served.
+# What is not served.
 
 
 def test_models_and_embeddings_are_not_there(client: Any) -> None:
@@ -191,6 +182,3 @@ def test_old_clients_of_http_1_0_get_a_stream_that_ends_with_the_connection(oci:
     answer = exchange(oci.url, data)
     assert "transfer-encoding" not in answer.headers
     assert answer.headers["connection"] == "close"
-
-
-# Other dialects.

@@ -1,4 +1,4 @@
-"""TODO"""
+"""The stand-in for a language model: scripted answers first, then predictable ones."""
 
 from __future__ import annotations
 

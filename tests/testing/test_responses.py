@@ -1,4 +1,4 @@
-"""TODO"""
+"""Responses and conversations: plain and streamed, with their memory."""
 
 from __future__ import annotations
 
