@@ -130,10 +130,9 @@ def pieces_to_send(reply: Reply, method: str) -> list[bytes]:
 def compress_events(request: Request, reply: Reply) -> None:
     """As OCI does for a client that accepts zstd, make each event a zstd frame of its own."""
     codings = request.header("accept-encoding").lower().replace(" ", "").split(",")
-    weights = dict(coding.partition(";q=")[::2] for coding in codings)
-    weight = weights.get("zstd", "0") or "1"
-    refused = weight.strip("0.") == ""  # 0, or 0.000
-    if reply.streamed and not refused:
+    weights = {name: weight or "1" for name, _, weight in (coding.partition(";q=") for coding in codings)}
+    accepted = weights.get("zstd", "0").strip("0.") != ""  # neither 0 nor 0.000
+    if reply.streamed and accepted:
         reply.headers.append(("content-encoding", "zstd"))
         reply.chunks = [zstd_frame(chunk) for chunk in reply.chunks]
 
