@@ -100,6 +100,15 @@ def test_every_module_has_a_test_file_beside_it() -> None:
     assert others == set(ELSEWHERE)
 
 
+def test_no_test_file_imports_from_another() -> None:
+    """What several of them need is in `conftest.py` or a helper beside it, once."""
+    imports = {
+        path: re.findall(r"^from [\w.]*\btest_\w+ import", path.read_text(), re.MULTILINE)
+        for path in TESTS.rglob("*.py")
+    }
+    assert {path: found for path, found in imports.items() if found} == {}
+
+
 def test_the_paths_of_tests_that_are_named_exist() -> None:
     """In the gate, in tox.ini, and in what contributors read."""
     root = TESTS.parent

@@ -9,8 +9,8 @@ import pytest
 
 from oci_httpx_auth.diagnosis.page import shorten
 
+from ..campaigns.set_ups.running import Start, in_this_process, run
 from ..campaigns.set_ups.set_ups import SET_UPS
-from ..campaigns.set_ups.test_set_ups import Start, in_this_process, run
 from ..conftest import Key
 from ..diagnosis.broken import Broken, first_finding
 from ..diagnosis.conftest import no_server_left, setting

@@ -15,6 +15,7 @@ from ..byhand import Draft
 from ..standin import FakeOCI
 
 openai = pytest.importorskip("openai")
+pydantic = pytest.importorskip("pydantic")
 
 PROJECT = "ocid1.generativeaiproject.oc1.us-chicago-1.example"
 MODEL = "openai.gpt-oss-120b"
@@ -70,3 +71,16 @@ def chat_tool(**options: Any) -> dict[str, Any]:
 
 def say(text: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": text}]
+
+
+class Colour(pydantic.BaseModel):  # type: ignore[misc, name-defined]
+    name: str
+    red: int = pydantic.Field(ge=3, le=9)
+    light: float = pydantic.Field(gt=0, lt=1)
+
+
+class Palette(pydantic.BaseModel):  # type: ignore[misc, name-defined]
+    title: str = pydantic.Field(min_length=12)
+    colours: list[Colour] = pydantic.Field(min_length=2)
+    favourite: Colour | None
+    parent: Palette | None = None

@@ -13,11 +13,9 @@ import pytest
 
 from ..byhand import Draft, connect, exchange
 from ..standin import FakeOCI, Fault, ToolCall
-from .clients import MODEL, PROJECT, default_client, say
-from .test_model import Palette
+from .clients import MODEL, PROJECT, Palette, default_client, say
 
 openai = pytest.importorskip("openai")
-pydantic = pytest.importorskip("pydantic")
 
 
 # Who may ask.

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 from ..standin import FakeOCI, ToolCall
-from .clients import MODEL, chat_tool, say
-
-pydantic = pytest.importorskip("pydantic")
+from .clients import MODEL, Palette, chat_tool, say
 
 
 def deep(schema: dict[str, Any], levels: int) -> dict[str, Any]:
@@ -122,19 +120,6 @@ def test_scripted_answers_come_first_and_in_order(client: Any, oci: FakeOCI) -> 
     with client.responses.stream(model=MODEL, input="x") as events:
         assert events.get_final_response().output[0].name == "c"
     assert client.responses.create(model=MODEL, input="x").output_text == "You said: x"
-
-
-class Colour(pydantic.BaseModel):  # type: ignore[misc, name-defined]
-    name: str
-    red: int = pydantic.Field(ge=3, le=9)
-    light: float = pydantic.Field(gt=0, lt=1)
-
-
-class Palette(pydantic.BaseModel):  # type: ignore[misc, name-defined]
-    title: str = pydantic.Field(min_length=12)
-    colours: list[Colour] = pydantic.Field(min_length=2)
-    favourite: Colour | None
-    parent: Palette | None = None
 
 
 def test_a_structured_answer_fits_its_schema(client: Any) -> None:
