@@ -46,6 +46,8 @@ def test_one_client_serves_run_after_run(
     """Each question is sent once, and each run ends its connections: nothing is left to the garbage collector."""
     client = create_async_openai(**options)
     with warnings.catch_warnings(record=True) as caught:
+        gc.collect()  # what earlier tests left behind
+        caught.clear()
         warnings.simplefilter("always", ResourceWarning)
         for _ in range(3):
             assert run(ask_twice(client)) == ["You said: hello"] * 2

@@ -341,13 +341,13 @@ def handle(number, frame):
 
 signal.signal(signal.SIGALRM, handle)
 signer = OCISigner(Provider())
-for _ in range(int(count)):
+for number in range(int(count)):
     interrupted = OCISigner(Provider())
     signer = interrupted
     signal.setitimer(signal.ITIMER_REAL, random.uniform(0.00001, 0.0008))
     assert interrupted.signed_headers("GET", url)
-    while signal.getitimer(signal.ITIMER_REAL)[0]:
-        signal.pause()
+    while len(answers) == number:
+        pass  # the signal comes within a millisecond
 print(json.dumps([len(answers), sorted(set(answers))]))
 """
 
