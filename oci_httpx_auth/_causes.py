@@ -9,8 +9,6 @@ import os
 import re
 import socket
 import ssl
-import sys
-from collections.abc import Mapping
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -69,43 +67,6 @@ def denial_cause(mode: str, method: str, url: Any, status: int) -> Finding | Non
     if not _OPENAI_PATHS.match(url.path):
         return cause("denied/path", path=url.path)
     return cause("denied/principal" if mode in PRINCIPALS else "denied", principal=mode.replace("_", " "))
-
-
-def change_after_signing(signed: Mapping[bytes, bytes], request_line: bytes, response: Any) -> str:
-    """How a refused request differs from what was signed, because an event hook or a transport changed it; else empty.
-
-    signed: all headers as they were signed, by their lower-case names, with `authorization`. request_line: method and target.
-    """
-    sent = response.request
-    method, _, target = request_line.decode().partition(" ")
-    if sent.method.lower() != method.lower():
-        return f"the method was {method}, but {sent.method} was sent"
-    if sent.extensions.get("target", sent.url.raw_path) != target.encode():
-        return "the URL's path or query is different"
-    if rewritten := url_as_sent(response):
-        return f"aiohttp sends {rewritten.raw_path.decode()} in place of the URL's {target}"
-
-    def unchanged(name: bytes) -> bool:
-        return [value for other, value in sent.headers.raw if other.lower() == name] == [signed[name]]
-
-    covered = signed[b"authorization"].partition(b'headers="')[2].partition(b'"')[0].split()
-    names = [b"authorization", *(name for name in covered if name in signed)]
-    changed = [name.decode() for name in names if not unchanged(name)]
-    noun = "header" if len(changed) == 1 else "headers"
-    return f"the signed {noun} {', '.join(changed)} changed or disappeared" if changed else ""
-
-
-def url_as_sent(response: Any) -> Any:
-    """The URL that aiohttp really asked for, which writes some escapes its own way; None if it is the request's, or if
-    another transport was at work. A request is accepted once this URL is signed instead.
-    """
-    stream = getattr(response.stream, "_stream", response.stream)
-    yarl = sys.modules.get("yarl")
-    if yarl is None or not type(stream).__module__.startswith("httpx_aiohttp"):
-        return None
-    url = response.request.url
-    theirs = yarl.URL(str(url)).raw_path_qs.encode()
-    return None if theirs == url.raw_path else url.copy_with(raw_path=theirs)
 
 
 def unavailable_cause(error: BaseException) -> Finding | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ._causes import change_after_signing, denial_cause, refusal_cause
+from ._causes import denial_cause, refusal_cause
 from ._credential import CredentialProvider, describe_source, mode_of
 from ._errors import error_text
 from ._signing.cache import Refresh
-from ._signing.request import Covered, was_redirected
+from ._signing.request import Covered, change_after_signing, was_redirected
 from ._verdicts import Finding
 
 _log = logging.getLogger("oci_httpx_auth")
@@ -48,7 +48,7 @@ def log_refusal(
     cause = refusal_cause(
         mode,
         redirected=was_redirected(response),
-        changed=change_after_signing({**covered.before, **covered.signed}, covered.request_line, response),
+        changed=change_after_signing(covered, response),
         problem=problem,
         expired=expires_in is not None and expires_in <= 0,
         from_oci="opc-request-id" in response.headers,

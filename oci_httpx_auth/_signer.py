@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from ._auth_service.service import DEADLINE, AuthService
-from ._causes import unavailable_cause, url_as_sent
+from ._causes import unavailable_cause
 from ._credential import Credential, CredentialProvider, describe_source, mode_of
 from ._errors import (
     ConfigError,
@@ -30,7 +30,7 @@ from ._log import log_clock, log_denial, log_refresh, log_refusal
 from ._secrecy import hides_locals
 from ._signing.cache import CredentialCache, Flight
 from ._signing.clock import ClockOffsets
-from ._signing.request import is_streamed_upload, longest_timeout, sign_request, was_redirected
+from ._signing.request import is_streamed_upload, longest_timeout, sign_request, url_as_sent, was_redirected
 from ._signing.signature import BODY_METHODS, content_digest
 from ._signing.waiting import in_thread, wait, wait_async
 from ._verdicts import Finding
@@ -249,8 +249,8 @@ class OCISigner(_Auth):
                 return
             if was_redirected(response):
                 break
-            if not streamed and not rewritten and (theirs := url_as_sent(response)) is not None:
-                request.url, rewritten = theirs, True  # now sign it as aiohttp writes it
+            if not streamed and not rewritten and (sent := url_as_sent(response)) is not None:
+                request.url, rewritten = sent, True  # now sign it as aiohttp writes it
                 continue
             date = response.headers.get("date")
             if not corrected and self._clocks.learn(url.scheme, host, 401, date, used=offset):

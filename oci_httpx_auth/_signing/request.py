@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -78,6 +79,39 @@ def was_redirected(response: Any) -> bool:
     """Whether a response is to a request that was sent on to another URL, where its signature is void."""
     # The history also has the 401s that were followed by another attempt.
     return any(earlier.has_redirect_location for earlier in response.history)
+
+
+def change_after_signing(covered: Covered, response: Any) -> str:
+    """How a refused request differs from what was signed, because an event hook or a transport changed it; else empty."""
+    sent, signed = response.request, {**covered.before, **covered.signed}
+    method, _, target = covered.request_line.decode("latin-1").partition(" ")
+    if sent.method.lower() != method.lower():
+        return f"the method was {method}, but {sent.method} was sent"
+    if sent.extensions.get("target", sent.url.raw_path) != target.encode("latin-1"):
+        return "the URL's path or query is different"
+    if rewritten := url_as_sent(response):
+        return f"aiohttp sends {rewritten.raw_path.decode()} in place of the URL's {target}"
+
+    def unchanged(name: bytes) -> bool:
+        return [value for other, value in sent.headers.raw if other.lower() == name] == [signed[name]]
+
+    names = signed[b"authorization"].partition(b'headers="')[2].partition(b'"')[0].split()
+    changed = [name.decode() for name in (b"authorization", *names) if name in signed and not unchanged(name)]
+    noun = "header" if len(changed) == 1 else "headers"
+    return f"the signed {noun} {', '.join(changed)} changed or disappeared" if changed else ""
+
+
+def url_as_sent(response: Any) -> Any:
+    """The URL that aiohttp really asked for, which writes some escapes its own way; `None` if it is the request's, or if
+    another transport was at work. A request is accepted once this URL is signed instead.
+    """
+    stream = getattr(response.stream, "_stream", response.stream)
+    yarl = sys.modules.get("yarl")
+    if yarl is None or not type(stream).__module__.startswith("httpx_aiohttp"):
+        return None
+    url = response.request.url
+    path = yarl.URL(str(url)).raw_path_qs.encode()
+    return None if path == url.raw_path else url.copy_with(raw_path=path)
 
 
 def _without_zstd(accepted: bytes) -> bytes:

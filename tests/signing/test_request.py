@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from oci_httpx_auth import Credential, OCISigner
-from oci_httpx_auth._signing.request import is_streamed_upload
+from oci_httpx_auth._signing.request import Covered, change_after_signing, is_streamed_upload
 
 from ..conftest import parts
 from ..providers import Sessions
@@ -274,3 +274,67 @@ def test_the_callers_own_headers_arrive_as_they_are(oci: FakeOCI, signer: OCISig
     names = {name.lower() for name, _ in own}
     sent = [(name, value) for name, value in oci.records[-1].headers if name.lower() in names]
     assert [(name.lower(), value) for name, value in sent] == [(name.lower(), value) for name, value in own]
+
+
+SIGNED = {
+    b"date": b"Mon, 02 Mar 2026 09:30:00 GMT",
+    b"host": b"h.example",
+    b"content-length": b"2",
+    b"authorization": b'Signature algorithm="rsa-sha256",headers="date (request-target) host content-length",keyId="k"',
+}
+COVERED = Covered({}, SIGNED, b"post /a%7Eb?c=%2F")
+URL = "https://h.example/a%7Eb?c=%2F"
+
+
+def sent(method: str = "POST", url: str = URL, **changed: str) -> httpx.Request:
+    """The request as it was sent: as it was signed, but for these headers."""
+    headers = {name.decode(): value.decode() for name, value in SIGNED.items()} | {"accept": "*/*"}
+    headers |= {name.replace("_", "-"): value for name, value in changed.items()}
+    return httpx.Request(method, url, headers={name: value for name, value in headers.items() if value})
+
+
+@pytest.mark.parametrize(
+    ("request_sent", "says"),
+    [
+        (sent(), ""),
+        (sent(accept="text/plain"), ""),
+        (sent(date="Mon, 02 Mar 2026 09:31:00 GMT"), "header date"),
+        (sent(date=""), "header date"),
+        (sent(host="proxy.example", date="x"), "headers date, host"),
+        (sent(authorization="Bearer x"), "header authorization"),
+        (sent(url="https://h.example/a~b?c=%2F"), "URL's path or query"),
+        (sent(url="https://h.example/a%7Eb?c=/"), "URL's path or query"),
+        (sent(method="PUT"), "PUT was sent"),
+    ],
+)
+def test_the_change_is_named(request_sent: httpx.Request, says: str) -> None:
+    """Headers that are not signed may change; the URL counts byte by byte."""
+    changed = change_after_signing(COVERED, httpx.Response(401, request=request_sent))
+    assert bool(changed) is bool(says)
+    assert says in changed
+
+
+def test_a_url_that_aiohttp_rewrites_is_named() -> None:
+    """It is given the URL as a text, and writes some escapes its own way."""
+    pytest.importorskip("yarl")
+
+    class Stream(httpx.SyncByteStream):
+        __module__ = "httpx_aiohttp.transport"  # what the package's own stream says
+
+    changed = change_after_signing(COVERED, httpx.Response(401, request=sent(), stream=Stream()))
+    assert changed == "aiohttp sends /a~b?c=/ in place of the URL's /a%7Eb?c=%2F"
+
+
+def test_a_header_that_is_sent_twice_was_changed() -> None:
+    """A server reads two values where one was signed."""
+    request = sent()
+    request.headers = httpx.Headers([*request.headers.raw, (b"Date", b"x")])
+    assert "header date" in change_after_signing(COVERED, httpx.Response(401, request=request))
+
+
+def test_a_target_that_is_not_ascii_is_compared_too() -> None:
+    """A program may send any bytes as the target; comparing them raises nothing."""
+    request = sent()
+    request.extensions["target"] = b"/\xff"
+    changed = change_after_signing(COVERED._replace(request_line=b"POST /\xfe"), httpx.Response(401, request=request))
+    assert changed == "the URL's path or query is different"
