@@ -45,6 +45,7 @@ def test_one_client_serves_run_after_run(
 ) -> None:
     """Each question is sent once, and each run ends its connections: nothing is left to the garbage collector."""
     client = create_async_openai(**options)
+    gc.collect()  # what other tests have left
     with warnings.catch_warnings(record=True) as caught:
         gc.collect()  # what earlier tests left behind
         caught.clear()
