@@ -6,10 +6,11 @@ import ssl
 import threading
 from pathlib import Path
 
+import certifi
 import pytest
 
 from oci_httpx_auth import ConfigError, ServiceUnreachableError
-from oci_httpx_auth._auth_service.http import MAX_ANSWER, Client
+from oci_httpx_auth._auth_service.http import MAX_ANSWER, Client, _load_authorities
 from oci_httpx_auth._signing.waiting import in_thread
 
 from ..standin import FakeOCI, Fault, Record
@@ -32,6 +33,15 @@ def test_a_clusters_authority_is_verified_as_before_python_3_13(tmp_path: Path) 
 
 REGION = "/opc/v2/instance/region"
 HEADERS = {b"authorization": b"Bearer Oracle"}
+
+
+def test_without_variables_certifis_authorities_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are those of httpx, which depends on certifi."""
+    monkeypatch.delenv("SSL_CERT_FILE")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _load_authorities(context, None)
+    trusted = ssl.create_default_context(cafile=certifi.where())
+    assert context.get_ca_certs(True) == trusted.get_ca_certs(True) != []
 
 
 def test_an_answer_is_read_whole_and_not_shown(oci: FakeOCI) -> None:

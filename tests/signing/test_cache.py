@@ -17,6 +17,7 @@ import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 import pytest
 
@@ -1021,6 +1022,23 @@ def test_a_fetch_that_ends_while_another_is_claimed_is_the_one_that_counts(setup
     assert cache.acquire() is credential
     assert cache._flights == {}
     assert setup.provider.fetches == 0
+
+
+def test_a_flight_that_a_signal_handler_has_landed_is_left_to_it(setup: Setup) -> None:
+    """The handler comes between the claim of a fetch and the look at the state, and has its own answer first."""
+    cache, provider = setup.cache, setup.provider
+    provider.answers.put(setup.credential("a"))
+
+    class Flights(dict):  # type: ignore[type-arg]
+        def setdefault(self, name: str, flight: object) -> object:  # type: ignore[override]
+            super().setdefault(name, flight)
+            if provider.fetches == 0:
+                wait(cast("Future[Credential]", cache.acquire()))
+            return flight
+
+    cache._flights = Flights()
+    assert isinstance(cache.acquire(), Credential)
+    assert provider.fetches == 1
 
 
 @pytest.mark.usefixtures("no_threads")

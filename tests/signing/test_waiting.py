@@ -31,6 +31,16 @@ def test_an_error_of_the_work_belongs_to_its_future(error: BaseException) -> Non
     assert future.exception() is error
 
 
+def test_work_is_done_at_once_if_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the limit of threads, and while the interpreter shuts down, on the caller's own."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert in_thread(threading.get_ident, "work").result(0) == threading.get_ident()
+
+
 def test_no_waiter_can_cancel_the_work_of_the_others() -> None:
     """It runs from the moment that it is there."""
     gate = threading.Event()

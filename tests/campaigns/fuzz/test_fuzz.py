@@ -208,7 +208,7 @@ def provider(way: str, oci: FakeOCI, directory: Path, patch: pytest.MonkeyPatch)
 
 
 # The stand-in's threads use the module while hypothesis draws.
-@pytest.mark.filterwarnings("ignore:Do not use the .random. module")
+@pytest.mark.filterwarnings("ignore:Do not use the .random. module", "ignore:Generating overly large repr")
 @pytest.mark.parametrize("way", WAYS)
 def test_an_answer_is_used_or_refused(way: str, oci: FakeOCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Any bytes, JSON, tokens and headers from metadata and auth services give a credential, or our error."""
