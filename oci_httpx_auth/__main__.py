@@ -12,8 +12,10 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import NoReturn
 
 from ._curl import parse_data, parse_header, parse_url, send_request
+from ._secrecy import hide_secrets
 from .credentials._default import MODES
 from .diagnosis import DEFAULT_MODEL, check
 from .diagnosis.page import Page, shorten_report
@@ -66,9 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """Quotes what it does not understand, but never a key or token."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(hide_secrets(message))
+
+
 def _parser() -> argparse.ArgumentParser:
     prog = "oci-httpx-signer" if Path(sys.argv[0]).stem == "oci-httpx-signer" else "python -m oci_httpx_auth"
-    parser = argparse.ArgumentParser(prog=prog, description="Signed requests to OCI.")
+    parser = _Parser(prog=prog, description="Signed requests to OCI.")
     parser.add_argument("--version", action="version", version=_versions())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 

@@ -103,6 +103,15 @@ def test_curl_explains_what_it_cannot_do(config: Path, arguments: list[str], sta
     assert "Traceback" not in done.stderr
 
 
+def test_curl_does_not_quote_a_token_that_is_one_argument_too_many(oci: FakeOCI) -> None:
+    """Of an argument that it does not know, standard error shows the words but not a secret."""
+    token = oci.add_session().token
+    done = run("curl", "GET", "https://api.example.com/", token)
+    assert done.returncode == 2
+    assert "unrecognized arguments" in done.stderr
+    assert token[:20] not in done.stderr
+
+
 def test_curl_takes_the_method_and_headers_as_curl_does(oci: FakeOCI, config: Path, tmp_path: Path) -> None:
     """`-X`, a GET without it and a POST with data; a repeated `-H` goes out repeatedly."""
     options = ("--config-file", str(config))

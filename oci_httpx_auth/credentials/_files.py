@@ -114,6 +114,10 @@ class FileWatch:
         """Remember the files' state. Call it before reading them, so that no change in between is missed."""
         self._seen = {os.path.expanduser(path): _stamp(path) for path in paths}
 
+    def note_also(self, path: str | os.PathLike[str]) -> None:
+        """Remember one more file's state."""
+        self._seen.setdefault(os.path.expanduser(path), _stamp(path))
+
     def changed(self) -> bool:
         """Whether any of them was replaced, changed, created or deleted."""
         return any(_stamp(path) != seen for path, seen in self._seen.items())

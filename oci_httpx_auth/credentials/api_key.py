@@ -107,6 +107,8 @@ class APIKey(Provider):
         if self._settings is not None:
             settings = self._settings.again()
             if settings != self._settings:
+                if key_file := settings.get("key_file"):
+                    self._watch.note_also(key_file)  # it may be missing, and come later
                 vars(self).update(vars(self.from_settings(settings)))
         return self._read()
 

@@ -75,17 +75,17 @@ class SDKSigner(Provider):
         except Exception as error:
             raise self._unavailable(error) from error
         parameters = dict(re.findall(r'(\w+)="([^"]*)"', headers.get("authorization", "")))
-        names = set(parameters.get("headers", "").split()) - _GENERIC
+        names = set(parameters.get("headers", "").lower().split()) - _GENERIC
         if "keyId" not in parameters or "headers" not in parameters or not names <= headers.keys():
             raise CredentialsUnavailableError(f"{self.source} put no signature of version 1 on a request.")
         return self._credential(parameters["keyId"], private_key, {name: headers[name] for name in names})
 
     def _credential(self, key_id: str, private_key: Any, headers: dict[str, str]) -> Credential:
-        label, expires_at, issued_at = f"The token of {self.source}", None, None
+        token, expires_at, issued_at = key_id.removeprefix("ST$"), None, None
         try:
-            if key_id.startswith("ST$") and _is_readable(key_id[3:]):
-                token = token_credential(key_id[3:], private_key, label)
-                expires_at, issued_at = token.expires_at, token.issued_at
+            if token != key_id and not isinstance(private_key, _HardwareKey) and _is_readable(token):
+                issued = token_credential(token, private_key, f"The token of {self.source}")
+                expires_at, issued_at = issued.expires_at, issued.issued_at
             return Credential(key_id, private_key, expires_at, headers, issued_at)
         except (InvalidTokenError, SigningError) as error:
             raise CredentialsUnavailableError(f"{self.source} cannot be used: {error}") from error

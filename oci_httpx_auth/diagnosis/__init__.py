@@ -91,6 +91,8 @@ def _check_bearer_call(run: Run, key: str) -> None:
     run.log("ok", "source", "a Generative AI API key, from OCI_GENAI_API_KEY; requests are not signed")
     if not run.base_url:
         _find_region(run)
+        if run.region is None:
+            raise Failed(cause("region-unknown"))
     call_generative_ai(run)
 
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 import base64
 import re
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from dataclasses import replace
 
 from .._auth_service.tokens import parse_security_token
 from .._causes import unavailable_cause
 from .._credential import describe_source
-from .._errors import ConfigError, NoCredentialsFoundError, OCIAuthError, SessionExpiredError, error_chain
+from .._errors import (
+    ConfigError,
+    InvalidTokenError,
+    NoCredentialsFoundError,
+    OCIAuthError,
+    SessionExpiredError,
+    error_chain,
+)
 from .._signer import OCISigner
 from .._signing.waiting import in_thread
 from .._verdicts import Finding
@@ -19,7 +27,7 @@ from ..credentials.api_key import APIKey
 from ..credentials.instance_principal import InstancePrincipal, read_certificates
 from ..credentials.workload_identity import OKEWorkloadIdentity
 from .network import PATIENCE, first_sentence_cause
-from .run import Failed, Run, duration, expiry
+from .run import Failed, Run, ago, expiry
 from .values import unreadable_file_cause
 from .verdicts import cause
 
@@ -62,7 +70,7 @@ def describe_token(run: Run, token: str, subject: str) -> float:
     run.claims, run.expires_at = claims.other, claims.expires_at
     now = run.clock()
     holder = claims.other.get("sub") or claims.other.get("res_id") or "an unnamed holder"
-    issued = "" if claims.issued_at is None else f", issued {duration(now - claims.issued_at)} ago"
+    issued = "" if claims.issued_at is None else f", issued {ago(now - claims.issued_at)}"
     left = claims.expires_at - now
     run.log("ok" if left > 0 else "warning", subject, f"of {holder}{issued}, {expiry(left)}")
     return left
@@ -77,7 +85,8 @@ def _describe_key(run: Run, authorization: str) -> None:
         key += f"; its fingerprint is the configured one, {provider.fingerprint}"
     run.log("ok", "key", key)
     if parameters["keyId"].startswith("ST$"):
-        describe_token(run, parameters["keyId"][3:], "token")
+        with suppress(InvalidTokenError):  # OCI may understand it
+            describe_token(run, parameters["keyId"][3:], "token")
 
 
 def _describe_service_account(run: Run) -> str:
@@ -90,7 +99,7 @@ def _describe_service_account(run: Run) -> str:
         return ""  # the fetch says so
     account = str(run.claims.get("sub", ""))
     run.service_account = account if account.count(":") == 3 else ""
-    return "" if left > 0 else f"{duration(-left)} ago"
+    return "" if left > 0 else ago(-left)
 
 
 def _fetch_cause(run: Run, reason: BaseException, account_expired: str) -> Finding:
@@ -126,4 +135,4 @@ def _describe_certificate(run: Run, provider: InstancePrincipal) -> None:
     text = f"{expiry(left)}; {'' if chained else 'not '}issued by the intermediate one"
     run.log("ok" if left > 0 and chained else "error", "certificate", text)
     if left <= 0:
-        run.add(cause("certificate-expired", ago=f"{duration(-left)} ago"))
+        run.add(cause("certificate-expired", ago=ago(-left)))

@@ -138,6 +138,11 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def ago(seconds: float) -> str:
+    """When something was, given how many seconds ago; or when it will be, given a negative number."""
+    return f"{duration(seconds)} ago" if seconds >= 0 else f"in {duration(-seconds)}"
+
+
 def expiry(seconds: float) -> str:
     """When something expires or expired, given how many seconds it has left."""
-    return f"expires in {duration(seconds)}" if seconds > 0 else f"expired {duration(-seconds)} ago"
+    return f"{'expires' if seconds > 0 else 'expired'} {ago(-seconds)}"

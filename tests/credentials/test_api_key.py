@@ -80,6 +80,22 @@ def test_a_profile_that_was_wrong_for_a_while_is_used_as_before(tmp_path: Path, 
     assert provider.tenancy == TENANCY
 
 
+def test_a_key_file_that_the_profile_has_come_to_name_is_watched(tmp_path: Path, key: Key, other_key: Key) -> None:
+    """Missing at first, it ends the pause after the failed fetch when it is there."""
+    config = write_profile(tmp_path / "config", key)
+    provider = APIKey.from_config(config_file=config)
+    (key_file,) = [path for path in tmp_path.iterdir() if path != config]
+    config.write_text(
+        config.read_text().replace(key_file.name, "other.pem").replace(key.fingerprint, other_key.fingerprint)
+    )
+    with pytest.raises(ConfigError, match=r"other\.pem"):
+        provider.fetch()
+    assert not provider.changed()
+    (tmp_path / "other.pem").write_text(other_key.pem())
+    assert provider.changed()
+    assert provider.fetch().key_id == KEY_ID + other_key.fingerprint
+
+
 def test_a_profile_pickles_as_its_recipe(tmp_path: Path, key: Key) -> None:
     """Neither the key nor its path's content travels; the worker reads its own file."""
     config = write_profile(tmp_path / "config", key)

@@ -145,6 +145,25 @@ def test_a_hardware_key_signs_on_a_thread_of_its_own(oci: FakeOCI) -> None:
     assert signer.signed_headers("GET", f"{oci.url}/x")["authorization"].startswith("Signature ")
 
 
+def test_a_token_beside_a_hardware_key_is_taken_as_it_is(oci: FakeOCI) -> None:
+    """Whether it belongs to the device's key is not asked: the device does not show its public half."""
+    hardware = HardwareSigner(oci)
+    hardware.keyid = oci.add_session().key_id
+    assert SDKSigner(hardware).fetch().key_id == hardware.keyid
+
+
+def test_names_of_signed_headers_may_have_capitals(key: Any) -> None:
+    """HTTP's names are case-insensitive."""
+
+    class Signer(signers.SecurityTokenSigner):  # type: ignore[misc]
+        def __call__(self, request: Any) -> Any:
+            request.headers["Opc-Obo-Token"] = "delegated"
+            request.headers["authorization"] = 'Signature keyId="a",headers="Date Opc-Obo-Token"'
+            return request
+
+    assert SDKSigner(Signer("opaque", key.private)).fetch().headers == {"opc-obo-token": "delegated"}
+
+
 def test_a_device_that_fails_is_named_and_not_quoted(oci: FakeOCI) -> None:
     """Its message may contain a PIN."""
     hardware = HardwareSigner(oci)
