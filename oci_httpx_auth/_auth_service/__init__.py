@@ -1,1 +1,1 @@
-"""How metadata and auth services are asked, and how their answers become credentials."""
+"""Calls to metadata and auth services, and the credentials made from their responses."""

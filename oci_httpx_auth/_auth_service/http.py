@@ -1,4 +1,4 @@
-"""The blocking HTTP client of one fetch: every answer arrives by its deadline or not at all."""
+"""The blocking HTTP client of one fetch: every response arrives by its deadline or not at all."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ import httpx
 from .._errors import ConfigError, ServiceUnreachableError
 from .._signing.waiting import in_thread, wait
 
-CONNECT_TIMEOUT = 10.0  # seconds, as the OCI SDK has it
-MAX_ANSWER = 1 << 20  # bytes; a token is a few thousand
+CONNECT_TIMEOUT = 10.0  # seconds, as in the OCI SDK
+MAX_RESPONSE = 1 << 20  # bytes; a token is a few thousand
 
 # Requests to these never use a proxy: plain http is only for loopback and link-local addresses.
 _DIRECT = ("http://", "all://localhost", "all://127.0.0.1", "all://[::1]")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer from a metadata or auth service. Its body may be a token or a key, so its repr leaves it out."""
+class Response:
+    """A response of a metadata or auth service. Its body may be a token or a key, so its repr leaves it out."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -37,7 +37,7 @@ class Answer:
 
 
 class Client:
-    """One HTTP client, whose certificate authorities are loaded on a thread in the meantime.
+    """One HTTP client. Its certificate authorities can be loaded ahead, on another thread.
 
     ca_file: the only authorities to trust; otherwise those of SSL_CERT_FILE or SSL_CERT_DIR, or certifi's.
     direct: ignore all proxy settings. direct_to: hosts to reach without a proxy.
@@ -70,7 +70,7 @@ class Client:
         self._closed = True
         # Closing the client doesn't wake a blocked read; shutting its connection down does.
         for connection in list(self._sockets):
-            _break_off(connection)
+            _abort(connection)
             connection.close()
         self._client.close()
 
@@ -79,43 +79,43 @@ class Client:
         if self._loading is None:
             self._loading = in_thread(partial(_load_authorities, self._context, self._ca_file), "oci-authorities")
 
-    def send(self, method: str, url: str, headers: dict[bytes, bytes], content: bytes, seconds: float) -> Answer:
-        """Send one request and read the whole answer within `seconds`. Redirects are not followed.
+    def send(self, method: str, url: str, headers: dict[bytes, bytes], content: bytes, seconds: float) -> Response:
+        """Send one request and read the whole response within `seconds`. Redirects are not followed.
 
-        The work is done on another thread, so the limit also holds for a slow name look-up, a list of dead addresses, or
-        an answer that trickles in byte by byte.
+        The work is done on another thread, so the limit also covers a slow DNS lookup, a list of dead addresses, and a
+        response that trickles in byte by byte.
 
         Raises `ServiceUnreachableError`, and `ConfigError` for certificates that cannot be loaded.
         """
         deadline = time.monotonic() + seconds
-        mine: set[socket.socket] = set()
+        connections: set[socket.socket] = set()
         target = httpx.URL(url)
-        work = partial(self._exchange, method, target, headers, content, deadline, mine)
-        exchange = in_thread(work, "oci-auth-service")
-        if not wait(exchange, seconds):
-            for connection in list(mine):
-                _break_off(connection)
-            late = httpx.ReadTimeout("no complete answer", request=httpx.Request(method, target))
+        work = partial(self._send, method, target, headers, content, deadline, connections)
+        sending = in_thread(work, "oci-auth-service")
+        if not wait(sending, seconds):
+            for connection in list(connections):
+                _abort(connection)
+            late = httpx.ReadTimeout("no complete response", request=httpx.Request(method, target))
             raise ServiceUnreachableError(
-                f"{show_url(target)} did not finish its answer within {seconds:.0f} s."
+                f"{show_url(target)} did not finish its response within {seconds:.0f} s."
             ) from late
-        error = exchange.exception()
+        error = sending.exception()
         if error is None:
-            return exchange.result()
+            return sending.result()
         try:
             raise error
         finally:
-            del error, exchange
+            del error, sending
 
-    def _exchange(
+    def _send(
         self,
         method: str,
         target: httpx.URL,
         headers: dict[bytes, bytes],
         content: bytes,
         deadline: float,
-        mine: set[socket.socket],
-    ) -> Answer:
+        connections: set[socket.socket],
+    ) -> Response:
         if target.scheme == "https":
             self.load_authorities()
             assert self._loading is not None
@@ -124,12 +124,12 @@ class Client:
 
         def trace(event: str, info: Mapping[str, Any]) -> None:
             if event.endswith("connect_tcp.complete"):
-                # A descriptor of our own, which stays valid when TLS wraps the socket.
+                # A separate descriptor, which stays valid when TLS wraps the socket.
                 connection = info["return_value"].get_extra_info("socket").dup()
-                mine.add(connection)
+                connections.add(connection)
                 self._sockets.add(connection)
                 if self._closed or time.monotonic() > deadline:  # nobody is waiting any more
-                    _break_off(connection)
+                    _abort(connection)
                     connection.close()
 
         left = max(deadline - time.monotonic(), 0.1)
@@ -137,7 +137,7 @@ class Client:
             with self._client.stream(
                 method,
                 target,
-                # Not compressed, because a small compressed answer can expand to gigabytes.
+                # Not compressed, because a small compressed response can expand to gigabytes.
                 headers={b"accept-encoding": b"identity", **headers},
                 content=content,
                 timeout=httpx.Timeout(left, connect=min(left, CONNECT_TIMEOUT)),
@@ -158,19 +158,19 @@ def show_url(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode(errors='replace')}{url.path}"[:300]
 
 
-def _read(response: httpx.Response, target: httpx.URL) -> Answer:
+def _read(response: httpx.Response, target: httpx.URL) -> Response:
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity"):
-        raise ServiceUnreachableError(f"{show_url(target)} answered in an encoding that it was not asked for.")
+        raise ServiceUnreachableError(f"{show_url(target)} answered in an encoding that was not requested.")
     body = bytearray()
     for chunk in response.iter_raw():
         body += chunk
-        if len(body) > MAX_ANSWER:
-            raise ServiceUnreachableError(f"{show_url(target)} answered with more than {MAX_ANSWER} bytes.")
-    return Answer(response.status_code, response.headers, bytes(body))
+        if len(body) > MAX_RESPONSE:
+            raise ServiceUnreachableError(f"{show_url(target)} answered with more than {MAX_RESPONSE} bytes.")
+    return Response(response.status_code, response.headers, bytes(body))
 
 
-def _break_off(connection: socket.socket) -> None:
+def _abort(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
 
@@ -185,7 +185,7 @@ def _load_authorities(context: ssl.SSLContext, ca_file: str | None) -> None:
 
             ca_file = certifi.where()
         where = f"{ca_file or directory}, the value of SSL_CERT_FILE or SSL_CERT_DIR"
-        # As Python's default context has been since 3.13. Kubernetes' own authorities don't comply, so not for those.
+        # As Python's default context since 3.13. Not for ca_file: Kubernetes' own authorities don't comply.
         if sys.version_info >= (3, 13):
             context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
@@ -193,4 +193,4 @@ def _load_authorities(context: ssl.SSLContext, ca_file: str | None) -> None:
     except OSError as error:
         if error.errno in (errno.EMFILE, errno.ENFILE):
             raise ServiceUnreachableError(f"No certificates can be read from {where}: {error.strerror}.") from error
-        raise ConfigError(f"No certificates can be read from {where}. Correct it, or leave it out.") from error
+        raise ConfigError(f"No certificates can be read from {where}. Correct it, or unset it.") from error

@@ -79,21 +79,21 @@ def region_domain(region: str, *ocids: str | None) -> str:
     """The second-level domain of a region's realm.
 
     For an undeclared region: `OCI_DEFAULT_REALM`, else the domain of the realm that these OCIDs name, else
-    `oraclecloud.com`. Raises `ValueError` for one on a dedicated cloud that allows only its own regions, and `ConfigError`
-    if `OCI_DEFAULT_REALM` is not a domain.
+    `oraclecloud.com`. Raises `ValueError` for an undeclared region on a dedicated cloud that allows only its own, and
+    `ConfigError` if `OCI_DEFAULT_REALM` is not a domain.
     """
     if (known := _find(region)) is not None:
         return known.domain
     if default := os.environ.get("OCI_DEFAULT_REALM", "").strip().lower():
         if not re.fullmatch(_NAME, default):
             raise ConfigError(
-                f"OCI_DEFAULT_REALM is {quote_value(default)}, which is not a domain. It looks like 'oraclecloud.com'."
+                f"OCI_DEFAULT_REALM is {quote_value(default)}, which is not a domain like 'oraclecloud.com'."
             )
         return default
     if _dedicated_regions()[1]:
         raise ValueError(
             f"{region!r} is not declared in the developer tool configuration of this dedicated cloud. Add it to {_dedicated_path()}, "
-            "or set OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS=true to use the regions of OCI beside it."
+            "or set OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS=true to use OCI's regions as well."
         )
     realms = [parts[2] for ocid in ocids if ocid and len(parts := ocid.split(".")) > 3]
     return next((_DOMAINS[realm] for realm in realms if realm in _DOMAINS), "oraclecloud.com")
@@ -111,7 +111,7 @@ def realm_regions(region: str) -> list[str]:
 
 
 def auth_endpoint(region: str, *, realm_domain: Callable[[], str | None] = lambda: None) -> str:
-    """Where sessions are refreshed and tokens are issued. Raises `ValueError` as `region_id` does.
+    """The auth service's endpoint, which refreshes sessions and issues tokens. Raises `ValueError` as `region_id` does.
 
     realm_domain: called for the domain of a region that is neither in the tables nor declared on this machine.
     """
@@ -124,7 +124,7 @@ def auth_endpoint(region: str, *, realm_domain: Callable[[], str | None] = lambd
 def inference_endpoint(region: str, *ocids: str | None) -> str:
     """The Generative AI inference endpoint, without a path. Raises `ValueError` as `region_id` and `region_domain` do.
 
-    ocids: of the compartment or tenancy; they name the realm of a region newer than the tables.
+    ocids: the compartment's or tenancy's, which name the realm of a region newer than the tables.
     """
     return "https://inference.generativeai." + _suffix(region, _label(), *ocids)
 
@@ -145,7 +145,7 @@ def is_known(region: str) -> bool:
 
 
 def similar_region(region: str) -> str | None:
-    """The known region whose name is most like this one, if any is."""
+    """The known region whose name is most similar, if any is close."""
     import difflib  # here, because it is rarely needed
 
     names = [known.name for known in _TABLE]
@@ -153,7 +153,7 @@ def similar_region(region: str) -> str | None:
 
 
 def _find(region: str) -> Region | None:
-    """The region of this id, if a request may go there: a dedicated cloud can forbid all but its own."""
+    """The region with this id, if requests may go there: a dedicated cloud can forbid all regions but its own."""
     dedicated, alone = _dedicated_regions()
     regions = dedicated if alone else chain(dedicated, _oci_regions())
     return next((known for known in regions if known.name == region), None)
@@ -174,7 +174,7 @@ def _dedicated_path() -> str:
 def _dedicated_regions() -> tuple[list[Region], bool]:
     """The regions of a dedicated cloud, and whether they are the only ones.
 
-    Despite its name, `OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS=true` allows the regions of OCI beside them. Raises
+    Despite its name, `OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS=true` allows OCI's regions as well. Raises
     `ValueError` for an unreadable file, as the SDK does, because ignoring it would lead to another cloud.
     """
     path = _dedicated_path()
@@ -188,8 +188,11 @@ def _dedicated_regions() -> tuple[list[Region], bool]:
         raise ValueError(
             f"the developer tool configuration {path} cannot be read: it needs a list of regions."
         ) from None
-    beside = os.environ.get("OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS", "").strip().lower() in ("true", "1")
-    return [region for item in described if (region := _region(item))], not beside
+    allows_others = os.environ.get("OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS", "").strip().lower() in (
+        "true",
+        "1",
+    )
+    return [region for item in described if (region := _region(item))], not allows_others
 
 
 def _oci_regions() -> Iterator[Region]:
@@ -204,10 +207,10 @@ def _oci_regions() -> Iterator[Region]:
 
 
 def _region(described: Any) -> Region | None:
-    """The region that a JSON object describes, if it is complete and fit for a host's name."""
+    """The region that a JSON object describes, if it is complete and can be part of a host name."""
     if not isinstance(described, dict):
         return None
     names = ("regionKey", "regionIdentifier", "realmKey", "realmDomainComponent")
     region = Region(*(str(described.get(name) or "").strip().lower() for name in names))
-    fit = all(region) and re.fullmatch(_NAME, region.name) and re.fullmatch(_NAME, region.domain)
-    return region if fit else None
+    valid = all(region) and re.fullmatch(_NAME, region.name) and re.fullmatch(_NAME, region.domain)
+    return region if valid else None

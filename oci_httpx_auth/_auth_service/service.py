@@ -1,4 +1,4 @@
-"""Calls to metadata and auth services: signed, repeated, and with one deadline for all calls of a fetch."""
+"""Calls to metadata and auth services: signed, retried, and with one deadline for all calls of a fetch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .._hosts import is_loopback
 from .._secrecy import hide_secrets, quote_value
 from .._signing.clock import ClockOffsets, parse_http_date
 from .._signing.signature import content_digest, sign
-from .http import Answer, Client, show_url
+from .http import Client, Response, show_url
 from .tokens import json_object, text_field, token_credential
 
 DEADLINE = 30.0  # seconds for one fetch with all its calls
@@ -43,9 +43,9 @@ class Call:
     """One request to a service.
 
     credential: signs it. payload: its body, sent as JSON or, with `form`, as an HTML form. sign_host: false only for the
-    federation endpoint. retried: statuses after which the call is repeated, besides 429 and 5xx. patience: seconds for
-    this call with all its attempts, if less than the fetch's deadline. remedies: what to do about a refusal, by its
-    status; 400 stands for every other 4xx but 429.
+    federation endpoint. retried: statuses to retry after, besides 429 and 5xx. patience: seconds for this call and its
+    retries, if less than the fetch's deadline. remedies: what to do about a refusal, by status; 400 covers every other
+    4xx except 429.
     """
 
     method: str
@@ -64,7 +64,7 @@ class AuthService:
     """The services that a provider depends on, and what it has learned about their clocks and health.
 
     clock: seconds since the epoch. sleep: pauses between attempts, on the fetch's thread. deadline: seconds for all
-    calls of a fetch. patient: whether calls are repeated.
+    calls of a fetch. patient: whether calls are retried.
     """
 
     def __init__(
@@ -106,17 +106,17 @@ class Calls:
         self._patient = patient
         self._ends_at = time.monotonic() + service.deadline
 
-    def send(self, call: Call, parse: Callable[[Answer, float], T]) -> T:
-        """Send until there is a usable answer; return what `parse` makes of it.
+    def send(self, call: Call, parse: Callable[[Response, float], T]) -> T:
+        """Send until there is a usable response, and return what `parse` makes of it.
 
-        parse: takes the answer and our clock's time of its arrival; raises `ServiceRefusedError` or `InvalidTokenError`
-        if the answer is unusable.
-        A missing or unusable answer, 429, 5xx except 501, and the statuses in `retried` are retried while time allows,
+        parse: takes the response and the time by our clock when it arrived; raises `ServiceRefusedError` or
+        `InvalidTokenError` if the response is unusable.
+        A missing or unusable response, 429, 5xx except 501, and the statuses in `retried` are retried while time allows,
         after a growing random pause or as `Retry-After` asks. After a 401 whose `Date` shows that this machine's clock is
         off, the call is signed again, once.
 
-        Raises `ServiceRefusedError` for any other answer but 200 and for an unusable one, `ServiceUnreachableError` if
-        there is none, and `ConfigError` for a URL that is invalid or would carry a credential over plain http.
+        Raises `ServiceRefusedError` for a status other than 200 or an unusable response, `ServiceUnreachableError`
+        without a response, and `ConfigError` for a URL that is invalid or would carry a credential over plain http.
         """
         target = _target(call.url)
         if call.credential is not None and target.scheme != "https" and not is_loopback(target.host):
@@ -132,23 +132,23 @@ class Calls:
             headers = self._headers(call, target, content, offset)
             try:
                 seconds = max(min(ends_at - time.monotonic(), _ATTEMPT), 0.1)
-                answer = self.client.send(call.method, call.url, headers, content, seconds)
+                response = self.client.send(call.method, call.url, headers, content, seconds)
                 received_at = self._service.clock()
-                if answer.status == 200:
-                    return parse(answer, received_at)
+                if response.status == 200:
+                    return parse(response, received_at)
             except InvalidTokenError as error:
                 failure = ServiceRefusedError(str(error))
             except (ServiceUnreachableError, ServiceRefusedError) as error:
                 failure = error
             else:
-                failure = _refusal(target, answer)
+                failure = _refusal(target, response)
                 if call.credential and not corrected:
-                    date = answer.headers.get("date")
-                    corrected = offsets.learn(target.scheme, target.host, answer.status, date, used=offset)
+                    date = response.headers.get("date")
+                    corrected = offsets.learn(target.scheme, target.host, response.status, date, used=offset)
                     if corrected:
                         continue
-                passing = answer.status == 429 or (answer.status >= 500 and answer.status != 501)
-                if not passing and answer.status not in call.retried:
+                passing = response.status == 429 or (response.status >= 500 and response.status != 501)
+                if not passing and response.status not in call.retried:
                     raise failure
             wait = min(pause, _LONGEST_PAUSE) * random.uniform(0.5, 1.5)
             wait = max(wait, getattr(failure, "retry_after", None) or 0.0)
@@ -156,7 +156,7 @@ class Calls:
                 raise failure
             slept_at = time.monotonic()
             self._service.sleep(wait)
-            # A `sleep` that only moves a simulated clock must bring the deadline closer, too.
+            # A `sleep` that only moves a simulated clock must bring the deadline closer as well.
             skipped = max(wait - (time.monotonic() - slept_at), 0.0)
             ends_at, self._ends_at = ends_at - skipped, self._ends_at - skipped
             pause *= 2
@@ -166,24 +166,24 @@ class Calls:
         call: Call,
         private_key: RSAPrivateKey,
         source: str,
-        decode: Callable[[Answer, str], Mapping[str, Any]] = json_object,
+        decode: Callable[[Response, str], Mapping[str, Any]] = json_object,
     ) -> Credential:
-        """The credential of this private key and the `token` in the answer.
+        """The credential made of this private key and the `token` in the response.
 
         Raises as `send` does, and `CredentialsUnavailableError` for a refusal with a remedy.
         """
 
-        def parse(answer: Answer, received_at: float) -> Credential:
-            token = text_field(decode(answer, source), "token", source).removeprefix("ST$")
-            issuer_time = parse_http_date(answer.headers.get("date"))
+        def parse(response: Response, received_at: float) -> Credential:
+            token = text_field(decode(response, source), "token", source).removeprefix("ST$")
+            issuer_time = parse_http_date(response.headers.get("date"))
             label = f"The token from {source}"
             return token_credential(token, private_key, label, received_at=received_at, issuer_time=issuer_time)
 
         try:
             return self.send(call, parse)
         except ServiceRefusedError as error:
-            is_clients = 400 <= error.status < 500 and error.status != 429
-            remedy = call.remedies.get(error.status) or (is_clients and call.remedies.get(400))
+            is_client_error = 400 <= error.status < 500 and error.status != 429
+            remedy = call.remedies.get(error.status) or (is_client_error and call.remedies.get(400))
             if not remedy:
                 raise
             raise CredentialsUnavailableError(f"{error} {remedy}") from error
@@ -219,7 +219,7 @@ def service_message(content: bytes) -> str:
         if str(fields["message"]).startswith('{"error"'):  # Generative AI wraps OpenAI's error as text
             fields = {"code": fields["code"], "message": json.loads(fields["message"])["error"]["message"]}
         kind = "code" if fields.get("code") is not None else "type"
-        code, message = (hide_secrets(_line(str(fields[name])[:4000])) for name in (kind, "message"))
+        code, message = (hide_secrets(one_line(str(fields[name])[:4000])) for name in (kind, "message"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ""
     return f" {code[:80]}: {message[:400]}"
@@ -232,20 +232,20 @@ def _target(url: str) -> httpx.URL:
         target = httpx.URL()
     if target.scheme not in ("http", "https") or not target.host:
         raise ConfigError(
-            f"{quote_value(url.partition('?')[0])} is not the URL of a service. It looks like 'https://auth.us-chicago-1.oraclecloud.com'."
+            f"{quote_value(url.partition('?')[0])} is not the URL of a service. One looks like 'https://auth.us-chicago-1.oraclecloud.com'."
         )
     return target
 
 
-def _refusal(target: httpx.URL, answer: Answer) -> ServiceRefusedError:
-    request_id = answer.headers.get("opc-request-id")
-    trace = f" (opc-request-id {_line(request_id[:120])})" if request_id else ""
-    message = f"{hide_secrets(show_url(target))} answered {answer.status}{service_message(answer.content)}{trace}"
+def _refusal(target: httpx.URL, response: Response) -> ServiceRefusedError:
+    request_id = response.headers.get("opc-request-id")
+    trace = f" (opc-request-id {one_line(request_id[:120])})" if request_id else ""
+    message = f"{hide_secrets(show_url(target))} answered {response.status}{service_message(response.content)}{trace}"
     # Seconds: RFC 9110, section 10.2.3. No OCI service is known to send a date, and dates depend on the clocks.
-    pause = re.fullmatch(r"[0-9]{1,6}", answer.headers.get("retry-after", "").strip())
-    return ServiceRefusedError(message, answer.status, None if pause is None else float(pause[0]))
+    pause = re.fullmatch(r"[0-9]{1,6}", response.headers.get("retry-after", "").strip())
+    return ServiceRefusedError(message, response.status, None if pause is None else float(pause[0]))
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """Untrusted text on one line, without characters that control a terminal or forge a log line."""
     return "".join(character if character.isprintable() else " " for character in text)

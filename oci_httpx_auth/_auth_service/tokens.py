@@ -1,4 +1,4 @@
-"""From an auth service's answer to a credential: security tokens and their claims."""
+"""Security tokens and their claims: from an auth service's response to a credential."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 
 from .._credential import END_OF_TIME, KEY_ID, Credential
 from .._errors import InvalidTokenError, ServiceRefusedError
-from .http import Answer
+from .http import Response
 
 _MAX_TOKEN = 64 * 1024  # characters; OCI's tokens are 1 to 3 kB, and no server accepts a header of this size
 
@@ -41,12 +41,12 @@ def parse_security_token(token: str, source: str) -> SecurityTokenClaims:
     Raises `InvalidTokenError`.
     """
     if len(token) > _MAX_TOKEN:
-        raise InvalidTokenError(f"{source} holds {len(token)} characters; a security token has {_MAX_TOKEN} at most.")
+        raise InvalidTokenError(f"{source} holds {len(token)} characters; a security token has at most {_MAX_TOKEN}.")
     parts = token.split(".")
     if len(parts) != 3 or not all(parts[:2]):
         raise InvalidTokenError(
             f"{source} is not a security token: a token is three base64url texts joined by dots. "
-            "Check that it names the token itself, not a key or a config file."
+            "Check that it is not a key or a config file."
         )
     if not re.fullmatch(KEY_ID, token):
         raise InvalidTokenError(
@@ -74,10 +74,10 @@ def token_credential(
 ) -> Credential:
     """Make the credential of a security token and the session key it was issued for.
 
-    received_at: our clock's time at which the token came straight from its issuer. issuer_time: the issuer's clock at
-    that moment (its answer's `Date`); without one, the token's own time of issue counts.
+    received_at: when the token came straight from its issuer, by our clock. issuer_time: the same moment by the issuer's
+    clock (the response's `Date`); without it, the token's own time of issue counts.
 
-    Raises `InvalidTokenError`, also for a token of another key and for one that had expired when it was handed over.
+    Raises `InvalidTokenError`, also for a token of another key and for one that had already expired when it arrived.
     """
     claims = parse_security_token(token, source)
     if claims.public_numbers is not None and claims.public_numbers != private_key.public_key().public_numbers():
@@ -91,7 +91,7 @@ def token_credential(
             # Both are rounded down to whole seconds. The added second keeps us from overestimating the token's life.
             clock_offset = now + 1.0 - received_at
             if claims.expires_at <= now:
-                raise InvalidTokenError(f"{source} had expired already when it was handed over.")
+                raise InvalidTokenError(f"{source} had already expired when it arrived.")
     return Credential(
         key_id=f"ST${token}",
         private_key=private_key,
@@ -101,10 +101,10 @@ def token_credential(
     )
 
 
-def json_object(answer: Answer, source: str) -> dict[str, Any]:
-    """An answer's body as a JSON object. Raises `ServiceRefusedError` if it isn't one."""
+def json_object(response: Response, source: str) -> dict[str, Any]:
+    """A response's body as a JSON object. Raises `ServiceRefusedError` if it isn't one."""
     try:
-        fields = json.loads(answer.content)
+        fields = json.loads(response.content)
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
@@ -113,7 +113,7 @@ def json_object(answer: Answer, source: str) -> dict[str, Any]:
 
 
 def text_field(fields: Mapping[str, Any], name: str, source: str) -> str:
-    """A field of an answer that is a text. Raises `ServiceRefusedError` if it is missing."""
+    """A string field of a response. Raises `ServiceRefusedError` if it is missing or empty."""
     value = fields.get(name)
     if not isinstance(value, str) or not value:
         raise ServiceRefusedError(f"{source} answered without a {name}.")
@@ -121,7 +121,7 @@ def text_field(fields: Mapping[str, Any], name: str, source: str) -> str:
 
 
 def token_of(credential: Credential) -> str:
-    """The security token of a credential that was made of one."""
+    """The security token that a credential was made from."""
     return credential.key_id.removeprefix("ST$")
 
 
@@ -145,7 +145,7 @@ def _seconds(claims: Mapping[str, Any], name: str, source: str) -> float | None:
 
 
 def _public_numbers(jwk: object) -> RSAPublicNumbers | None:
-    """The public key that a token is bound to; `None` if it names none, or in a form unknown to us.
+    """The public key that a token is bound to; `None` if it names no key, or names it in an unknown form.
 
     Whether every kind of token carries `jwk` is unverified, so its absence isn't an error.
     """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from .._auth_service.http import Answer
+from .._auth_service.http import Response
 from .._auth_service.service import DEADLINE, Call, Calls
 from .._errors import CredentialsUnavailableError, OCIAuthError, ServiceRefusedError, ServiceUnreachableError
 from .._signing.waiting import in_thread
@@ -96,9 +96,9 @@ class Metadata:
         return [_IPV6, _IPV4]
 
 
-def _parsed(parse: Callable[[str], T], answer: Answer, _: float) -> T:
+def _parsed(parse: Callable[[str], T], response: Response, _: float) -> T:
     try:
-        text = answer.content.decode().strip()
+        text = response.content.decode().strip()
     except UnicodeDecodeError:
         text = ""
     if not text:

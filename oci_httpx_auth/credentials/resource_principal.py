@@ -16,7 +16,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from .._auth_service.http import Answer
+from .._auth_service.http import Response
 from .._auth_service.service import AuthService, Call, Calls
 from .._auth_service.tokens import json_object, parse_security_token, text_field, token_credential, token_of
 from .._credential import Credential
@@ -243,11 +243,11 @@ def _request_token(
     """First a resource principal token, and for it the session token. Also the URL of the parent's token, if any."""
     source = "the resource principal token endpoint"
 
-    def parse(answer: Answer, _: float) -> tuple[dict[str, str], str]:
-        fields = json_object(answer, source)
+    def parse(response: Response, _: float) -> tuple[dict[str, str], str]:
+        fields = json_object(response, source)
         names = ("resourcePrincipalToken", "servicePrincipalSessionToken")
         tokens = {name: text_field(fields, name, source) for name in names}
-        return tokens, answer.headers.get("opc-parent-rpt-url", "").strip()
+        return tokens, response.headers.get("opc-parent-rpt-url", "").strip()
 
     tokens, parent = calls.send(Call("GET", rpt_url, signer, headers=headers), parse)
     key = session_key or generate_private_key()

@@ -10,7 +10,7 @@ import secrets
 import ssl
 from typing import Any
 
-from .._auth_service.http import Answer
+from .._auth_service.http import Response
 from .._auth_service.service import AuthService, Call
 from .._auth_service.tokens import parse_security_token, token_of
 from .._credential import KEY_ID, Credential
@@ -124,10 +124,10 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
-def _decoded(answer: Answer, source: str) -> dict[str, Any]:
-    """The proxy's answer: a JSON object in base64, in double quotes or bare. Raises `ServiceRefusedError`."""
+def _decoded(response: Response, source: str) -> dict[str, Any]:
+    """The proxy's response: a JSON object in base64, in double quotes or bare. Raises `ServiceRefusedError`."""
     try:
-        fields = json.loads(base64.b64decode(answer.content.strip().strip(b'"'), validate=True))
+        fields = json.loads(base64.b64decode(response.content.strip().strip(b'"'), validate=True))
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):

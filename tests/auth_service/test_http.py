@@ -10,7 +10,7 @@ import certifi
 import pytest
 
 from oci_httpx_auth import ConfigError, ServiceUnreachableError
-from oci_httpx_auth._auth_service.http import MAX_ANSWER, Client, _load_authorities
+from oci_httpx_auth._auth_service.http import MAX_RESPONSE, Client, _load_authorities
 from oci_httpx_auth._signing.waiting import in_thread
 
 from ..standin import FakeOCI, Fault, Record
@@ -50,7 +50,7 @@ def test_an_answer_is_read_whole_and_not_shown(oci: FakeOCI) -> None:
         answer = client.send("GET", f"{oci.url}{REGION}", HEADERS, b"", 20.0)
     assert (answer.status, answer.content) == (200, oci.region.encode())
     assert answer.headers["content-type"] == "text/plain"
-    assert repr(answer) == "Answer(status=200)"
+    assert repr(answer) == "Response(status=200)"
 
 
 def test_a_redirect_is_an_answer_like_any_other(oci: FakeOCI) -> None:
@@ -64,8 +64,8 @@ def test_a_redirect_is_an_answer_like_any_other(oci: FakeOCI) -> None:
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        (Fault(status=200, body=b"x" * (MAX_ANSWER + 1)), f"more than {MAX_ANSWER} bytes"),
-        (Fault(status=200, body=b"", headers={"content-encoding": "gzip"}), "an encoding that it was not asked for"),
+        (Fault(status=200, body=b"x" * (MAX_RESPONSE + 1)), f"more than {MAX_RESPONSE} bytes"),
+        (Fault(status=200, body=b"", headers={"content-encoding": "gzip"}), "an encoding that was not requested"),
         (Fault(reset=True), "could not be reached"),
         (Fault(truncate=True), "could not be reached"),
     ],
@@ -83,7 +83,7 @@ def test_an_incomplete_or_oversized_answer_is_no_answer(oci: FakeOCI, fault: Fau
 def test_a_service_that_hangs_is_given_up_in_time(oci: FakeOCI) -> None:
     """The caller does not wait for the thread that waits."""
     oci.fail("metadata", Fault(hang=True))
-    with Client() as client, pytest.raises(ServiceUnreachableError, match=r"did not finish its answer within 0 s\."):
+    with Client() as client, pytest.raises(ServiceUnreachableError, match=r"did not finish its response within 0 s\."):
         client.send("GET", f"{oci.url}{REGION}", HEADERS, b"", 0.1)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from oci_httpx_auth import ConfigError, InstancePrincipal, ResourcePrincipal, ServiceRefusedError
-from oci_httpx_auth._auth_service.http import Answer
+from oci_httpx_auth._auth_service.http import Response
 from oci_httpx_auth._auth_service.service import AuthService, Call, service_message
 
 from ..platforms import PREFIX
@@ -34,7 +34,7 @@ def region_of(oci: FakeOCI) -> Call:
     return Call("GET", f"{oci.url}/opc/v2/instance/region", headers={"authorization": "Bearer Oracle"})
 
 
-def text_of(answer: Answer, received_at: float) -> str:
+def text_of(answer: Response, received_at: float) -> str:
     return answer.content.decode()
 
 

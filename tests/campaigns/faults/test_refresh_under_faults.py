@@ -182,7 +182,7 @@ def test_an_outage_of_ten_minutes_goes_unnoticed(instance: Instance, services: t
     [
         (Fault(status=503, code="ServiceUnavailable", message="closed for today"), r"/v1/x509 answered 503.*closed"),
         (Fault(reset=True), r"/v1/x509 could not be reached"),
-        (Fault(token="expired"), "had expired already when it was handed over"),
+        (Fault(token="expired"), "had already expired when it arrived"),
         (Fault(token="wrong_key"), "was issued for another private key"),
         (Fault(token="missing"), "the federation endpoint answered without a token"),
     ],
