@@ -1,1 +1,1 @@
-"""How one credential is kept usable and put on a request."""
+"""Keeping a credential fresh, and signing requests with it."""

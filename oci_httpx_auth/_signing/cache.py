@@ -1,4 +1,4 @@
-"""Keeps one credential usable: one fetch at a time, ahead of the expiry, in the background, and never in a storm."""
+"""Keeps one credential usable: one fetch at a time, ahead of its expiry, in the background, and never in a storm."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from .._credential import Credential, CredentialProvider, fetch_from
 from .._errors import CredentialsUnavailableError, SessionExpiredError
 
-# A refresh falls due at a random moment of this part of a credential's life, counted from its end, so that processes
-# started together do not refresh together.
+# A refresh falls due at a random moment in this fraction of a credential's life, counted from its end, so that
+# processes started together do not refresh together.
 _REFRESH_WINDOW = (0.10, 0.25)
 _BACK_OFF = (1.0, 60.0)  # seconds, first and longest
 _LONGEST_RETRY_AFTER = 600.0  # seconds that a service may ask for
 _LONGEST_SLEEP = 30.0  # seconds; a timer does not run while a laptop sleeps, so it is never set for longer
-_MOST_HOSTS = 1024  # remembered for having refused a credential
+_MOST_HOSTS = 1024  # that are remembered because they refused a credential
 _RECENTLY = 60.0  # seconds for which one server's acceptance of a credential outweighs another's refusal
 
 
@@ -59,7 +59,7 @@ class _State:
     failures: int = 0  # consecutive fetches that failed or returned nothing newer
     paused_at: float = 0.0
     retry_at: float = 0.0
-    extend_at: float = 0.0  # when to ask for more than a usable credential that its source did not extend
+    extend_at: float = 0.0  # when to fetch again although the credential is usable: its source did not extend it
     on_probation: bool = False  # the credential replaced a rejected one; the pause ends when a server accepts it
 
 
@@ -70,7 +70,7 @@ class Flight(Future[Credential]):
         super().__init__()
         self.since, self.replaces = since, replaces
         self.started_at = time.monotonic()
-        self.owner: int | None = threading.get_ident()  # until its thread has been started
+        self.owner: int | None = threading.get_ident()  # until its thread has started
         self._unclaimed = [True]
         self.set_running_or_notify_cancel()  # from here on no waiter can cancel it for the others
 
@@ -90,13 +90,13 @@ class CredentialCache:
     | fresh                | used                           | used                                        |
     | due, outdated        | used; one background fetch     | used                                        |
     | absent, expired      | one fetch; callers wait        | the last error at once; without one, used   |
-    | rejected by a server | one fetch; callers wait        | handed back at once: the caller has its 401 |
+    | rejected by a server | one fetch; callers wait        | returned at once: the caller has its 401    |
 
     A pause follows a fetch that failed or returned nothing newer: the same credential, the same expiry, or a replacement
     that no server has accepted yet. It lasts 1 s, doubling to 60 s, jittered, or as long as `Retry-After` says, but never
-    beyond the end of a usable credential. If there was nothing newer than a usable one, that one is due again after half of
-    what it has left. A changed local file ends a pause; with `follows_files`, it also outdates the credential. A host that
-    refused one credential and then its replacement gets no further one while others accept it.
+    beyond the end of a usable credential. If there was nothing newer than a usable one, it is due again after half of its
+    remaining life. A changed local file ends a pause; with `follows_files`, it also outdates the credential. A host that
+    refused one credential and then its replacement causes no more fetches while other hosts accept the replacement.
 
     There is no lock: state is replaced whole, and a flight is claimed by one atomic operation. A signal handler, a
     finalizer, a log handler or a fork may therefore run at any moment. `acquire` never blocks.
@@ -133,7 +133,7 @@ class CredentialCache:
     ) -> Credential | Future[Credential]:
         """The credential to sign with, or a future that returns it or raises the last error.
 
-        rejected, host: the credential that a server refused, and the server; it is handed back if there is no newer one.
+        rejected, host: the credential that a server refused, and the server; it is returned if there is no newer one.
         offset: how far the server's clock is ahead of ours, in seconds.
         may_block: whether to fetch on the caller's thread if no new thread can be started.
         """
@@ -143,19 +143,19 @@ class CredentialCache:
         while True:
             under_way = self._flights.get("flight")  # before the state, which a fetch replaces before it ends
             state = self._state
-            answer, needed = self._look(state, rejected, host, offset, joining=under_way is not None)
+            available, needed = self._decide(state, rejected, host, offset, joining=under_way is not None)
             if not needed:
-                return answer if answer is not None else _failed(state.error)
+                return available if available is not None else _failed_future(state.error)
             if under_way is None:
                 flight = Flight(self._clock(), rejected if rejected is state.credential else None)
                 under_way = self._flights.setdefault("flight", flight)
-                if under_way is flight and self._state is not state:  # a fetch has ended since the look
-                    if flight.claim():  # else it was this one: a signal handler has started it
+                if under_way is flight and self._state is not state:  # a fetch has ended since then
+                    if flight.claim():  # otherwise it was this one: a signal handler has started it
                         self._end(flight, self._state)
                     continue
             if under_way.owner == threading.get_ident():  # ours, or a signal handler interrupted its start
-                self._start(under_way, answer, may_block)
-            return under_way if answer is None else answer
+                self._start(under_way, available, may_block)
+            return under_way if available is None else available
 
     def accept(self, credential: Credential, host: str) -> None:
         """Note that a server has accepted a signature by this credential."""
@@ -176,7 +176,7 @@ class CredentialCache:
             last_error=state.error,
         )
 
-    def _look(
+    def _decide(
         self, state: _State, rejected: Credential | None, host: str, offset: float, *, joining: bool
     ) -> tuple[Credential | None, bool]:
         """The credential to return at once, if any, and whether a fetch is needed.
@@ -197,7 +197,7 @@ class CredentialCache:
         usable = expiry is None or now < expiry
         until = max(state.retry_at, state.extend_at) if usable else state.retry_at
         if not joining and self._paused(state, now, until=until):
-            # Without an error, an expired credential is the newest its source has. Our clock may be wrong; OCI decides.
+            # Without an error, an expired credential is the newest its source has. Our clock may be wrong; let OCI decide.
             return (current if usable or state.error is None else None), False
         return (current if usable else None), True
 
@@ -227,7 +227,7 @@ class CredentialCache:
             if usable is None and may_block:
                 self._refresh(flight)
             elif flight.claim():
-                reason = CredentialsUnavailableError("No thread can be started to fetch a credential on.")
+                reason = CredentialsUnavailableError("No thread can be started to fetch a credential.")
                 reason.__cause__ = error
                 self._finish(flight, None, reason, 0.0)
         flight.owner = None
@@ -242,7 +242,7 @@ class CredentialCache:
         except BaseException as raised:
             error = raised.with_traceback(raised.__traceback__ and raised.__traceback__.tb_next)
         self._finish(flight, fetched, error, time.perf_counter() - started)
-        # The error's frames refer to this one, which would otherwise make a reference cycle of error and cache.
+        # The error's frames refer to this one, so error and cache would otherwise form a reference cycle.
         del self, flight, fetched, error
 
     def _finish(self, flight: Flight, fetched: Credential | None, error: BaseException | None, seconds: float) -> None:
@@ -319,7 +319,7 @@ class CredentialCache:
         return 0 if accepted else before.failures
 
     def _set_timer(self) -> None:
-        """Renew a credential in time, even while no request is sent, if it can't be renewed after its end.
+        """Schedule the renewal of a credential that can't be renewed after its end, even if no request comes.
 
         All others wait for a request: an idle process should not call the auth service.
         """
@@ -343,7 +343,7 @@ class CredentialCache:
         return status.next_refresh
 
     def _after_fork(self) -> None:
-        """A child process has neither its parent's threads nor its fetch in progress."""
+        """Reset what depends on threads: a child process has none of its parent's."""
         self._flights, self._timer = {}, None
         self._set_timer()
 
@@ -410,7 +410,7 @@ def _retry_after(error: BaseException | None) -> float:
     return 0.0
 
 
-def _failed(error: BaseException | None) -> Future[Credential]:
+def _failed_future(error: BaseException | None) -> Future[Credential]:
     future: Future[Credential] = Future()
     future.set_exception(error or CredentialsUnavailableError("No credential was fetched."))
     return future

@@ -16,8 +16,8 @@ _LATEST = 4102444800  # seconds; the year 2100. HTTP dates can't express years b
 class ClockOffsets:
     """The offset of each server's clock, in seconds: positive when the server is ahead of this machine.
 
-    Offsets are kept per host, because a server only speaks for itself. They are learned only from a 401 that came over
-    TLS or loopback, so nobody on the network can shift a signature's date.
+    Offsets are kept per host, because one server's clock says nothing about another's. They are learned only from a 401
+    that came over TLS or loopback, so nobody on the network can shift a signature's date.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -28,7 +28,7 @@ class ClockOffsets:
         return self._offsets.get(host, 0.0) if self._offsets else 0.0
 
     def learn(self, scheme: str, host: str, status: int, date: str | None, *, used: float) -> bool:
-        """Take the offset from a refused request's `Date`. True if it explains the refusal: sign again.
+        """Take the offset from the `Date` of a refusal. True if it explains the refusal: sign again.
 
         used: the offset that the request was signed with; another request may have learned a better one since.
         """

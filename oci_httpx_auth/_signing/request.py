@@ -1,4 +1,4 @@
-"""A request of httpx or httpx2 as it is signed: which of its headers stay, and what the signature covers."""
+"""Signing a request of httpx or httpx2: which of its headers stay, and what the signature covers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .signature import sign
 # Other services' credentials, and headers that would contradict the signed ones.
 _REMOVED = frozenset({b"x-api-key", b"x-goog-api-key", b"x-date", b"transfer-encoding"})
 
-# httpx 0.28's decoder fails at the second zstd frame, and OCI sends each server-sent event as a frame of its own.
+# httpx 0.28's decoder fails at the second zstd frame, and OCI sends each server-sent event as a separate frame.
 _ENDS_WITH_FIRST_FRAME = httpx.Request if httpx.__name__ == "httpx" else ()  # not after httpx2.alias_httpx()
 
 
 class Covered(NamedTuple):
-    """What a signature covers, to explain a refusal: the headers before it, those that it set, and method and target."""
+    """What a signature covers, to explain a refusal: the earlier headers, those set by signing, method and target."""
 
     before: Mapping[bytes, bytes]
     signed: Mapping[bytes, bytes]
@@ -33,7 +33,7 @@ def sign_request(
 ) -> tuple[Any, Covered]:
     """All headers of the signed request, and what the signature covers. Raises `SigningError`.
 
-    length, digest: of its body; no digest if the body is not signed. now: seconds since the epoch, by the server's clock.
+    length, digest: the body's, without a digest if it is not signed. now: seconds since the epoch, by the server's clock.
     """
     raw = request.headers.raw
     before = {name.lower(): value for name, value in raw}
@@ -57,9 +57,9 @@ def sign_request(
 
 
 def is_streamed_upload(request: Any) -> bool:
-    """Whether this is a PutObject or an UploadPart of Object Storage whose body is a stream of a known length.
+    """Whether this is a PutObject or an UploadPart of Object Storage whose body is a stream of known length.
 
-    Object Storage takes only these two without the body's digest, so the body need not be read before it is sent.
+    Only these two are accepted without the body's digest, so the body need not be read before it is sent.
     Source: the OCI SDK's Object Storage client.
     """
     if request.method != "PUT" or hasattr(request, "_content") or "content-length" not in request.headers:
@@ -76,8 +76,8 @@ def longest_timeout(request: Any) -> float | None:
 
 
 def was_redirected(response: Any) -> bool:
-    """Whether a response is to a request that was sent on to another URL, where its signature is void."""
-    # The history also has the 401s that were followed by another attempt.
+    """Whether a response is to a redirected request, for whose URL the signature is invalid."""
+    # The history also contains the 401s that were followed by another attempt.
     return any(earlier.has_redirect_location for earlier in response.history)
 
 

@@ -1,4 +1,4 @@
-"""OCI's signature version 1: a pure function from a request to the headers that prove who sent it.
+"""OCI's signature version 1: a pure function from a request to the headers that authenticate it.
 
 Source: "Request Signatures" in Oracle's documentation, a profile of draft-cavage-http-signatures-08.
 """
@@ -19,8 +19,8 @@ from .._errors import SigningError
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
-_SMALL_BODY = 1 << 16  # bytes; hashed in some 50 microseconds
-_PIECE = 2047  # bytes; hashlib releases the interpreter lock for more than this
+_SMALL_BODY = 1 << 16  # bytes; takes about 50 microseconds to hash
+_PIECE = 2047  # bytes; hashlib releases the GIL for more than this
 
 _NOTHING_HASHED = hashlib.sha256()
 _PADDING = PKCS1v15()
@@ -31,7 +31,7 @@ def content_digest(body: bytes) -> bytes:
     """The value of `x-content-sha256`. For a large body, the only slow part of a signature besides RSA."""
     if len(body) > _SMALL_BODY:
         digest = hashlib.sha256(body)
-    else:  # with many threads, getting the interpreter lock back would take longer than hashing
+    else:  # with many threads, reacquiring the GIL would take longer than hashing
         digest = _NOTHING_HASHED.copy()  # quicker than a new one
         for start in range(0, len(body), _PIECE):
             digest.update(body[start : start + _PIECE])
@@ -55,16 +55,16 @@ def sign(
     sign_host: bool = True,
     body_signed: bool = True,
 ) -> dict[bytes, bytes]:
-    """The headers to set on a request, `authorization` among them, each replacing any that is there.
+    """The headers to set on a request, including `authorization`. Each replaces an existing one.
 
     method, target: as they appear in the request line; the target's bytes are signed unchanged.
-    headers: the request's own, by lower-case name; `host` is needed, `content-type` is used.
-    length, digest: number of bytes of the body, and its `content_digest` if the method is one whose body is signed.
+    headers: the request's own, by lower-case name; `host` is required, `content-type` is used if present.
+    length, digest: the body's number of bytes, and its `content_digest` if the method is in `BODY_METHODS`.
     now: seconds since the epoch, by the server's clock.
-    sign_host: false only for the federation endpoint, which is called without `host` among the signed headers.
+    sign_host: false only for the federation endpoint, where `host` is not signed.
     body_signed: false only for streamed uploads to Object Storage, whose body is not covered.
 
-    Raises `SigningError` if these could not give a valid signature.
+    Raises `SigningError` if they cannot give a valid signature.
     """
     signed = {b"date": http_date(int(now)), b"(request-target)": method.lower().encode() + b" " + target}
     if sign_host:

@@ -1,4 +1,4 @@
-"""Work on a thread, and waiting for it from threads, asyncio tasks and trio tasks alike.
+"""Run work on a thread, and wait for it from threads, asyncio tasks and trio tasks.
 
 All of them can share a `Future` of the standard library. Waiting for one holds no lock, worker thread or event loop, and
 a waiter that gives up doesn't disturb the others.
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def in_thread(work: Callable[[], T], name: str) -> Future[T]:
-    """Run `work` on a thread of its own and return its future.
+    """Run `work` on a new thread and return its future.
 
     The thread is a daemon: a pool's threads are joined when the interpreter exits, and a hanging call would hold it up.
     """
@@ -49,7 +49,7 @@ def wait(future: Future[Any], seconds: float | None = None) -> bool:
 
 
 async def wait_async(future: Future[Any], seconds: float | None = None) -> bool:
-    """As `wait`, for asyncio and trio tasks."""
+    """`wait` for asyncio and trio tasks."""
     if not future.done():
         wake, woken = _waker()
         future.add_done_callback(lambda _: wake())
@@ -58,7 +58,7 @@ async def wait_async(future: Future[Any], seconds: float | None = None) -> bool:
 
 
 def _waker() -> tuple[Callable[[], None], Callable[[float | None], Awaitable[Any]]]:
-    """A function to call from any thread, and one whose result the current task awaits until that call or a timeout.
+    """Two functions: any thread calls the first to wake the current task, which awaits the result of the second.
 
     The calling thread never waits for the loop, which may have been stopped or closed.
     """
@@ -101,7 +101,7 @@ def _waker() -> tuple[Callable[[], None], Callable[[float | None], Awaitable[Any
 def trio_token() -> Any:
     """The token of the current run of trio, through which any thread can reach it; `None` outside trio tasks."""
     trio: Any = sys.modules.get("trio")
-    if not hasattr(trio, "lowlevel"):  # not imported, or another thread is just importing it, as httpcore does
+    if not hasattr(trio, "lowlevel"):  # not imported yet, or being imported by another thread, as httpcore does
         return None
     try:
         trio.lowlevel.current_task()
