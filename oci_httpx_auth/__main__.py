@@ -27,7 +27,7 @@ exit status:
   0  calls work (there may be warnings)
   1  calls will not work; the verdict says why
   2  wrong usage
-  3  could not tell: a service did not answer, or has a problem of its own
+  3  could not tell: a service did not respond, or has problems itself
 
 examples:
   %(prog)s
@@ -39,8 +39,8 @@ _CURL_HELP = """\
 The body goes to standard output as it arrives, the status and request id to standard error.
 
 exit status:
-  0  the answer's status was below 400
-  1  it was 400 or more, or there was no whole answer
+  0  the response's status was below 400
+  1  it was 400 or more, or there was no complete response
   2  wrong usage
 
 examples:
@@ -51,10 +51,10 @@ examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status, as `--help` lists them."""
+    """Run one command. Returns its exit status, as documented by `--help`."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # some terminals have fewer letters than we use
+            stream.reconfigure(errors="replace")  # some terminals lack characters that we print
     try:
         options = _parser().parse_args(arguments)
         status = _check(options) if options.command == "check" else send_request(options)
@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     add("url", metavar="URL", type=parse_url)
     add("-d", "--data", type=parse_data, help="the body; @FILE reads a file, @- standard input")
     add("-H", "--header", metavar="NAME: VALUE", type=parse_header, action="append", default=[], help="may be repeated")
-    add("-i", "--include", action="store_true", help="print the answer's status and headers before its body")
+    add("-i", "--include", action="store_true", help="print the response's status and headers before its body")
     add("-o", "--output", metavar="FILE", help="write to a file instead of standard output")
     add("--print-headers", action="store_true", help="print the signed headers instead of sending; keep them secret")
     return parser

@@ -22,14 +22,14 @@ END_OF_TIME = 253402300800  # seconds; no date beyond the year 9999
 
 @dataclass(frozen=True)
 class Credential:
-    """What one request is signed with: taken once, used for that request, never changed.
+    """Everything needed to sign a request. Immutable.
 
     key_id: the signature's `keyId`, e.g. `<tenancy>/<user>/<fingerprint>` or `ST$<token>`.
-    private_key: the RSA key that belongs to it.
-    expires_at, issued_at: seconds since the epoch by the issuer's clock; `None` where there is no such moment.
+    private_key: the RSA key that belongs to the key id.
+    expires_at, issued_at: seconds since the epoch by the issuer's clock; `None` if there is no such time.
     headers: sent and signed with every request, e.g. a delegation token.
-    clock_offset: how many seconds the issuer's clock was ahead of ours when the issuer handed this credential
-        over; `None` when it came from elsewhere, e.g. from a file.
+    clock_offset: how many seconds the issuer's clock was ahead of ours when it issued this credential to us; `None`
+        if the credential came from elsewhere, e.g. from a file.
 
     Raises `SigningError` for a key id or header that HTTP cannot carry, and for an invalid time.
     Its repr shows neither key id nor headers, since both can hold a token.
@@ -63,15 +63,15 @@ class Credential:
     def expiry(self, offset: float = 0.0) -> float | None:
         """When this credential ends by *our* clock, seconds since the epoch.
 
-        `offset` is how far the issuer's clock is ahead of ours, as far as the caller knows. The offset measured when
-        the credential was issued is more precise and wins.
+        `offset` is how far the issuer's clock is ahead of ours, as far as the caller knows. If an offset was measured when
+        the credential was issued, it wins, because it is more precise.
         """
         if self.expires_at is None:
             return None
         return self.expires_at - (offset if self.clock_offset is None else self.clock_offset)
 
     def __reduce__(self) -> Any:
-        raise TypeError("A Credential holds a private key and is not pickled; pickle the signer or the provider.")
+        raise TypeError("A Credential holds a private key and cannot be pickled; pickle the signer or the provider.")
 
 
 @runtime_checkable
@@ -80,13 +80,13 @@ class CredentialProvider(Protocol):
 
     `fetch` is plain blocking code. It runs on a worker thread, never twice at once for one signer: when there is no
     credential, when the current one is about to expire, and when a server has rejected it. It must return in finite
-    time, and raise an `OCIAuthError` if it fails.
+    time, or raise an `OCIAuthError`.
 
     Optional attributes, read without calling `fetch`: `mode`, `source` (a short text for logs), `region`,
     `tenancy`, `compartment`, `project`; `ends_when_idle`, true if a credential must be renewed before it
-    expires even while no requests are sent; `follows_files`, true if changed files call for a new credential before the
-    present one ends; `changed()`, whether local files have changed since the last `fetch`. It is
-    called during the pause after a failed one, and should do no more than `stat`.
+    expires even while no requests are sent; `follows_files`, true if changed files require a new credential before the
+    present one ends; `changed()`, whether local files have changed since the last `fetch`. `changed` is
+    called during the pause after a failed fetch, and should only call `stat`.
     """
 
     def fetch(self) -> Credential: ...
@@ -110,6 +110,6 @@ def mode_of(provider: CredentialProvider) -> str:
 
 
 def describe_source(provider: CredentialProvider) -> str:
-    """Where a provider's credentials come from, for people."""
+    """Where a provider's credentials come from, for logs and errors."""
     source = getattr(provider, "source", None)
     return source if isinstance(source, str) else type(provider).__name__

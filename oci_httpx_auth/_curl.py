@@ -1,4 +1,4 @@
-"""One signed request from the command line, as `curl` would send it."""
+"""The `curl` command: sends one signed request."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def parse_data(text: str) -> bytes:
 
 
 def send_request(options: argparse.Namespace) -> int:
-    """The exit status; what went wrong is on standard error."""
+    """Send the request and print the response, or an error to standard error. Returns the exit status."""
     method, url = (options.method or ("GET" if options.data is None else "POST")).upper(), options.url
     headers = httpx.Headers(options.header)
     if options.data is not None:
         headers.setdefault("content-type", "application/json")
-    shown = hide_secrets(url)
+    safe_url = hide_secrets(url)
     try:
         signer = OCISigner(auth=options.auth, profile=options.profile, config_file=options.config_file)
         if options.print_headers:
@@ -62,34 +62,34 @@ def send_request(options: argparse.Namespace) -> int:
     except OCIAuthError as error:
         print(error, file=sys.stderr)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-        print(f"{shown}: {error}", file=sys.stderr)
+        print(f"{safe_url}: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         raise
     except (httpx.HTTPError, ImportError, ValueError, TypeError, OSError) as error:
         reason = hide_secrets(str(error)) or type(error).__name__
-        print(f"{shown}: {failure_cause(error, url)} ({reason})", file=sys.stderr)
+        print(f"{safe_url}: {failure_cause(error, url)} ({reason})", file=sys.stderr)
     return 1
 
 
 def _send(signer: OCISigner, request: httpx.Request, options: argparse.Namespace) -> int:
     with (
         httpx.Client(auth=signer, timeout=_TIMEOUT) as client,
-        closing(client.send(request, stream=True)) as answer,
+        closing(client.send(request, stream=True)) as response,
         open(options.output, "wb") if options.output else nullcontext(sys.stdout.buffer) as out,
     ):
-        request_id = answer.headers.get("opc-request-id", "none")
-        status = f"{answer.status_code} {answer.reason_phrase}"
+        request_id = response.headers.get("opc-request-id", "none")
+        status = f"{response.status_code} {response.reason_phrase}"
         print(printable(f"{status} (opc-request-id {request_id})"), file=sys.stderr, flush=True)
         if options.include:
-            fields = (b": ".join(pair) for pair in answer.headers.raw)
+            fields = (b": ".join(pair) for pair in response.headers.raw)
             out.write(b"\r\n".join([f"HTTP/1.1 {status}".encode(), *fields, b"", b""]))
         try:
-            for chunk in answer.iter_bytes():
+            for chunk in response.iter_bytes():
                 out.write(chunk)
                 out.flush()
         except httpx.HTTPError as error:
-            received = answer.num_bytes_downloaded
-            print(f"The answer broke off after {received} bytes ({error or type(error).__name__}).", file=sys.stderr)
+            received = response.num_bytes_downloaded
+            print(f"The response broke off after {received} bytes ({error or type(error).__name__}).", file=sys.stderr)
             return 1
-        return 0 if answer.status_code < 400 else 1
+        return 0 if response.status_code < 400 else 1

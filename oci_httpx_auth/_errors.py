@@ -8,7 +8,7 @@
     - CredentialsUnavailableError  no valid credential is available right now
         - NoCredentialsFoundError  no source of credentials is configured here
         - ServiceRefusedError      an auth service refused the request
-        - ServiceUnreachableError  a metadata or auth service gave no complete answer
+        - ServiceUnreachableError  a metadata or auth service sent no complete response
         - SessionExpiredError      a person has to authenticate again
     - SigningError                 this request cannot or must not be signed
 
@@ -24,7 +24,7 @@ from ._secrecy import hide_secrets
 
 
 class OCIAuthError(Exception):
-    """Superclass of everything this library raises. Never raised directly.
+    """Base class of everything this library raises. Never raised directly.
 
     Keys and tokens in a message are masked: people paste them where paths and names belong.
     """
@@ -66,7 +66,7 @@ class NoCredentialsFoundError(CredentialsUnavailableError):
 class ServiceRefusedError(CredentialsUnavailableError):
     """Read the auth service's reason, which the message repeats.
 
-    status: its HTTP status, 0 for an unusable 200. retry_after: how many seconds it asked us to wait.
+    status: its HTTP status, or 0 for an unusable 200. retry_after: how many seconds it asked us to wait.
     """
 
     def __init__(self, message: str, status: int = 0, retry_after: float | None = None) -> None:
@@ -76,7 +76,7 @@ class ServiceRefusedError(CredentialsUnavailableError):
 
 
 class ServiceUnreachableError(CredentialsUnavailableError):
-    """Check the network: there was no complete answer (refused, reset, timed out, too slow, too large)."""
+    """Check the network: there was no complete response (refused, reset, timed out, too slow, too large)."""
 
 
 class SessionExpiredError(CredentialsUnavailableError):
@@ -88,17 +88,17 @@ class SigningError(OCIAuthError):
 
 
 def error_chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what led to it."""
+    """An error, then its causes."""
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:
         seen.add(id(link))
         yield link
-        # httpcore hides what it translates; there it is the error's own argument.
+        # httpcore hides the errors that it translates; each is the argument of its translation.
         hidden = link.args[0] if link.args and isinstance(link.args[0], BaseException) else None
         link = link.__cause__ or hidden or link.__context__
 
 
 def error_text(error: BaseException) -> str:
-    """An error's message. A foreign error is only named, since its text may hold anything; it stays chained."""
+    """An error's message. For foreign errors only the class, since their text may hold anything; they stay chained."""
     return str(error) if isinstance(error, OCIAuthError) else f"{type(error).__name__} was raised by the provider."

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 @lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
-    """True for `localhost` and the loopback addresses: what is sent there stays on this machine."""
+    """True for `localhost` and loopback addresses, whose traffic never leaves this machine."""
     try:
         return ip_address(host.strip("[]").partition("%")[0]).is_loopback
     except ValueError:

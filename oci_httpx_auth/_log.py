@@ -16,7 +16,7 @@ _log = logging.getLogger("oci_httpx_auth")
 
 
 def log_refresh(provider: CredentialProvider, refresh: Refresh) -> None:
-    """One line about a fetch that has ended."""
+    """Log one line about a finished fetch."""
     source = describe_source(provider)
     if refresh.error is not None:
         kept = " - the present one stays in use" if refresh.usable else ""
@@ -30,7 +30,7 @@ def log_refresh(provider: CredentialProvider, refresh: Refresh) -> None:
 
 
 def log_clock(host: str, offset: float) -> None:
-    """One line about a server whose clock was found to differ from ours, by so many seconds."""
+    """Log one line about a server whose clock differs from ours by `offset` seconds."""
     _log.info("The clock of %s is %+.0f s from ours; its requests are dated accordingly.", host, offset)
 
 
@@ -43,7 +43,7 @@ def log_refusal(
     clock_offset: float,
     problem: str | None,
 ) -> None:
-    """One line about a 401 that reaches the caller. problem: why no newer credential could be had."""
+    """Log one line about a 401 that reaches the caller. problem: why there is no newer credential."""
     mode = mode_of(provider)
     cause = refusal_cause(
         mode,
@@ -67,7 +67,7 @@ def log_refusal(
 
 
 def log_denial(mode: str, response: Any, logged: set[Finding]) -> None:
-    """One line about a 403 or 404 of Generative AI, once per cause. The body is left unread."""
+    """Log one line about a 403 or 404 of Generative AI, once per cause. The body is left unread."""
     request, status = response.request, response.status_code
     cause = denial_cause(mode, request.method, request.url, status)
     if cause is not None and cause not in logged:

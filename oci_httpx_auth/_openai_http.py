@@ -1,4 +1,4 @@
-"""The HTTP clients under signed OpenAI clients: they pickle, are copied, and follow their event loops."""
+"""The HTTP clients of signed OpenAI clients, which can be pickled, copied, and used from several event loops."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class _Portable:
-    """Pickles as the options that it was made with, the headers and the signer; deep copies share the connections."""
+    """Pickles as its options, headers and signer; deep copies share the connections."""
 
-    _given: Any = {}  # noqa: RUF012
+    _arguments: Any = {}  # noqa: RUF012
 
     def __reduce__(self: Any) -> Any:
-        return _rebuild, (type(self), self._given, self.auth, dict(self.headers))
+        return _rebuild, (type(self), self._arguments, self.auth, dict(self.headers))
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self
@@ -37,19 +37,18 @@ class SyncClient(_Portable, openai.DefaultHttpxClient):
 
 
 class PerLoopAsyncClient(_Portable, openai.DefaultAsyncHttpxClient):
-    """An async HTTP client for any number of event loops, one after the other or at once, of asyncio and trio.
+    """An async HTTP client for any number of event loops of asyncio and trio, one after the other or at once.
 
-    Connections belong to the loop that opened them. Each loop gets its own, which end with it: when `asyncio.run`
-    returns, or with `aclose()`, which closes those of the running loop and of loops at rest. Later requests open new
-    ones. The options are those of `openai.DefaultAsyncHttpxClient`: proxy, limits, event_hooks, ….
+    Each loop gets its own connections. They are closed when `asyncio.run` returns, or by `aclose()`, which closes those of
+    the running loop and of loops that have stopped. Later requests open new ones. The options are those of `openai.DefaultAsyncHttpxClient`: proxy, limits, event_hooks, ….
     """
 
     def __init__(self, **options: Any) -> None:
-        # What is sent goes through a client of the loop, so this one needs no connections of its own.
+        # Requests go through the loop's client, so this one needs no connections.
         super().__init__(**{**options, "transport": httpx.AsyncBaseTransport()})
-        self._given = self._options = options
+        self._arguments = self._options = options
         if options.keys().isdisjoint(("verify", "cert", "trust_env", "transport")):
-            # One TLS context for all loops: to make one takes some 40 ms, during which no loop should stand still.
+            # One TLS context for all loops: creating one takes about 40 ms, which should not block a loop.
             library = sys.modules[openai.DefaultAsyncHttpxClient.__mro__[1].__module__]
             self._options = {**options, "verify": library.create_ssl_context()}
         self._clients: dict[Any, tuple[Any, AsyncGenerator[Any, None]]] = {}
@@ -63,13 +62,13 @@ class PerLoopAsyncClient(_Portable, openai.DefaultAsyncHttpxClient):
                 if old.is_closed or _is_closed(other):
                     self._clients.pop(other, None)
             lifetime = self._lifetime()
-            client = await lifetime.__anext__()  # waits for nothing, so no other task of this loop comes between
+            client = await lifetime.__anext__()  # never suspends, so no other task of this loop runs in between
             self._clients[loop] = client, lifetime
         client.auth, client.follow_redirects = self.auth, self.follow_redirects
         return await client.send(request, **options)
 
     async def aclose(self) -> None:
-        """Close the connections of the running event loop, and of loops at rest. Later requests open new ones."""
+        """Close the connections of the running event loop and of stopped loops. Later requests open new ones."""
         here = trio_token() or asyncio.get_running_loop()
         for loop in list(self._clients):
             if loop is here or (isinstance(loop, asyncio.AbstractEventLoop) and not loop.is_running()):
@@ -84,7 +83,7 @@ class PerLoopAsyncClient(_Portable, openai.DefaultAsyncHttpxClient):
         await self.aclose()
 
     async def _lifetime(self) -> AsyncGenerator[Any, None]:
-        """Yields a client. An event loop that ends closes the generators it finds open, and so the client."""
+        """Yields a client. An event loop closes its open generators when it ends, and this one closes the client."""
         client = openai.DefaultAsyncHttpxClient(**self._options)
         try:
             yield client
@@ -129,13 +128,13 @@ class _NotSent:
 
 
 def copy_client(http_client: Any) -> Any:
-    """A copy of the HTTP client for one OpenAI client alone."""
+    """A copy of the HTTP client, for the use of a single OpenAI client."""
     kind = type(http_client)
     if kind.__module__.startswith("openai.") and hasattr(kind, "__del__"):
-        # openai's default, which nobody configured. A copy would close the original's connections when it is collected.
+        # openai's default, without any configuration. Garbage collection of a copy would close the original's connections.
         return PerLoopAsyncClient() if inspect.iscoroutinefunction(http_client.send) else SyncClient()
     copied = copy.copy(http_client)
-    vars(copied).pop("send", None)  # which `attach_signer` may have set, and which sends by the original
+    vars(copied).pop("send", None)  # `attach_signer` may have set it, to send through the original
     return copied
 
 

@@ -1,4 +1,4 @@
-"""An `OCISigner` for `requests`, LiteLLM, and everything that accepts a signer of the OCI SDK."""
+"""An `OCISigner` for `requests`, LiteLLM, and everything else that accepts a signer of the OCI SDK."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class RequestSigner:
 
     `requests.get(url, auth=RequestSigner(OCISigner()))`, and `litellm.completion(…, oci_signer=RequestSigner(OCISigner()))`.
 
-    The credential is renewed before it expires. A 401 is left to the caller, because neither library asks its signer
+    The credential is renewed before it expires. A 401 is left to the caller, because neither library calls its signer
     again. Raises `SigningError` for a streamed body, and whatever `OCISigner` raises for a request.
     """
 

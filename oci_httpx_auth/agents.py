@@ -8,8 +8,8 @@ provider = OCIProvider(region="us-chicago-1", compartment_id="ocid1.compartment.
 result = await Runner.run(Agent(name="Helper"), "Hello!", run_config=RunConfig(model_provider=provider))
 ```
 
-Streaming, tools, handoffs, structured output and `previous_response_id` are the SDK's, unchanged. To make the client
-the default of the whole process, keep its placeholder API key from the exporter of traces:
+Streaming, tools, handoffs, structured output and `previous_response_id` are the SDK's, unchanged. If you make the client
+the default of the whole process, keep its placeholder API key from the trace exporter:
 `set_default_openai_client(provider.client, use_for_tracing=False)`.
 """
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
 DEFAULT_MODEL = "openai.gpt-oss-120b"
-"""The model of agents that name no model."""
+"""The model for agents that don't name one."""
 
 _RESPONSES = "responses:"
 
@@ -45,8 +45,8 @@ _RESPONSES = "responses:"
 class OCIProvider(ModelProvider):
     """Models on OCI Generative AI for `RunConfig(model_provider=…)`, or for `MultiProviderMap` under a prefix.
 
-    A model's name means chat completions; with the prefix `responses:`, the Responses API. default_model, which may have
-    the prefix too, is for agents that name no model. client: an `AsyncOpenAI` that signs and that you close yourself; or
+    A model's name selects chat completions; with the prefix `responses:`, the Responses API. default_model, which may have
+    the prefix too, is for agents that don't name a model. client: a signing `AsyncOpenAI`, which you close yourself; or
     pass the options of `create_async_openai`.
 
     One client serves all models, from any event loop. It is created when first needed, which raises `ConfigError` if
@@ -64,14 +64,14 @@ class OCIProvider(ModelProvider):
 
     @property
     def client(self) -> AsyncOpenAI:
-        """The client of all models."""
+        """The client that all models share."""
         with self._lock:
             if self._client is None:
                 self._client = create_async_openai(**self._options)
             return self._client
 
     def get_model(self, model_name: str | None) -> Model:
-        """The model of that name, or the default model."""
+        """The model with this name, or the default model."""
         name = model_name or self._default_model
         if name.startswith(_RESPONSES):
             bare = name.removeprefix(_RESPONSES) or self._default_model.removeprefix(_RESPONSES)
@@ -97,7 +97,7 @@ class OCIProvider(ModelProvider):
 
 
 class _OCIModel(Model):
-    """What both models have in common. The SDK's own model comes next in their order of resolution."""
+    """Common base of both models. The SDK's own model comes next in their method resolution order."""
 
     def __init__(
         self, model: str = DEFAULT_MODEL, *, client: AsyncOpenAI | None = None, **options: Unpack[ClientOptions]
@@ -125,32 +125,32 @@ class _OCIModel(Model):
 
 
 class OCIChatCompletionsModel(_OCIModel, OpenAIChatCompletionsModel):
-    """A model on OCI by chat completions, for an agent's `model=`. client and options are those of `OCIProvider`.
+    """A model on OCI through chat completions, for an agent's `model=`. client and options are those of `OCIProvider`.
 
     Raises `ConfigError` as `create_async_openai` does.
     """
 
 
 class OCIResponsesModel(_OCIModel, OpenAIResponsesModel):
-    """A model on OCI by the Responses API. Everything else as in `OCIChatCompletionsModel`."""
+    """A model on OCI through the Responses API. Otherwise like `OCIChatCompletionsModel`."""
 
 
 def _check(caller: str, client: Any, options: ClientOptions) -> None:
-    """Raise for options that are wrong in themselves, before anything is created from them."""
+    """Raise for unknown or contradictory options, before anything is created."""
     check_options(caller, options)
     if client is not None and not isinstance(client, AsyncOpenAI):
         raise ConfigError(
-            f"client must be an AsyncOpenAI, as create_async_openai makes it, not {type(client).__name__}."
+            f"client must be an AsyncOpenAI, such as create_async_openai returns, not {type(client).__name__}."
         )
     if client is not None and (others := sorted(name for name, value in options.items() if value is not None)):
-        raise ConfigError(f"Pass either client, or {', '.join(others)}, not both: a client has all of that.")
+        raise ConfigError(f"Pass either client, or {', '.join(others)}, not both: a client has all of them.")
 
 
 def _without_openai_defaults(settings: ModelSettings) -> ModelSettings:
-    """The settings of an agent without those that the SDK gave it for OpenAI's default model.
+    """An agent's settings without those that the SDK added for OpenAI's default model.
 
-    An agent that names no model gets them, e.g. a `verbosity` that few other models support. They are recognised by
-    being present all together.
+    It adds them to agents that don't name a model, e.g. a `verbosity` that few other models support. They are
+    recognised by being present all together.
     """
     implied = {name: value for name, value in vars(get_default_model_settings()).items() if value is not None}
     if any(getattr(settings, name) is None for name in implied):

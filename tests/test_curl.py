@@ -145,7 +145,7 @@ def test_curl_says_that_an_answer_broke_off(oci: FakeOCI, config: Path) -> None:
     oci.fail("echo", Fault(truncate=True))
     done = run("curl", f"{oci.url}/a", "--config-file", str(config))
     assert done.returncode == 1
-    assert re.search(r"The answer broke off after \d+ bytes", done.stderr)
+    assert re.search(r"The response broke off after \d+ bytes", done.stderr)
 
 
 def test_curl_into_a_closed_pipe_causes_no_traceback(oci: FakeOCI, config: Path) -> None:
