@@ -39,8 +39,9 @@ class SyncClient(_Portable, openai.DefaultHttpxClient):
 class PerLoopAsyncClient(_Portable, openai.DefaultAsyncHttpxClient):
     """An async HTTP client for any number of event loops of asyncio and trio, one after the other or at once.
 
-    Each loop gets its own connections. They are closed when `asyncio.run` returns, or by `aclose()`, which closes those of
-    the running loop and of loops that have stopped. Later requests open new ones. The options are those of `openai.DefaultAsyncHttpxClient`: proxy, limits, event_hooks, ….
+    Each loop gets its own connections. They are closed when `asyncio.run` returns, or by `aclose()`, which closes those
+    of the current loop and of loops that are not running. Later requests open new ones. The options are those of
+    `openai.DefaultAsyncHttpxClient`: proxy, limits, event_hooks, ….
     """
 
     def __init__(self, **options: Any) -> None:
@@ -68,7 +69,7 @@ class PerLoopAsyncClient(_Portable, openai.DefaultAsyncHttpxClient):
         return await client.send(request, **options)
 
     async def aclose(self) -> None:
-        """Close the connections of the running event loop and of stopped loops. Later requests open new ones."""
+        """Close the connections of this event loop and of loops that are not running. Later requests open new ones."""
         here = trio_token() or asyncio.get_running_loop()
         for loop in list(self._clients):
             if loop is here or (isinstance(loop, asyncio.AbstractEventLoop) and not loop.is_running()):
@@ -131,7 +132,7 @@ def copy_client(http_client: Any) -> Any:
     """A copy of the HTTP client, for the use of a single OpenAI client."""
     kind = type(http_client)
     if kind.__module__.startswith("openai.") and hasattr(kind, "__del__"):
-        # openai's default, without any configuration. Garbage collection of a copy would close the original's connections.
+        # openai's unconfigured default. When a copy is garbage collected, it closes the original's connections.
         return PerLoopAsyncClient() if inspect.iscoroutinefunction(http_client.send) else SyncClient()
     copied = copy.copy(http_client)
     vars(copied).pop("send", None)  # `attach_signer` may have set it, to send through the original

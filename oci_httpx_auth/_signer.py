@@ -41,7 +41,7 @@ _LARGE_BODY = 1 << 20  # bytes; hashing takes about 1 ms per MiB, so larger bodi
 if TYPE_CHECKING:
 
     class _Auth(httpx.Auth):
-        """For type checkers: httpx's `Auth`, and a callable, which httpx2 accepts as well.
+        """For type checkers: httpx's `Auth`, made callable, because httpx2 accepts a callable.
 
         With httpx2's class as a base, every attribute would be `Any` where httpx2 is not installed.
         """
@@ -49,8 +49,8 @@ if TYPE_CHECKING:
         def __call__(self, request: Any) -> Any: ...
 
 else:
-    # httpx2 comes first, for libraries that go by the first base class they know. After `httpx2.alias_httpx()` both are
-    # the same class, which may be a base only once.
+    # httpx2 comes first, because some libraries check the first base class only. After `httpx2.alias_httpx()`, both are
+    # the same class, which can be a base only once.
     try:
         import httpx2
     except ImportError:
@@ -64,9 +64,9 @@ class SignerStatus:
     """A signer's state, for health pages. Times are seconds since the epoch by this machine's clock.
 
     mode, source: how it authenticates, and where its credentials come from. expires_at: when the present credential
-    ends; `None` without a credential or an end. last_refresh: when it was obtained. next_refresh: from when on a request
-    renews it. refreshing_since: when the fetch in progress began; `None` if there is none. last_error: why the latest
-    refresh failed; `None` if it succeeded.
+    expires; `None` without a credential or an expiry. last_refresh: when it was obtained. next_refresh: when a request
+    will start to renew it. refreshing_since: when the fetch in progress began; `None` without one. last_error: why the
+    latest refresh failed; `None` if it succeeded.
     """
 
     mode: str
@@ -85,10 +85,10 @@ class OCISigner(_Auth):
     auth: how to authenticate, as the OCI CLI spells it, e.g. `"api_key"` or `"security_token"`.
     clock: seconds since the epoch.
     allow_insecure_http: sign plain-http requests to any host, not only loopback and link-local ones. Anyone who sees a
-        signed request can send it again for five minutes.
+        signed request can replay it for five minutes.
 
-    One instance serves any number of clients, threads and event loops (asyncio and trio) at once. It pickles as a recipe
-    for its credentials, never with a key.
+    One instance works with any number of clients, threads and event loops (asyncio and trio) at once. It pickles as a
+    recipe for its credentials, never with a key.
 
     Raises `ConfigError` and its subclasses for bad arguments and local files. Network I/O begins with the first request,
     which raises `CredentialsUnavailableError` if there is no credential, and `SigningError` if it must not be signed.
@@ -139,7 +139,7 @@ class OCISigner(_Auth):
 
     @property
     def region(self) -> str | None:
-        """The region that the credentials' source names, e.g. `us-chicago-1`; `None` if not known without I/O."""
+        """The region from the credentials' source, e.g. `us-chicago-1`; `None` if not known without I/O."""
         return getattr(self._provider, "region", None)
 
     @property
@@ -158,7 +158,7 @@ class OCISigner(_Auth):
         return getattr(self._provider, "project", None)
 
     def status(self) -> SignerStatus:
-        """A snapshot of mode, source and refreshes. Does no I/O and never waits."""
+        """A snapshot of mode, source and refreshes. Does no I/O and never blocks."""
         known = self._cache.status()
         return SignerStatus(
             mode=self.mode,
@@ -176,8 +176,8 @@ class OCISigner(_Auth):
         """All headers to send with one request, for callers without an httpx client: websockets, curl, other stacks.
 
         They are valid for five minutes, for exactly this method, URL and content. Send the URL exactly as given;
-        `ws` and `wss` count as `http` and `https`. `Host` is signed as the URL has it, and left to the caller's stack
-        unless it is in `headers`. May wait for a credential; raises as a request would.
+        `ws` and `wss` count as `http` and `https`. `Host` is signed with the URL's value; it is not among the result
+        unless it is in `headers`. May wait for a credential; raises the same errors as a request.
         """
         request = self._bare_request(method, url, headers, content)
         flow = self.sync_auth_flow(request)
@@ -188,7 +188,7 @@ class OCISigner(_Auth):
     async def asigned_headers(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, content: bytes = b""
     ) -> dict[str, str]:
-        """As `signed_headers`, waiting without blocking the event loop."""
+        """The async form of `signed_headers`: waits without blocking the event loop."""
         request = self._bare_request(method, url, headers, content)
         flow = self.async_auth_flow(request)
         await flow.__anext__()
@@ -214,7 +214,7 @@ class OCISigner(_Auth):
             step = _next(steps, await step.wait_async() if isinstance(step, _Pause) else (yield step))
 
     def _steps(self, request: Any, *, may_block: bool) -> Generator[Any, Any, None]:
-        """The whole flow, free of I/O: yields pauses for their results, and requests to send for their responses.
+        """The whole flow, without I/O: yields pauses to get their results, and requests to get their responses.
 
         After a 401 the clock is corrected, at most once, and the credential replaced, at most twice: the first
         replacement's fetch may have started before whatever caused the 401. A streamed upload is not sent again, because
@@ -286,7 +286,7 @@ class OCISigner(_Auth):
     def _wait_for(self, fetch: Future[Credential], ends_at: float) -> Generator[_Pause, Any, Credential]:
         """The credential from a fetch, if it arrives in time.
 
-        Raises a new error for each caller, because one instance raised in many threads would pile up their tracebacks:
+        Raises a new error for each caller, because one raised in many threads would accumulate their tracebacks:
         `CredentialsUnavailableError` or `SessionExpiredError`, with its cause chained.
         """
         if isinstance(fetch, Flight):
@@ -297,8 +297,8 @@ class OCISigner(_Auth):
             return credential_from(fetch, self._provider)
         since = time.monotonic() - fetch.started_at if isinstance(fetch, Flight) else 0.0
         raise CredentialsUnavailableError(
-            f"No OCI credential from {describe_source(self._provider)} yet: it has been asked for {since:.0f} s, and this "
-            "request waits no longer than its own timeout. The fetch continues; a later request uses its result."
+            f"No OCI credential from {describe_source(self._provider)} yet: the fetch has taken {since:.0f} s so far, "
+            "and this request waits no longer than its own timeout. The fetch continues; a later request uses its result."
         )
 
     def _check_transport(self, scheme: str, host: str) -> None:
@@ -327,14 +327,14 @@ class OCISigner(_Auth):
         return self
 
     def __deepcopy__(self, memo: Any) -> OCISigner:
-        return self  # frameworks copy their settings; a copy that shares nothing would fetch its own credential
+        return self  # frameworks copy their settings, and a real copy would fetch its own credential
 
     def __repr__(self) -> str:
         return f"<OCISigner mode={self.mode} source={describe_source(self._provider)!r}>"
 
 
 def as_signer(signer: OCISigner | CredentialProvider | None) -> OCISigner:
-    """The signer itself, or one of this provider, or of `default_credentials`."""
+    """The signer itself, or a new one for this provider or for `default_credentials`."""
     return signer if isinstance(signer, OCISigner) else OCISigner(signer)
 
 
@@ -358,7 +358,7 @@ class _Pause:
 
 
 class _Wait(_Pause):
-    """For a future, at most so many seconds."""
+    """Waits for a future, for at most `seconds`."""
 
     def __init__(self, future: Future[Any], seconds: float | None = None) -> None:
         self._future, self._seconds = future, seconds
@@ -371,7 +371,7 @@ class _Wait(_Pause):
 
 
 class _Read(_Pause):
-    """For the rest of a response, which frees its connection."""
+    """Reads the rest of a response, which frees its connection."""
 
     def __init__(self, response: Any) -> None:
         self._response = response
@@ -384,7 +384,7 @@ class _Read(_Pause):
 
 
 class _ReadBody(_Pause):
-    """For a request's body, of which the length and the digest are needed; large ones are hashed off the event loop."""
+    """Reads a request's body and returns its length and digest. Large bodies are hashed off the event loop."""
 
     def __init__(self, request: Any) -> None:
         self._request = request
@@ -403,7 +403,7 @@ class _ReadBody(_Pause):
 
 
 def _next(steps: Generator[Any, Any, None], result: Any) -> Any:
-    """The flow's next step; `None` at its end."""
+    """The flow's next step, or `None` at its end."""
     try:
         return steps.send(result)
     except StopIteration:
@@ -414,7 +414,7 @@ def _next(steps: Generator[Any, Any, None], result: Any) -> Any:
 
 
 def _patience(request: Any) -> float:
-    """The seconds that a request may wait for its credential."""
+    """How many seconds a request may wait for its credential."""
     longest = longest_timeout(request)
     return DEADLINE if longest is None else min(longest, DEADLINE)
 

@@ -1,8 +1,8 @@
-"""Factories for, and injection into, the clients of the `openai` package, version 1, 2 or 3.
+"""Signed clients of the `openai` package, version 1, 2 or 3: new ones, or existing ones made to sign.
 
-The caller of a client made or signed here gets this library's errors, e.g. a `ConfigError`, unchanged and at once.
-A client of openai 1 or 2 that was given a signer by hand retries it and raises "Connection error."; the reason is that
-error's `__cause__`.
+These clients raise this library's errors, e.g. a `ConfigError`, unchanged and at once. If you pass a signer to a client
+of openai 1 or 2 yourself, the client retries such an error and then raises "Connection error.", with the reason as its
+`__cause__`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = [
 log: logging.Logger = logging.getLogger("oci_httpx_auth")
 
 PLACEHOLDER_API_KEY = "placeholder-oci-httpx-auth-signs-instead"
-"""What a signed client carries as its API key. A server that sees it received a request that bypassed the signer."""
+"""The API key of a signed client. A request that reaches a server with it bypassed the signer."""
 
 AsyncClientT = TypeVar("AsyncClientT", bound=openai.AsyncOpenAI)
 ClientT = TypeVar("ClientT", bound=openai.OpenAI)
@@ -55,21 +55,21 @@ class ClientOptions(TypedDict, total=False):
     """The options of `create_openai`, `create_async_openai`, `OCIProvider` and the models for openai-agents.
 
     signer: an `OCISigner` or a credential provider. Without it one is made from auth, profile and config_file.
-    api_key: a Generative AI API key, sent instead of a signature; no credentials are looked for. It belongs to one
-        region and needs no compartment. Without signer, auth, profile, config_file and `OCI_CLI_AUTH`, else
-        `OCI_GENAI_API_KEY`.
-    region: id or short code; else `OCI_GENAI_REGION`, `OCI_CLI_REGION` or `OCI_REGION`, else what the credentials' source
-        says; on an instance, the metadata service is asked now, for a second at most, since a client needs its URL.
+    api_key: a Generative AI API key, sent instead of a signature; no credentials are searched. It belongs to one
+        region and needs no compartment. Defaults to `OCI_GENAI_API_KEY`, unless signer, auth, profile, config_file or
+        `OCI_CLI_AUTH` is given.
+    region: id or short code; else `OCI_GENAI_REGION`, `OCI_CLI_REGION` or `OCI_REGION`, else the credentials' source;
+        on an instance, the metadata service is asked now, for a second at most, since a client needs its URL.
     compartment_id: sent as `opc-compartment-id`; else `OCI_COMPARTMENT_ID`, else the source's.
     project_id: sent as `OpenAI-Project`; else `OCI_PROJECT_ID`, `OCI_GENAI_PROJECT_ID` or `OCI_GENAI_PROJECT`, else the
         source's.
     conversation_store_id: sent as `opc-conversation-store-id`.
     base_url: the whole base URL, e.g. of a model deployment; or service_endpoint, to which `/openai/v1` is added; else
-        `OCI_GENAI_BASE_URL`, which goes over any region.
-    http_client: your own HTTP client; it is given the signer, and its redirects are turned off. An async one serves a
+        `OCI_GENAI_BASE_URL`, which overrides any region.
+    http_client: your own HTTP client; it is given the signer, and its redirects are turned off. An async one works in a
         single event loop, unless it is a `PerLoopAsyncClient`.
 
-    The others are openai's own.
+    The other options are openai's own.
     """
 
     signer: OCISigner | CredentialProvider | None
@@ -93,7 +93,7 @@ class ClientOptions(TypedDict, total=False):
     websocket_base_url: str | None
 
 
-# Passed on only if given: to openai, `None` is different from nothing.
+# Passed on only if given: openai distinguishes `None` from an omitted option.
 _OPENAI_OPTIONS = ("default_query", "timeout", "max_retries", "webhook_secret", "websocket_base_url")
 
 
@@ -106,9 +106,9 @@ def create_async_openai(
 def create_async_openai(*, client_class: Callable[..., Any] = openai.AsyncOpenAI, **options: Any) -> Any:
     """An `AsyncOpenAI` whose requests are signed for OCI Generative AI. `ClientOptions` describes the options.
 
-    client_class: a subclass of `AsyncOpenAI` to make instead; `functools.partial` adds options of its own.
+    client_class: a subclass of `AsyncOpenAI` to create instead; use `functools.partial` for options of the subclass.
 
-    One client serves any number of event loops, one after the other or at once. It pickles, and copies share its
+    One client works in any number of event loops, one after the other or at once. It can be pickled, and copies share its
     connections.
 
     Raises `ConfigError` if no region is known, or neither a compartment nor a project where the service needs one, and
@@ -122,7 +122,7 @@ def create_openai(**options: Unpack[ClientOptions]) -> openai.OpenAI: ...
 @overload
 def create_openai(*, client_class: Callable[..., ClientT], **options: Unpack[ClientOptions]) -> ClientT: ...
 def create_openai(*, client_class: Callable[..., Any] = openai.OpenAI, **options: Any) -> Any:
-    """An `OpenAI` whose requests are signed for OCI Generative AI. Everything else as in `create_async_openai`."""
+    """An `OpenAI` whose requests are signed for OCI Generative AI. Otherwise like `create_async_openai`."""
     return _create("create_openai", client_class, SyncClient, options)
 
 
@@ -134,20 +134,20 @@ def sign_openai_client(
     project_id: str | None = None,
     conversation_store_id: str | None = None,
 ) -> AnyClientT:
-    """Have an existing client, and what `with_options` makes of it from now on, sign all requests. Returns the client.
+    """Make an existing client, and its future `with_options` copies, sign all requests. Returns the client.
 
-    Other clients that share its HTTP client, such as the one that it was derived from, stay as they are: it gets a copy
-    with the same connections, proxies, limits and hooks, or one of its own in place of openai's default. That follows no
-    redirects, since a redirected request would carry a stale signature. The API key is replaced by the placeholder.
+    Other clients that share its HTTP client, such as the one it was derived from, are not changed: it gets a copy with the
+    same connections, proxies, limits and hooks, or a new one in place of openai's default. The copy follows no redirects,
+    since a redirected request would carry a stale signature. The API key is replaced by the placeholder.
 
-    Compartment, project and conversation store are looked for as by the factories; headers of the client's own win.
-    Raises `ConfigError` as they do.
+    Compartment, project and conversation store have the same defaults as in the factories; the client's own headers win.
+    Raises `ConfigError` as the factories do.
     """
     if not isinstance(client, (openai.OpenAI, openai.AsyncOpenAI)):
         kind = client.__name__ if isinstance(client, type) else f"a {type(client).__name__} object"
         raise ConfigError(f"sign_openai_client needs a client, an instance of OpenAI or AsyncOpenAI, not {kind}.")
     signer = as_signer(signer)
-    # openai takes a project that nobody named from OPENAI_PROJECT_ID, which is about another service.
+    # openai takes an unnamed project from OPENAI_PROJECT_ID, which belongs to another service.
     own_project = client.project if client.project != os.environ.get("OPENAI_PROJECT_ID") else None
     options = {
         "compartment_id": compartment_id or dict(client.default_headers).get("opc-compartment-id"),
@@ -203,10 +203,10 @@ def _create(caller: str, client_class: Callable[..., Any], http_class: type[Any]
         http_client=http_client,
         **{name: options[name] for name in _OPENAI_OPTIONS if name in options},
     )
-    # Given None, openai takes these from OPENAI_PROJECT_ID and OPENAI_ORG_ID, which are about another service.
+    # Given None, openai takes these from OPENAI_PROJECT_ID and OPENAI_ORG_ID, which belong to another service.
     client.project, client.organization = project, organization
     if signer is None:
-        http_client.follow_redirects = False  # which would take the key along
+        http_client.follow_redirects = False  # a redirect would take the key along
     else:
         attach_signer(http_client, signer)
     return client
@@ -223,8 +223,8 @@ def _check_api_key(api_key: object, url: str) -> None:
     """Raises `ConfigError`, without quoting the key, if it is malformed or would travel over plain http."""
     if not isinstance(api_key, str) or not re.fullmatch(r"[!-~]+", api_key):
         raise ConfigError(
-            "api_key is not a Generative AI API key: it is empty, not a text, or has blanks or other characters that no header "
-            "can carry. Copy the key's secret again; it begins with sk-."
+            "api_key is not a Generative AI API key: it is empty, not a string, or has blanks or other characters that a header "
+            "cannot carry. Copy the key's secret again; it begins with sk-."
         )
     parts = urlsplit(url)
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
@@ -234,10 +234,10 @@ def _check_api_key(api_key: object, url: str) -> None:
 def _base_url(signer: OCISigner | None, options: Mapping[str, Any]) -> str:
     for name in ("base_url", "service_endpoint"):
         if value := options.get(name):
-            url = _filled_in(str(value), name, "your own URL")
+            url = _check_filled_in(str(value), name, "your own URL")
             return url if name == "base_url" else f"{url.rstrip('/').removesuffix('/openai/v1')}/openai/v1"
     if base_url := env_value(("OCI_GENAI_BASE_URL",)):
-        return _filled_in(base_url, "OCI_GENAI_BASE_URL", "your own URL")
+        return _check_filled_in(base_url, "OCI_GENAI_BASE_URL", "your own URL")
     region = options.get("region") or env_value(("OCI_GENAI_REGION", "OCI_CLI_REGION", "OCI_REGION"))
     ocids = [options.get("compartment_id") or env_value(("OCI_COMPARTMENT_ID",))]
     if signer is not None:
@@ -245,16 +245,16 @@ def _base_url(signer: OCISigner | None, options: Mapping[str, Any]) -> str:
         ocids += [signer.compartment, signer.tenancy]
     elif region is None:
         raise ConfigError(
-            "No region is known for this API key, which works in the region where it was made. Pass region= or set "
+            "No region is known for this API key, which works only in the region where it was created. Pass region= or set "
             "OCI_GENAI_REGION."
         )
     if region is None:
         raise ConfigError(
-            f"No region is known from the arguments, OCI_REGION, or {signer!r}. Pass region='us-chicago-1' (or whichever "
-            "region serves your models), or base_url."
+            f"No region is known from the arguments, OCI_REGION, or {signer!r}. Pass region='us-chicago-1' (or the "
+            "region that serves your models), or base_url."
         )
     try:
-        # The realm of a region that is newer than our tables is in the OCIDs.
+        # The OCIDs name the realm of a region that is newer than our tables.
         endpoint, name = inference_endpoint(region, *ocids), region_id(region)
     except ValueError as error:
         raise ConfigError(f"region: {error}") from None
@@ -266,13 +266,13 @@ def _base_url(signer: OCISigner | None, options: Mapping[str, Any]) -> str:
 
 
 def _discover(signer: OCISigner) -> str | None:
-    """The region by the instance metadata service, for providers that ask it."""
+    """The region from the instance metadata service, for providers that use it."""
     discover: Callable[[], str | None] = getattr(signer._provider, "discover_region", lambda: None)
     return discover()
 
 
 def _headers(signer: OCISigner | None, url: str, options: Mapping[str, Any]) -> tuple[dict[str, str], str | None]:
-    """The headers that name compartment and conversation store, and the project, whose header openai sends."""
+    """The headers for compartment and conversation store, and the project, whose header openai sends itself."""
     store = options.get("conversation_store_id")
     own = (None, None) if signer is None else (signer.compartment, signer.project)
     compartment = options.get("compartment_id") or env_value(("OCI_COMPARTMENT_ID",)) or own[0]
@@ -280,19 +280,19 @@ def _headers(signer: OCISigner | None, url: str, options: Mapping[str, Any]) -> 
     project = options.get("project_id") or env_value(projects) or own[1]
     if signer is not None and not compartment and not project and "generativeai" in (urlsplit(url).hostname or ""):
         raise ConfigError(
-            "OCI Generative AI needs to know the compartment or the project of a request. Pass compartment_id or "
+            "OCI Generative AI needs the compartment or the project of a request. Pass compartment_id or "
             "project_id, or set OCI_COMPARTMENT_ID or OCI_PROJECT_ID."
         )
     for name, value in (("compartment_id", compartment), ("project_id", project), ("conversation_store_id", store)):
         if value:
-            check_header(_filled_in(value, name, "the OCID of your own"), name)
+            check_header(_check_filled_in(value, name, "your own OCID"), name)
     # CompartmentId is the service's older name; Oracle's own client sends both.
     headers = {"opc-compartment-id": compartment, "CompartmentId": compartment, "opc-conversation-store-id": store}
     return {name: value for name, value in headers.items() if value}, project
 
 
-def _filled_in(value: str, name: str, what: str) -> str:
-    """The value, unless it is a placeholder from the documentation. Raises `ConfigError`."""
+def _check_filled_in(value: str, name: str, what: str) -> str:
+    """The value. Raises `ConfigError` for a placeholder from the documentation."""
     if re.search(r"…|\.\.\.$|<.*>", value):
         raise ConfigError(f"{name} is still a placeholder: replace it with {what}.")
     return value

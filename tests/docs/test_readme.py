@@ -117,7 +117,7 @@ def test_a_placeholder_that_was_left_in_is_named(oci: FakeOCI, clean_environment
     done = run([sys.executable, "-W", "ignore", "-c", QUICKSTARTS[1]])
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(
-        "ConfigError: compartment_id is still a placeholder: replace it with the OCID of your own."
+        "ConfigError: compartment_id is still a placeholder: replace it with your own OCID."
     )
 
 

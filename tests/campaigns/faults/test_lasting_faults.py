@@ -148,7 +148,7 @@ def test_a_request_waits_no_longer_than_its_timeouts(oci: FakeOCI) -> None:
     signer = OCISigner(provider)
     with httpx.Client(auth=signer, timeout=0.2) as client:
         for _ in range(2):
-            with pytest.raises(CredentialsUnavailableError, match=r"yet: it has been asked for .* The fetch continues"):
+            with pytest.raises(CredentialsUnavailableError, match=r"yet: the fetch has taken .* The fetch continues"):
                 client.get(f"{oci.url}/x")
             assert signer.status().refreshing_since is not None
         provider.release.set()
