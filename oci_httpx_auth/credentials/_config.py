@@ -24,13 +24,13 @@ _FINGERPRINT = r"(?:[0-9a-f]{2}:){15}[0-9a-f]{2}"
 _HEADER_VALUE = r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?"
 
 _MAX_CONFIG = 256 * 1024  # bytes; a profile is some 500
-# The time that configparser takes for a line grows with the square of its blanks.
+# configparser's time for a line grows with the square of its blanks.
 _BLANKS = r"[^\S\n]{100}"
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One profile: its values, inherited ones included, the names of those that it sets itself, and their lines."""
+    """One profile: its values, including inherited ones, the names of those that it sets itself, and their lines."""
 
     name: str
     path: Path
@@ -43,12 +43,12 @@ class Profile:
         return f"profile {quote_name(self.name)} of {quote_path(self.path)}"
 
     def get(self, name: str) -> str | None:
-        """The value of this key; `None` if it has none."""
+        """The value of this key; `None` if it is missing or empty."""
         return self.values.get(name, "").strip() or None
 
 
 def config_path(config_file: str | os.PathLike[str] | None = None) -> Path:
-    """Which config file is meant; it need not exist.
+    """The path of the config file to use; the file need not exist.
 
     An argument wins, then `OCI_CLI_CONFIG_FILE`. Then, as in Oracle's SDKs, an existing `~/.oci/config` comes before
     `OCI_CONFIG_FILE`, and `~/.oraclebmc/config` last.
@@ -61,9 +61,9 @@ def config_path(config_file: str | os.PathLike[str] | None = None) -> Path:
 
 
 def load_profile(profile: str | None = None, config_file: str | os.PathLike[str] | None = None) -> Profile:
-    """Read one profile: the argument's, else `OCI_CLI_PROFILE`, `OCI_CONFIG_PROFILE` or `DEFAULT`.
+    """Read one profile: the argument, else `OCI_CLI_PROFILE`, `OCI_CONFIG_PROFILE` or `DEFAULT`.
 
-    Raises `ConfigError`: no such file, a line that cannot be read, no such profile.
+    Raises `ConfigError` for a missing file, a line that cannot be read, or a missing profile.
     """
     name = profile or os.environ.get("OCI_CLI_PROFILE") or os.environ.get("OCI_CONFIG_PROFILE") or DEFAULT_PROFILE
     path = config_path(config_file)
@@ -74,14 +74,14 @@ def load_profile(profile: str | None = None, config_file: str | os.PathLike[str]
     if "key_content" in values:
         raise ConfigError(
             f"Profile {quote_name(name)} of {path} has a key_content. A private key does not belong in the config file: "
-            "put it into a file of its own, mode 0600, and name that in key_file."
+            "move it to a separate file, mode 0600, and set key_file to that file's path."
         )
     lines = {**_lines(text, DEFAULT_PROFILE), **_lines(text, name)}
     return Profile(name=name, path=path, values=values, own=frozenset(sections[name]), lines=lines)
 
 
 def load_rc_file() -> tuple[Path, Sections]:
-    """The CLI's own settings file: its path and sections. Raises `ConfigError` for one that cannot be read.
+    """The CLI's own settings file: its path and sections. Raises `ConfigError` if it cannot be read.
 
     As in the CLI, an existing `~/.oci/oci_cli_rc` comes before `OCI_CLI_RC_FILE`, and `~/.oci/cli-defaults` last.
     """
@@ -94,12 +94,12 @@ def load_rc_file() -> tuple[Path, Sections]:
 
 
 def with_defaults(sections: Sections, name: str) -> dict[str, str]:
-    """The values of a section, those inherited from DEFAULT included; none if there is no such section."""
+    """The values of a section, including those inherited from DEFAULT; empty if there is no such section."""
     return {**sections.get(DEFAULT_PROFILE, {}), **sections[name]} if name in sections else {}
 
 
 def _read_sections(path: Path, what: str) -> tuple[Sections, str]:
-    """The values that each section of a file sets itself; and the file's text."""
+    """The values that each section of a file sets itself, and the file's text."""
     data = read_small_file(path, what, limit=_MAX_CONFIG)
     try:
         text = data.decode("utf-8-sig")
@@ -107,8 +107,8 @@ def _read_sections(path: Path, what: str) -> tuple[Sections, str]:
         raise ConfigError(f"{what} {path} is not UTF-8 text. Save it as UTF-8.") from None
     if blanks := re.search(_BLANKS, text):
         line = text.count("\n", 0, blanks.start()) + 1
-        raise ConfigError(f"{what} {path} has 100 blanks or more in a row, in line {line}. Remove them.")
-    import configparser  # here, since principals do without it
+        raise ConfigError(f"{what} {path} has 100 blanks or more in a row, on line {line}. Remove them.")
+    import configparser  # here, since principals don't need it
 
     parser = configparser.ConfigParser(interpolation=None, default_section=DEFAULT_PROFILE)
     try:
@@ -118,7 +118,7 @@ def _read_sections(path: Path, what: str) -> tuple[Sections, str]:
         raise ConfigError(f"{what} {path} cannot be read: {_parse_problem(error)}. Correct the file.") from None
     inherited: Any = parser.defaults()
     defaults = dict(inherited)
-    inherited.clear()  # what remains in a section is its own
+    inherited.clear()  # so each section has only its own values
     sections = {name: dict(parser.items(name)) for name in parser.sections()}
     if defaults or re.search(rf"(?m)^[^\S\n]*\[{DEFAULT_PROFILE}\]", text):
         sections = {DEFAULT_PROFILE: defaults, **sections}
@@ -126,7 +126,7 @@ def _read_sections(path: Path, what: str) -> tuple[Sections, str]:
 
 
 def _lines(text: str, section: str) -> dict[str, int]:
-    """The line of each key of a section, for reports."""
+    """The line number of each key of a section, for reports."""
     lines, inside = {}, False
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\[(.+)\]", line):
@@ -144,12 +144,12 @@ def check_ocid(value: str, what: str) -> str:
 
 
 def check_fingerprint(value: str, what: str) -> str:
-    """The fingerprint in lower case. Raises `ConfigError` for anything else."""
+    """The fingerprint in lower case. Raises `ConfigError` if the value is not a fingerprint."""
     lowered = value.strip().lower()
     if not re.fullmatch(_FINGERPRINT, lowered):
         raise ConfigError(
             f"{what} is not an API key fingerprint: {quote_value(value)}. It is 16 hex pairs joined by colons, "
-            "as the console shows it beside the uploaded key."
+            "as the console shows it next to the uploaded key."
         )
     return lowered
 
@@ -176,7 +176,7 @@ def check_header(value: str, what: str) -> str:
 
 
 def env_value(names: Iterable[str]) -> str | None:
-    """The first of these variables that has a value."""
+    """The value of the first of these variables that is set."""
     return next((value for name in names if (value := os.environ.get(name, "").strip())), None)
 
 
@@ -191,7 +191,7 @@ def _no_profile(name: str, path: Path, sections: list[str]) -> ProfileNotFoundEr
         listed.append(f"{len(sections) - len(listed)} more")
     there = f"It has {join_names(listed)}" if listed else "It has no profile at all"
     if alike := next((section for section in sections if section.lower() == name.lower()), None):
-        there = f"It has [{quote_name(alike)}], to be written [{quote_name(name)}]"
+        there = f"It has [{quote_name(alike)}], which has to be written [{quote_name(name)}]"
     return ProfileNotFoundError(f"There is no profile {quote_name(name)} in {path}. {there}; names are case-sensitive.")
 
 

@@ -43,7 +43,7 @@ def default_credentials(
     *,
     _service: AuthService | None = None,
 ) -> CredentialProvider:
-    """The credentials that the OCI CLI would use, field by field; if it finds none, those of the platform.
+    """The credentials that the OCI CLI would use, field by field, or else those of the platform.
 
     1. `auth`, else `OCI_CLI_AUTH`, else `auth` in the CLI's rc file, names the mode.
     2. Each field is the CLI's variable (`OCI_CLI_USER`, …), else the profile's; complete variables need no file. Without a
@@ -53,29 +53,29 @@ def default_credentials(
     service, which the first `fetch` waits for, for one second at most.
 
     auth: one of `api_key`, `security_token`, `instance_principal`, `resource_principal`, `oke_workload_identity` and
-    `instance_obo_user`. profile, config_file: as the CLI's options of these names.
+    `instance_obo_user`. profile, config_file: the CLI's options with these names.
 
-    A source that is there but broken is an error and never skipped, because falling back to another identity would be a surprise.
+    A broken source is an error and never skipped, because falling back to another identity would be a surprise.
 
     Raises `ConfigError`. If there is no source, the first `fetch` of the returned provider raises a
     `CredentialsUnavailableError` with a list of what was tried.
     """
     tried: list[str] = []
-    for _, look in sources(resolve(auth, profile, config_file), _service):
-        found = look()
+    for _, find in sources(resolve(auth, profile, config_file), _service):
+        found = find()
         if not isinstance(found, str):
             return found
         tried.append(found)
     return InstancePrincipalIfAvailable(tried, _service)
 
 
-Look = Callable[[], "CredentialProvider | str"]
+Finder = Callable[[], "CredentialProvider | str"]
 
 
-def sources(settings: Settings, service: AuthService | None) -> list[tuple[str, Look]]:
+def sources(settings: Settings, service: AuthService | None) -> list[tuple[str, Finder]]:
     """The sources that `default_credentials` tries before the instance metadata, in order: a name and a function.
 
-    The function returns a provider, or the reason why the source is skipped, and raises for a broken one.
+    The function returns a provider, or the reason why the source is skipped. It raises if the source is broken.
     """
     if (mode := settings.auth) is not None:
         return [(f"{mode.value}, named by {mode.origin}", partial(_by_mode, mode.value, settings, service))]
@@ -110,7 +110,7 @@ class InstancePrincipalIfAvailable(InstancePrincipal):
         try:
             return self._known_region(calls, patience=_PROBE)
         except CredentialsUnavailableError as error:
-            # In a pod, people meant its identity; anywhere else, most have a config file.
+            # In a pod, its identity was probably meant; elsewhere, most people have a config file.
             likely = self._tried[-1] if env_value(("KUBERNETES_SERVICE_HOST",)) else self._tried[0]
             raise NoCredentialsFoundError(likely, [*self._tried, f"instance metadata: {error}"]) from error
 
@@ -132,9 +132,9 @@ def _by_mode(mode: str, settings: Settings, service: AuthService | None) -> Cred
 
 
 def implied_mode(settings: Settings) -> str:
-    """What the fields say where no mode is named: the nearest of user, session token and delegation token.
+    """The mode that the fields imply if none is named: the closest of user, session token and delegation token.
 
-    At a tie a session token wins over a user, since `oci session authenticate` leaves both in a profile. The SDK marks Cloud
+    In a tie a session token wins over a user, since `oci session authenticate` leaves both in a profile. The SDK marks Cloud
     Shell's profiles with an `authentication_type`.
     """
     kind = settings.get("authentication_type")
@@ -146,13 +146,13 @@ def implied_mode(settings: Settings) -> str:
     user, session, delegation = map(settings.rank, ("user", "security_token_file", "delegation_token_file"))
     if kind is not None or delegation > max(user, session):
         return "instance_obo_user"
-    # A session's key is always in a file, so a key that is given as a text is an API key.
+    # A session's key is always in a file, so a key given as text is an API key.
     has_session = session and session >= user and (settings.rank("key_file") or not settings.rank("key_content"))
     return "security_token" if has_session else "api_key"
 
 
 def _from_profile(settings: Settings, service: AuthService | None) -> CredentialProvider | str:
-    """What the profile's fields, each under its variable, make; or why no profile was read."""
+    """The provider that the profile's fields and their variables describe, or why no profile was read."""
     if settings.problem is not None:
         raise settings.problem
     if settings.profile is None:
@@ -174,15 +174,15 @@ def _from_resource(service: AuthService | None) -> CredentialProvider | str:
     version = env_value(("OCI_RESOURCE_PRINCIPAL_VERSION",))
     if version is None:
         return "resource principal: OCI_RESOURCE_PRINCIPAL_VERSION is not set"
-    # The Go SDK wants a version and a region set for workload identity too, and so do many pods' specifications.
+    # The Go SDK needs version and region for workload identity as well, and many pods set them.
     own = ("OCI_RESOURCE_PRINCIPAL_RPST", "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM", "OCI_RESOURCE_PRINCIPAL_RPT_ENDPOINT")
     if version in ("1.1", "2.2") and env_value(("KUBERNETES_SERVICE_HOST",)) and not env_value(own):
-        return f"resource principal: in a pod, version {version} alone says that this is a workload of OKE"
+        return f"resource principal: in a pod, version {version} alone means OKE workload identity"
     return ResourcePrincipal(_service=service)
 
 
 def _from_cluster(service: AuthService | None) -> CredentialProvider | str:
-    """Workload identity, in a pod that has a service account; other clusters than OKE's set the same variables."""
+    """Workload identity, in a pod with a service account. Clusters other than OKE's set the same variables."""
     if not env_value(("KUBERNETES_SERVICE_HOST",)):
         return "OKE workload identity: KUBERNETES_SERVICE_HOST is not set"
     try:

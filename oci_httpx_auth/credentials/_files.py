@@ -1,4 +1,4 @@
-"""Files with secrets: read whole or not at all, replaced at once or not at all, and watched for changes."""
+"""Files with secrets: read completely, replaced atomically, and watched for changes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .._secrecy import secret_in_place_of
 
 T = TypeVar("T")
 
-_LEFTOVER = 600.0  # seconds after which a temporary file is nobody's any more
+_LEFTOVER = 600.0  # seconds after which a temporary file counts as abandoned
 
 
 def read_small_file(path: str | os.PathLike[str], what: str, *, limit: int = 1 << 20) -> bytes:
     """Read a whole file of at most `limit` bytes. `what` names its role in errors, e.g. "key_file of profile X".
 
-    Raises `ConfigError` that says why it cannot be read and what to check.
+    Raises a `ConfigError` that says why it cannot be read and what to check.
     """
     if complaint := secret_in_place_of(what, os.fspath(path)):
         raise ConfigError(complaint)
@@ -31,7 +31,7 @@ def read_small_file(path: str | os.PathLike[str], what: str, *, limit: int = 1 <
     try:
         mode = os.stat(resolved).st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            # A pipe would be waited for, and be empty when the file is read again.
+            # Reading a pipe would block, and it would be empty when read again.
             raise ConfigError(f"{what} is a pipe or a device: {resolved}. Give the path of an ordinary file.")
         with open(resolved, "rb") as file:
             data = file.read(limit + 1)
@@ -50,9 +50,9 @@ def read_small_file(path: str | os.PathLike[str], what: str, *, limit: int = 1 <
 
 
 def read_pair(read: Callable[[], T]) -> T:
-    """What `read` makes of a token and its key, tried again while they do not match: they are replaced in two steps.
+    """Read a token and its key, again if they do not match, because they are replaced one after the other.
 
-    Raises what `read` raises, `InvalidTokenError` after several attempts.
+    Raises what `read` raises, and `InvalidTokenError` only after several attempts.
     """
     for _ in range(5):
         try:
@@ -63,10 +63,10 @@ def read_pair(read: Callable[[], T]) -> T:
 
 
 def replace_secret_file(path: str, text: str, *, instead_of: bytes) -> bool:
-    """Write a secret file so that a reader sees the old or the new one, whole, and nobody else sees either.
+    """Replace a secret file atomically. Returns False, and leaves the file as it is, if it no longer has the expected content.
 
-    instead_of: the expected content. If the file holds anything else by now, it stays, and this returns False. A file
-    keeps its owner, and its mode without access for others; a missing one is created.
+    instead_of: the expected content. The file keeps its owner and mode, except access for others; a missing file is
+    created.
 
     Raises `OSError`.
     """
@@ -74,12 +74,12 @@ def replace_secret_file(path: str, text: str, *, instead_of: bytes) -> bool:
     directory, name = os.path.split(path)
     before = os.stat(path) if os.path.exists(path) else None
     _remove_leftovers(directory, name)
-    descriptor, temporary = tempfile.mkstemp(".renewed", f".{name}.", directory)  # mode 0600, a name of its own
+    descriptor, temporary = tempfile.mkstemp(".renewed", f".{name}.", directory)  # mode 0600, a unique name
     try:
         with open(descriptor, "w", encoding="ascii") as file:
             file.write(text)
             if before is not None and hasattr(os, "fchown"):
-                with contextlib.suppress(PermissionError):  # only root may give files away, and only root has to
+                with contextlib.suppress(PermissionError):  # only root may give files away, and only root needs to
                     os.fchown(file.fileno(), before.st_uid, before.st_gid)
                 os.fchmod(file.fileno(), before.st_mode & 0o660 | 0o600)
             file.flush()
@@ -105,13 +105,13 @@ def _remove_leftovers(directory: str, name: str) -> None:
 
 
 class FileWatch:
-    """Tells whether files have changed since they were last looked at, without reading them."""
+    """Detects changes of files without reading them."""
 
     def __init__(self) -> None:
         self._seen: dict[str, object] = {}
 
     def note(self, *paths: str | os.PathLike[str]) -> None:
-        """Remember the files' state. Call it before reading them, so that no change in between is missed."""
+        """Remember the files' state. Call this before reading them, so that no change in between is missed."""
         self._seen = {os.path.expanduser(path): _stamp(path) for path in paths}
 
     def note_also(self, path: str | os.PathLike[str]) -> None:
@@ -119,7 +119,7 @@ class FileWatch:
         self._seen.setdefault(os.path.expanduser(path), _stamp(path))
 
     def changed(self) -> bool:
-        """Whether any of them was replaced, changed, created or deleted."""
+        """Whether any of the files was replaced, changed, created or deleted."""
         return any(_stamp(path) != seen for path, seen in self._seen.items())
 
 

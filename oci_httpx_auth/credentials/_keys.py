@@ -22,16 +22,16 @@ _PADDING, _SHA256 = PKCS1v15(), SHA256()
 
 _MAX_PEM = 64 * 1024  # bytes; the largest key has 13,000
 MAX_KEY_BITS = 16384  # what OpenSSL verifies; signing with a larger key takes seconds, then minutes
-MIN_KEY_BITS = 2048  # OCI takes nothing below: "Required Keys and OCIDs" in Oracle's documentation
+MIN_KEY_BITS = 2048  # OCI's minimum: "Required Keys and OCIDs" in Oracle's documentation
 
 
 def load_private_key(pem: bytes | str, passphrase: bytes | str | None, source: str) -> RSAPrivateKey:
     """Load an RSA private key from PEM text: PKCS#1 or PKCS#8, encrypted or not, with or without a label line.
 
-    A passphrase for a key that has none is ignored: it may be inherited from the DEFAULT profile.
-    `source` says where the key is from, for the errors.
+    A passphrase for an unencrypted key is ignored: it may be inherited from the DEFAULT profile.
+    `source` says in errors where the key is from.
 
-    Raises `InvalidKeyError`, which says what was found instead.
+    Raises `InvalidKeyError` that says what was found instead.
     """
     data = (_bytes(pem) or b"").strip().removeprefix(b"\xef\xbb\xbf")
     secret = _bytes(passphrase)
@@ -53,7 +53,7 @@ def load_private_key(pem: bytes | str, passphrase: bytes | str | None, source: s
         )
     if key.key_size < MIN_KEY_BITS:
         raise InvalidKeyError(
-            f"{source} is an RSA key of {key.key_size} bits; OCI takes {MIN_KEY_BITS} bits or more. Create a new key."
+            f"{source} is an RSA key of {key.key_size} bits; OCI requires at least {MIN_KEY_BITS}. Create a new key."
         )
     if key.key_size > MAX_KEY_BITS:
         raise InvalidKeyError(
@@ -67,7 +67,7 @@ def load_private_key(pem: bytes | str, passphrase: bytes | str | None, source: s
 def generate_private_key() -> RSAPrivateKey:
     """A new session key: RSA, 2048 bits.
 
-    It takes 20 to 200 ms. Other threads go on meanwhile, since cryptography 48; before, the whole interpreter waits.
+    It takes 20 to 200 ms. Before cryptography 48, it blocks all other threads.
     """
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
@@ -84,7 +84,7 @@ def public_key_der(key: RSAPrivateKey | RSAPublicKey) -> bytes:
 
 
 def public_key_text(key: RSAPrivateKey | RSAPublicKey) -> str:
-    """The public key as auth services want it: a PEM text's body, without its first and last line, on one line."""
+    """The public key as auth services expect it: PEM without its first and last line, on one line."""
     return base64.b64encode(public_key_der(key)).decode()
 
 
@@ -92,17 +92,17 @@ def _bytes(text: bytes | str | None) -> bytes | None:
     if not isinstance(text, str):
         return text
     try:
-        return text.encode(errors="surrogateescape")  # from the environment: bytes that are no UTF-8
+        return text.encode(errors="surrogateescape")  # from the environment: bytes that are not UTF-8
     except UnicodeEncodeError:
         return text.encode(errors="surrogatepass")
 
 
 def _load(data: bytes, secret: bytes | None) -> object:
-    # Just the key: older versions of the library trip over a label that is glued to the end line.
+    # Just the key: older versions of cryptography fail if a label follows directly on the end line.
     block = re.search(_PEM, data)
     data = data if block is None else block[0]
-    # The library's own test of the numbers takes 40 ms, in which no other thread runs, and keys are loaded again with
-    # each refresh. Ours comes afterwards.
+    # cryptography's own check of the numbers blocks all threads for 40 ms, and keys are loaded again with each refresh.
+    # Ours comes afterwards.
     load = partial(serialization.load_pem_private_key, unsafe_skip_rsa_key_validation=True)
     try:
         return load(data, secret or None)
@@ -113,10 +113,10 @@ def _load(data: bytes, secret: bytes | None) -> object:
 
 
 def _signs(key: RSAPrivateKey) -> bool:
-    """Whether what the key signs verifies with its public half, which is all that is asked of it."""
+    """Whether the key's signatures verify with its public half."""
     try:
         key.public_key().verify(key.sign(b"test", _PADDING, _SHA256), b"test", _PADDING, _SHA256)
-    except Exception:  # InvalidSignature, or whatever impossible numbers lead to
+    except Exception:  # InvalidSignature, or anything else that impossible numbers cause
         return False
     return True
 
@@ -125,7 +125,7 @@ def _diagnosis(data: bytes, secret: bytes | None, source: str) -> str:
     if b"PRIVATE KEY-----" in data:
         if b"BEGIN OPENSSH PRIVATE KEY" in data:
             return (
-                f"{source} is an OpenSSH private key, which OCI tools do not use. "
+                f"{source} is an OpenSSH private key, which OCI tools do not accept. "
                 "Convert a copy of it with `ssh-keygen -p -m PEM -f <file>`."
             )
         encrypted = b"ENCRYPTED" in data
@@ -140,7 +140,7 @@ def _diagnosis(data: bytes, secret: bytes | None, source: str) -> str:
         return f"{source} is a certificate. Requests are signed with the private key."
     if b"PUBLIC KEY" in data or data.startswith((b"ssh-rsa", b"ssh-ed25519", b"ecdsa-")):
         return (
-            f"{source} is a public key. Requests are signed with the private key; the public key is what is uploaded to OCI. "
+            f"{source} is a public key. Requests are signed with the private key; the public key is uploaded to OCI. "
             "The CLI names them oci_api_key.pem and oci_api_key_public.pem."
         )
     if data.startswith(b"PuTTY-User-Key-File"):

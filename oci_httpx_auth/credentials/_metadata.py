@@ -1,4 +1,4 @@
-"""The instance metadata service, and the certificates that it hands out."""
+"""The instance metadata service and its certificates."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _IPV6 = "http://[fd00:c1::a9fe:a9fe]/opc/v2"
 # While an instance boots, its metadata may not be there yet.
 _BOOTING = frozenset({404})
 
-_FROM_ORACLE = {"authorization": "Bearer Oracle"}  # what tells a request from one that a browser was tricked into
+_FROM_ORACLE = {"authorization": "Bearer Oracle"}  # proves that no browser was tricked into sending the request
 
 
 class Metadata:
@@ -44,9 +44,9 @@ class Metadata:
         self._given = url
 
     def read(self, calls: Calls, path: str, parse: Callable[[str], T], *, patience: float = DEADLINE) -> T:
-        """What `parse` makes of the text at this path.
+        """The text at this path, converted by `parse`.
 
-        parse: raises a `ValueError` or an `OCIAuthError` for a text of no use, which is then asked for again.
+        parse: raises a `ValueError` or an `OCIAuthError` for an unusable text, which is then requested again.
         patience: seconds.
 
         Raises `CredentialsUnavailableError`, with a hint that this only works on OCI.
@@ -55,8 +55,8 @@ class Metadata:
         for base in self._candidates():
             call = Call("GET", f"{base}{path}", headers=_FROM_ORACLE, retried=_BOOTING, patience=patience)
             try:
-                return calls.send(call, partial(_parsed, parse))
-            except ServiceUnreachableError as error:  # only then the next address is tried
+                return calls.send(call, partial(_parse_text, parse))
+            except ServiceUnreachableError as error:  # the only failure after which the next address is tried
                 failure = error
             except ServiceRefusedError as error:
                 failure = error
@@ -70,7 +70,7 @@ class Metadata:
         return self.read(calls, f"/identity/{name}.pem", load_certificate)
 
     def leaf(self, calls: Calls) -> tuple[x509.Certificate, RSAPrivateKey]:
-        """The instance's certificate and its key, read again if a rotation came between them. Raises as `read` does."""
+        """The instance's certificate and its key, read again if they were rotated in between. Raises as `read` does."""
         attempts_left = 3
         while True:
             reading = in_thread(partial(self.read, calls, "/identity/key.pem", _load_key), "oci-metadata")
@@ -82,7 +82,7 @@ class Metadata:
 
     @property
     def hosts(self) -> list[str]:
-        """Its hosts, to which no proxy leads."""
+        """The service's hosts, which must be reached without a proxy."""
         hosts = (base.partition("://")[2].partition("/")[0] for base in self._candidates())
         return [host for host in hosts if re.fullmatch(r"(?:[\w.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?", host)]
 
@@ -91,12 +91,12 @@ class Metadata:
         if given:
             return [given.rstrip("/")]
         with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect(("169.254.169.254", 80))  # sends nothing: it asks for a route
+            probe.connect(("169.254.169.254", 80))  # sends nothing, but needs a route
             return [_IPV4]
         return [_IPV6, _IPV4]
 
 
-def _parsed(parse: Callable[[str], T], response: Response, _: float) -> T:
+def _parse_text(parse: Callable[[str], T], response: Response, _: float) -> T:
     try:
         text = response.content.decode().strip()
     except UnicodeDecodeError:
@@ -115,7 +115,7 @@ def load_certificate(pem: str) -> x509.Certificate:
 
     try:
         certificate = x509.load_pem_x509_certificate(pem.encode())
-        # Some parts are only read when they are asked for.
+        # Some parts are parsed only on access.
         _ = _subject(certificate), certificate.public_key()
         return certificate
     except (ValueError, IndexError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
@@ -123,7 +123,7 @@ def load_certificate(pem: str) -> x509.Certificate:
 
 
 def tenancy_of(certificate: x509.Certificate) -> str:
-    """The tenancy's OCID, which the subject names. Raises `CredentialsUnavailableError`."""
+    """The tenancy's OCID, from the subject. Raises `CredentialsUnavailableError`."""
     for value in _subject(certificate):
         if named := re.fullmatch(r"opc-(?:tenant|identity):([!-~]+)", value):
             return named[1]
@@ -139,7 +139,7 @@ def _load_key(pem: str) -> RSAPrivateKey:
 def _subject(certificate: x509.Certificate) -> list[str]:
     """The values of the subject's attributes, in order.
 
-    Read from the DER: `certificate.subject` warns of values of more than 64 characters, and OCI's are longer.
+    Parsed from the DER: `certificate.subject` warns about values of more than 64 characters, and OCI's are longer.
     """
     sequences = [
         content for tag, content in _elements(_elements(certificate.tbs_certificate_bytes)[0][1]) if tag == 0x30
@@ -155,7 +155,7 @@ def _elements(der: bytes) -> list[tuple[int, bytes]]:
     while start < len(der):
         tag, length = der[start], der[start + 1]
         start += 2
-        if length > 0x80:  # then it is the number of bytes that hold the length
+        if length > 0x80:  # then its low bits are the number of bytes that hold the length
             start, length = start + length - 0x80, int.from_bytes(der[start : start + length - 0x80], "big")
         elements.append((tag, der[start : start + length]))
         start += length

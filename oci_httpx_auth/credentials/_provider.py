@@ -1,4 +1,4 @@
-"""What all providers have in common: where they are from, and how they are shown, watched and pickled."""
+"""The base class of all providers: their source, repr, file watch and pickling."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ._settings import Settings
 class Provider:
     """A source of credentials.
 
-    source: where the identity is from, for logs and errors. compartment, project: the source's own, if it names any.
+    source: where the identity is from, for logs and errors. compartment, project: from the source, if it names any.
     """
 
     compartment: str | None = None
     project: str | None = None
 
     def __init__(self, source: str, arguments: dict[str, Any] | None = None, settings: Settings | None = None) -> None:
-        """arguments: make the same provider in another process; `None` if some of them are secrets."""
+        """arguments: recreate the provider in another process; `None` if some of them are secrets."""
         self.source: str = source
-        # Pickled in the provider's place.
+        # Pickled in place of the provider.
         self._recipe: Callable[[], Any] | None = None if arguments is None else partial(type(self), **arguments)
         self._settings = settings
         self._watch = FileWatch()
@@ -34,11 +34,11 @@ class Provider:
             self._recipe = partial(rebuild, type(self), settings.again)
 
     def changed(self) -> bool:
-        """Whether the files that the last credential was made of have changed since they were read."""
+        """Whether the files that the last credential was made from have changed since they were read."""
         return self._watch.changed()
 
     def _label(self, argument: str, field: str = "") -> str:
-        """What errors call an argument's value: the field of a profile or the variable, if it is from there."""
+        """An argument's name in errors: the profile's field or the variable that it came from, if any."""
         return argument if self._settings is None else self._settings.label(field or argument)
 
     def __reduce__(self) -> Any:
@@ -54,5 +54,5 @@ class Provider:
 
 
 def rebuild(provider_class: Any, again: Callable[[], Settings], **options: Any) -> Any:
-    """A provider from newly resolved settings: what is pickled in its place."""
+    """A provider from newly resolved settings. Providers pickle as a call of this."""
     return provider_class.from_settings(again(), **options)

@@ -1,6 +1,6 @@
-"""What arguments, variables and files say together, field by field, in the order of the OCI CLI.
+"""Resolves arguments, variables and files field by field, in the OCI CLI's order.
 
-Source: `build_config` of oci-cli's `cli_util`, and the options of its `cli_root`; the tests run them beside this module.
+Source: `build_config` of oci-cli's `cli_util`, and the options of its `cli_root`; the tests compare this module with them.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from ._config import (
 
 ConfigFile = str | os.PathLike[str] | None
 
-# The variables of each field of a profile: the CLI's, then those of Terraform and other OCI tools, the first before the
-# next. The latter describe an API key if there is no profile.
+# The variables of each field of a profile, in order: the CLI's, then those of Terraform and other OCI tools, which
+# describe an API key if there is no profile.
 _VARIABLES = {
     "user": ("OCI_CLI_USER", "OCI_USER_OCID", "OCI_USER"),
     "tenancy": ("OCI_CLI_TENANCY", "OCI_TENANCY_OCID", "OCI_TENANCY"),
@@ -46,7 +46,7 @@ class Rank(IntEnum):
     """How close to the program a value was set. The closest wins."""
 
     OTHER = 1  # another tool's variable
-    INHERITED = 2  # the profile has it from DEFAULT
+    INHERITED = 2  # inherited by the profile from DEFAULT
     PROFILE = 3
     CLI = 4  # the CLI's variable, or a default of its rc file
     ARGUMENT = 5
@@ -66,9 +66,9 @@ class Setting:
 class Settings:
     """Everything known about an identity without network I/O.
 
-    fields: by their names in a profile. profile: the profile that was read, if one was needed.
+    fields: by name, as in a profile. profile: the profile that was read, if one was needed.
     auth: the mode, if one was named. problem: why a profile that exists or was named cannot be read.
-    absent: why no profile was read, if that is fine. again: resolves the same again, for fetches and workers.
+    absent: why no profile was read, if that is fine. again: resolves the same arguments again, for fetches and workers.
     """
 
     fields: Mapping[str, Setting]
@@ -99,7 +99,7 @@ class Settings:
         return self.fields[name].origin if name in self.fields else f"{name} of {self.source}"
 
     def require(self, *names: str) -> dict[str, str]:
-        """The values of these fields. Raises `ConfigError` that names all the missing ones at once."""
+        """The values of these fields. Raises a `ConfigError` that names all missing ones at once."""
         if self.problem is not None:
             raise self.problem
         missing = [name for name in names if name not in self.fields]
@@ -149,7 +149,7 @@ def resolve(auth: str | None = None, profile: str | None = None, config_file: Co
         fields = {**_variables(Rank.OTHER), **fields}
         if not asked_for and not os.path.exists(path):
             return settings(fields, absent=f"{quote_path(path)}: it does not exist")
-        # For the CLI, every file has a DEFAULT profile. Where no mode is named, others would be looked for after it.
+        # For the CLI, every file has a DEFAULT profile. Without a named mode, the search would go on to other sources.
         if isinstance(error, ProfileNotFoundError) and (not asked_for or (mode and name == DEFAULT_PROFILE)):
             return settings(fields, absent=f"{quote_path(path)}: {error}")
         return settings(fields, problem=error)
@@ -157,19 +157,19 @@ def resolve(auth: str | None = None, profile: str | None = None, config_file: Co
 
 
 def resolve_profile(profile: str | None = None, config_file: ConfigFile = None) -> Settings:
-    """A profile alone, as the SDK reads it: no variable goes before the file's fields. Raises `ConfigError`."""
+    """Only a profile, as the SDK reads it: no variable overrides the file's fields. Raises `ConfigError`."""
     loaded = load_profile(profile, config_file)
     fields = {**_variable("pass_phrase", "OCI_CLI_PASSPHRASE", Rank.OTHER), **_of_profile(loaded)}
     return Settings(fields, partial(resolve_profile, loaded.name, loaded.path), loaded)
 
 
 def resolve_environment() -> Settings:
-    """The variables alone: the CLI's, then those of other tools."""
+    """Only the variables: the CLI's, then those of other tools."""
     return Settings({**_variables(Rank.OTHER), **_variables(Rank.CLI)}, resolve_environment)
 
 
 def _of_profile(loaded: Profile) -> dict[str, Setting]:
-    """A profile's fields, after `OCI_REGION`, which the SDK reads where a profile has no region."""
+    """A profile's fields, and `OCI_REGION`, which the SDK reads if the profile has no region."""
     fields = _variable("region", "OCI_REGION", Rank.OTHER)
     for name, value in loaded.values.items():
         if value.strip():

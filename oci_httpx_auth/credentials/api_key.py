@@ -20,12 +20,12 @@ from ._settings import Settings, resolve_environment, resolve_profile
 class APIKey(Provider):
     """Signs as a user, with an API key.
 
-    Give the key as `key_file` (a path; `~` is expanded) or as `private_key` (PEM text, or a loaded RSA key).
-
-    Raises `ConfigError` for values that are missing or malformed, `InvalidKeyError` for a key that cannot be read or
-    whose fingerprint is different.
+    Pass the key as `key_file` (a path; `~` is expanded) or as `private_key` (PEM text, or a loaded RSA key).
 
     A key file is read again when a server has rejected the key, so a rotated key is picked up.
+
+    Raises `ConfigError` for missing or malformed values, and `InvalidKeyError` for a key that cannot be read or has a
+    different fingerprint.
     """
 
     mode = "api_key"
@@ -82,7 +82,7 @@ class APIKey(Provider):
     @classmethod
     @hides_locals
     def from_env(cls) -> APIKey:
-        """The API key that the CLI's variables (`OCI_CLI_USER`, …) or Terraform's describe.
+        """The API key in the CLI's variables (`OCI_CLI_USER`, …) or Terraform's.
 
         Raises `ConfigError` (naming all missing variables at once) and `InvalidKeyError`.
         """
@@ -102,7 +102,7 @@ class APIKey(Provider):
 
     @hides_locals
     def fetch(self) -> Credential:
-        """Read profile and key again, and check them. Raises `ConfigError` and `InvalidKeyError`."""
+        """Read the profile and the key again, and check them. Raises `ConfigError` and `InvalidKeyError`."""
         self._watch.note(*self._files)
         if self._settings is not None:
             settings = self._settings.again()

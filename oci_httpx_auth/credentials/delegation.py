@@ -1,4 +1,4 @@
-"""Delegation tokens: an instance or a resource that acts on behalf of a user, as Cloud Shell does."""
+"""Delegation tokens: an instance or a resource acts on behalf of a user, as in Cloud Shell."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class DelegationToken(Provider):
     """Signs as an instance or a resource that a user has authorized: each request carries and signs `opc-obo-token`.
 
     token_file: the delegation token's file, read again at each refresh; or token, its text.
-    base: who presents the token, e.g. `ResourcePrincipal()`; by default an instance principal.
+    base: the principal that presents the token, e.g. `ResourcePrincipal()`; by default an instance principal.
     region: by default the base's.
 
-    Raises `ConfigError` for a file that cannot be read and `InvalidTokenError` for a token that no header can carry. `fetch`
+    Raises `ConfigError` for an unreadable file and `InvalidTokenError` for a token that a header cannot carry. `fetch`
     raises `SessionExpiredError` once the token has expired, and whatever the base raises.
     """
 
@@ -62,7 +62,7 @@ class DelegationToken(Provider):
     @classmethod
     @hides_locals
     def from_settings(cls, settings: Settings, *, _service: AuthService | None = None) -> DelegationToken:
-        """The delegation token that these settings name, presented by the instance. Raises as the constructor does."""
+        """The delegation token from these settings, presented by the instance. Raises as the constructor does."""
         [token_file] = settings.require("delegation_token_file").values()
         return cls(token_file=token_file, region=settings.get("region"), _settings=settings, _service=_service)
 
@@ -73,12 +73,12 @@ class DelegationToken(Provider):
 
     @property
     def tenancy(self) -> str | None:
-        """The tenancy's OCID, `None` if it is not known yet."""
+        """The tenancy's OCID; `None` if it is not known yet."""
         named = self._settings.get("tenancy") if self._settings else None
         return named or getattr(self._base, "tenancy", None)
 
     def discover_region(self) -> str | None:
-        """The region, asked for by the base if it is not known. Raises as the base does."""
+        """The region, discovered by the base if it is not known. Raises as the base does."""
         discover: Callable[[], str | None] = getattr(self._base, "discover_region", lambda: None)
         return self.region or discover()
 
@@ -89,11 +89,11 @@ class DelegationToken(Provider):
         try:
             ends_at: float | None = parse_security_token(token, self._what).expires_at
         except InvalidTokenError:
-            ends_at = None  # that every delegation token is a JWT is unverified
+            ends_at = None  # unverified: whether every delegation token is a JWT
         credential = self._base.fetch()
         if ends_at is not None and ends_at <= self._clock() + (credential.clock_offset or 0.0):
             raise SessionExpiredError(
-                f"The delegation token of {self.source} has ended. In Cloud Shell, open a new session; elsewhere, replace "
+                f"The delegation token of {self.source} has expired. In Cloud Shell, open a new session; elsewhere, replace "
                 "the token."
             )
         expiries = [moment for moment in (ends_at, credential.expires_at) if moment is not None]
@@ -110,6 +110,6 @@ class DelegationToken(Provider):
             raise InvalidTokenError(f"{self._what} is empty. It should hold a delegation token.")
         if not re.fullmatch(KEY_ID, token):
             raise InvalidTokenError(
-                f"{self._what} is not a delegation token: it has blanks or characters that no header can carry."
+                f"{self._what} is not a delegation token: it has blanks or other characters that a header cannot carry."
             )
         return token

@@ -1,4 +1,4 @@
-"""Instance principals: a compute instance signs with the identity that its certificate gives it."""
+"""Instance principals: a compute instance signs with the identity in its certificate."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class InstancePrincipal(Provider):
     """Signs as the compute instance that this program runs on.
 
     metadata_url: base URL of the metadata service, e.g. `http://169.254.169.254/opc/v2`; detected by default.
-    federation_endpoint: where a certificate is exchanged for a token, with its path `/v1/x509`; else
+    federation_endpoint: the URL where a certificate is exchanged for a token, including `/v1/x509`; else
         `OCI_CLI_FEDERATION_ENDPOINT`, else the auth service of the instance's region.
 
     Each `fetch` reads the certificates again, because they rotate, and raises `CredentialsUnavailableError` if the
@@ -82,7 +82,7 @@ class InstancePrincipal(Provider):
         session_key = generate_private_key()
         readings: list[Future[Any]] = [region, leaf, intermediate]
         for reading in as_completed(readings):
-            reading.result()  # the first failure is the fetch's
+            reading.result()  # the first failure fails the fetch
         certificate, private_key = leaf.result()
         tenancy = tenancy_of(certificate)
         if self.tenancy is not None and tenancy != self.tenancy:
@@ -90,7 +90,7 @@ class InstancePrincipal(Provider):
                 f"The instance's certificate names tenancy {tenancy}, but named {self.tenancy} before. "
                 "An instance does not change its tenancy; restart the program if this is intended."
             )
-        # SHA-256 as the Go and Java SDKs have it; the Python SDK's SHA-1 form is older, and accepted as well.
+        # SHA-256 as in the Go and Java SDKs; the Python SDK's SHA-1 form is older, and accepted as well.
         digest = hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest().hex(":")
         call = Call(
             "POST",
@@ -111,7 +111,7 @@ class InstancePrincipal(Provider):
 
     @hides_locals
     def look_up_region(self, *, patience: float = DEADLINE) -> str:
-        """The instance's region, asked for if it is not known yet, for so many seconds at most.
+        """The instance's region, from the metadata service if it is not known yet. Waits for `patience` seconds at most.
 
         Raises `CredentialsUnavailableError`.
         """
@@ -138,7 +138,7 @@ class InstancePrincipal(Provider):
             raise CredentialsUnavailableError(f"The instance's region has no auth service: {error}") from None
 
     def _realm_domain(self, calls: Calls) -> str | None:
-        """The realm of a region that is newer than our tables, from the instance itself."""
+        """The domain of a region that is newer than our tables, from the instance itself."""
         try:
             domain = json.loads(self._metadata.read(calls, "/instance/regionInfo", str))["realmDomainComponent"]
         except (CredentialsUnavailableError, ValueError, KeyError, TypeError, RecursionError):

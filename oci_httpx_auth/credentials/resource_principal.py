@@ -1,8 +1,8 @@
 """Resource principals: functions, container instances, notebooks and other resources sign as themselves.
 
-`OCI_RESOURCE_PRINCIPAL_VERSION`, which the platform sets, says how:
+`OCI_RESOURCE_PRINCIPAL_VERSION`, which the platform sets, determines how:
 
-- 2.2: token and key are injected, as texts or as files that the platform rotates;
+- 2.2: token and key are injected, as text or as files that the platform rotates;
 - 1.1: the instance's identity is exchanged for the resource's, in two steps;
 - 2.1, 2.1.1, 2.1.2: the same two steps with an injected key pair;
 - 3.0: a resource within a resource; the leaf's token, of any of the above, is exchanged for its parent's.
@@ -49,16 +49,16 @@ _RPT_PATHS = {
 
 
 class ResourcePrincipal(Provider):
-    """Signs as the resource that this program runs in, as its environment describes it.
+    """Signs as the resource that this program runs in, which the environment describes.
 
-    auth_endpoint: the identity service's base URL, where the environment does not name one.
+    auth_endpoint: the identity service's base URL, if the environment does not name one.
     metadata_url: base URL of the metadata service, which version 1.1 needs.
 
-    `tenancy` and `compartment` are what the token says: known at once for version 2.2, after the first request for the
-    others, and again after each refresh, since a resource may be moved.
+    `tenancy` and `compartment` come from the token: known at once for version 2.2, after the first request for the
+    others, and updated by each refresh, since a resource may be moved.
 
-    Raises `ConfigError` and its children for variables and files that are missing or malformed, all missing variables
-    at once. `fetch` raises `CredentialsUnavailableError` when a token cannot be exchanged.
+    Raises `ConfigError` and its subclasses for variables and files that are missing or malformed, naming all missing
+    variables at once. `fetch` raises `CredentialsUnavailableError` when a token cannot be exchanged.
     """
 
     mode = "resource_principal"
@@ -75,8 +75,8 @@ class ResourcePrincipal(Provider):
         version = variables.get("VERSION")
         if version is None:
             raise ConfigError(
-                f"{_PREFIX}VERSION is not set. It is where resource principals work: in functions, container instances, data "
-                "science notebooks and the like."
+                f"{_PREFIX}VERSION is not set. The platform sets it where resource principals work: in functions, container "
+                "instances, data science notebooks and the like."
             )
         super().__init__(
             f"resource principal {version}", {"auth_endpoint": auth_endpoint, "metadata_url": metadata_url}
@@ -89,7 +89,7 @@ class ResourcePrincipal(Provider):
         if self._version not in _REQUIRED:
             raise ConfigError(
                 f"{self._variables.name('VERSION')} is {quote_value(self._version)}, which is unknown. "
-                f"Known are {join_names([*_REQUIRED, '3.0'])}."
+                f"Known versions are {join_names([*_REQUIRED, '3.0'])}."
             )
         self._variables.require(*_REQUIRED[self._version])
         self._declared_region = check_region(self._variables.get("REGION"), self._variables.name("REGION"))
@@ -107,11 +107,11 @@ class ResourcePrincipal(Provider):
 
     @property
     def region(self) -> str | None:
-        """The region that the environment names; `None` if it names none and no request was made yet."""
+        """The region from the environment, or after the first request from the instance; `None` if not known."""
         return self._declared_region or (self._instance.region if self._instance is not None else None)
 
     def discover_region(self) -> str | None:
-        """The region, which version 1.1 asks the metadata service for if the environment names none.
+        """The region. Version 1.1 asks the metadata service if the environment does not name it.
 
         Waits for a second at most. Raises `CredentialsUnavailableError`.
         """
@@ -119,7 +119,7 @@ class ResourcePrincipal(Provider):
 
     @hides_locals
     def fetch(self) -> Credential:
-        """Read or exchange for a token. Raises `ConfigError` and `CredentialsUnavailableError`, and their children."""
+        """Read the token, or exchange for it. Raises `ConfigError` and `CredentialsUnavailableError`, and their subclasses."""
         hosts = self._instance._metadata.hosts if self._instance is not None else []
         with self._service.calls(direct_to=hosts) as calls:
             try:
@@ -127,32 +127,32 @@ class ResourcePrincipal(Provider):
             except ServiceRefusedError as error:
                 if error.status != 401:
                     raise
-                # Each call is signed with the token of the one before, which may have expired meanwhile.
+                # Each call is signed with the previous call's token, which may have expired meanwhile.
                 credential = self._fetch(calls)
         self._remember(credential)
         return credential
 
     def _fetch(self, calls: Calls) -> Credential:
-        credential = read_pair(self._injected) if self._version == "2.2" else self._exchanged(calls)
+        credential = read_pair(self._injected) if self._version == "2.2" else self._exchange(calls)
         url, endpoint = self._parent or ("", "")
         seen = set[str]()
         while url:  # each resource's token fetches its parent's
             if url in seen or len(seen) == _DEPTH:
                 raise CredentialsUnavailableError(
                     f"The chain of parents is circular or too deep: {url.partition('?')[0]} is named again, or is the "
-                    f"{_DEPTH + 1}th. The platform's set-up of nested resources is at fault."
+                    f"{_DEPTH + 1}th. The platform has set up the nested resources incorrectly."
                 )
             seen.add(url)
             credential, url = _request_token(calls, credential, url, endpoint, None, {})
         return credential
 
     def _injected(self) -> Credential:
-        """Version 2.2: the platform hands over token and key, as texts or as files."""
+        """Version 2.2: the platform injects token and key, as text or as files."""
         self._watch.note(*filter(os.path.isabs, self._variables.require("RPST", "PRIVATE_PEM")))
         key = self._variables.private_key()
         return token_credential(self._variables.content("RPST"), key, self._variables.name("RPST"))
 
-    def _exchanged(self, calls: Calls) -> Credential:
+    def _exchange(self, calls: Calls) -> Credential:
         """The other versions: the instance's identity, or an injected key pair, fetches the resource's token."""
         get, key = self._variables.get, None
         if self._instance is not None:
@@ -167,11 +167,11 @@ class ResourcePrincipal(Provider):
             headers = self._security_context()
         path = get("RPT_PATH") if self._version in ("1.1", "2.1.2") else None
         [rpt_endpoint] = self._variables.require("RPT_ENDPOINT")
-        url = _joined(rpt_endpoint, path or _RPT_PATHS[self._version], resource)
+        url = _join_url(rpt_endpoint, path or _RPT_PATHS[self._version], resource)
         return _request_token(calls, signer, url, rpst_endpoint, key, headers)[0]
 
     def _security_context(self) -> dict[str, str]:
-        # Whether it must be signed is unverified; the SDK does not sign it.
+        # Unverified: whether it must be signed. The SDK does not sign it.
         context = self._variables.get("SECURITY_CONTEXT") if self._version == "2.1.2" else None
         if context is None:
             return {}
@@ -189,9 +189,9 @@ class ResourcePrincipal(Provider):
 
 
 class _Variables:
-    """The platform's variables as they were found. For the resources of version 3.0, their names have a suffix.
+    """A snapshot of the platform's variables. For the resources of version 3.0, their names have a suffix.
 
-    auth_endpoint: the value of `RPST_ENDPOINT` where the environment has none.
+    auth_endpoint: the value of `RPST_ENDPOINT` if the environment has none.
     """
 
     def __init__(self, suffix: str, auth_endpoint: str | None) -> None:
@@ -208,12 +208,12 @@ class _Variables:
         return str(value) if value else None
 
     def require(self, *names: str) -> list[str]:
-        """The values of these variables. Raises `ConfigError` that names all the missing ones at once."""
+        """The values of these variables. Raises a `ConfigError` that names all missing ones at once."""
         values = {self.name(name): self.get(name) for name in names}
         if missing := [name for name, value in values.items() if value is None]:
             raise ConfigError(
                 f"{join_names(missing)} {'is' if len(missing) == 1 else 'are'} not set. The platform sets such variables where "
-                "resource principals work; elsewhere use another way to authenticate."
+                "resource principals work; elsewhere, authenticate in another way."
             )
         return [str(value) for value in values.values()]
 
@@ -240,7 +240,7 @@ def _request_token(
     session_key: RSAPrivateKey | None,
     headers: dict[str, str],
 ) -> tuple[Credential, str]:
-    """First a resource principal token, and for it the session token. Also the URL of the parent's token, if any."""
+    """Fetch a resource principal token and exchange it for the session token. Also returns the parent's token URL, if any."""
     source = "the resource principal token endpoint"
 
     def parse(response: Response, _: float) -> tuple[dict[str, str], str]:
@@ -256,10 +256,10 @@ def _request_token(
     return calls.token(call, key, "the identity service"), parent
 
 
-def _joined(endpoint: str, template: str, resource: str) -> str:
-    """The URL at the endpoint for a resource, whose id is put into the path's template or behind it.
+def _join_url(endpoint: str, template: str, resource: str) -> str:
+    """The URL of a resource at the endpoint. The resource's id is inserted into the path's template or appended to it.
 
-    A path begins with a slash: without one, `.example.com` would become part of the host's name.
+    The path always gets a leading slash: without one, `.example.com` would become part of the host name.
     """
     if "{id}" in template:
         path = template.replace("{id}", resource)

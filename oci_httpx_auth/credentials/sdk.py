@@ -19,15 +19,15 @@ _GENERIC = frozenset({"date", "(request-target)", "host", "content-length", "con
 
 
 class SDKSigner(Provider):
-    """Signs as any signer of the `oci` package does: delegation tokens, token exchange, PKCS#11 keys, and the rest.
+    """Signs with any signer of the `oci` package: delegation tokens, token exchange, PKCS#11 keys, and the rest.
 
-    signer: the SDK's object, made by you; `oci` itself is not imported here.
+    signer: the SDK's object, which you create; `oci` itself is not imported here.
 
-    The SDK refreshes its tokens on a worker thread, ahead of their expiry, and headers that it signs in addition, such
-    as `opc-obo-token`, are sent and signed. It is used for one thing at a time; do not share it with other threads.
+    The SDK refreshes its tokens on a worker thread, before they expire. Additional headers that it signs, such as
+    `opc-obo-token`, are sent and signed. SDK signers are not thread-safe: do not use the object on other threads.
 
-    Raises `ConfigError` for an object that does not sign as the SDK's signers do. `fetch` raises
-    `CredentialsUnavailableError`, the SDK's own exception chained.
+    Raises `ConfigError` for an object that is not a signer. `fetch` raises `CredentialsUnavailableError`, with the SDK's
+    exception chained.
     """
 
     mode = "sdk"
@@ -47,7 +47,7 @@ class SDKSigner(Provider):
 
     @hides_locals
     def fetch(self) -> Credential:
-        """What the SDK signs with now; refreshed, where it can be, if that was handed out before.
+        """The SDK's current credential. It is refreshed first, if possible, when it was already returned before.
 
         Raises `CredentialsUnavailableError`.
         """
@@ -65,9 +65,9 @@ class SDKSigner(Provider):
         return credential
 
     def _probe(self) -> Credential:
-        """The key, key id and headers of a request that the SDK signs, refreshing as usual, and that is never sent."""
+        """The key, key id and headers of a request that is signed by the SDK, refreshing as usual, but never sent."""
         headers = httpx.Headers()
-        # As much of a `requests.PreparedRequest` as the SDK's signers look at.
+        # The attributes of a `requests.PreparedRequest` that the SDK's signers use.
         request = SimpleNamespace(method="GET", url="https://probe.invalid/", path_url="/", body=None, headers=headers)
         try:
             self._signer(request)
@@ -77,7 +77,7 @@ class SDKSigner(Provider):
         parameters = dict(re.findall(r'(\w+)="([^"]*)"', headers.get("authorization", "")))
         names = set(parameters.get("headers", "").lower().split()) - _GENERIC
         if "keyId" not in parameters or "headers" not in parameters or not names <= headers.keys():
-            raise CredentialsUnavailableError(f"{self.source} put no signature of version 1 on a request.")
+            raise CredentialsUnavailableError(f"{self.source} put no version 1 signature on a request.")
         return self._credential(parameters["keyId"], private_key, {name: headers[name] for name in names})
 
     def _credential(self, key_id: str, private_key: Any, headers: dict[str, str]) -> Credential:
@@ -91,12 +91,12 @@ class SDKSigner(Provider):
             raise CredentialsUnavailableError(f"{self.source} cannot be used: {error}") from error
 
     def _unavailable(self, error: Exception) -> CredentialsUnavailableError:
-        # The SDK's own words may quote anything, so they are not repeated; the exception stays chained.
+        # The SDK's message may quote anything, so it is not repeated; the exception stays chained.
         return CredentialsUnavailableError(f"{self.source} raised {type(error).__name__}.")
 
 
 def _is_readable(token: str) -> bool:
-    """Whether a token says when it ends. Others are used until a server rejects them."""
+    """Whether a token has a readable expiry. Other tokens are used until a server rejects them."""
     try:
         parse_security_token(token, "the token")
     except InvalidTokenError:
@@ -105,21 +105,21 @@ def _is_readable(token: str) -> bool:
 
 
 def _hardware(signer: Any) -> Any:
-    """The PKCS#11 key behind a signer, if that is what it has."""
+    """The PKCS#11 key of a signer, if it has one."""
     device = getattr(signer, "pkcs11_signer", None)
     return device if callable(getattr(device, "sign", None)) and hasattr(signer, "keyid") else None
 
 
 class _HardwareKey:
-    """A key that never leaves its device, with the one method that signing needs."""
+    """A key on a device, with the one method that signing needs."""
 
-    blocking = True  # a device takes its time, and may wait for a touch
+    blocking = True  # a device may be slow, or wait for a touch
 
     def __init__(self, device: Any) -> None:
         self._device = device
 
     def sign(self, data: bytes, _padding: object, _algorithm: object) -> bytes:
-        # The device's own default is what OCI wants: PKCS#1 v1.5 over SHA-256.
+        # The device's default is what OCI requires: PKCS#1 v1.5 over SHA-256.
         try:
             return bytes(self._device.sign(data))
         except Exception as error:

@@ -29,9 +29,11 @@ except ImportError:  # Windows: two processes may then refresh at once, which is
 log: logging.Logger = logging.getLogger("oci_httpx_auth")
 
 _JUST_ISSUED = 5.0  # seconds
-_FRESH = 0.25  # a token found in the file is used if more than this part of its life is left
+_FRESH = 0.25  # a token in the file is used if more than this fraction of its life is left
 _RENEWAL = 12.0  # seconds for asking the auth service, including retries
-_LOCK_WAIT = 15.0  # seconds; longer than the work under the lock, and together with it shorter than a fetch may take
+_LOCK_WAIT = (
+    15.0  # seconds; longer than the work under the lock, and shorter than a fetch may take together with that work
+)
 
 
 class SecurityToken(Provider):
@@ -41,14 +43,14 @@ class SecurityToken(Provider):
     region: its auth service renews the token; or auth_endpoint, that service's base URL.
 
     A token that the CLI or another process has renewed is picked up from the file; otherwise the auth service is
-    asked for a new one, as `oci session refresh` does, and the file is replaced: atomically, mode 0600.
+    asked for a new one, as by `oci session refresh`, and the file is replaced: atomically, mode 0600.
 
     Raises `ConfigError`, `InvalidKeyError` and `InvalidTokenError` for files that are missing, malformed, or from two
     different sessions. `fetch` raises `SessionExpiredError` once the session itself has ended.
     """
 
     mode = "security_token"
-    ends_when_idle = True  # an expired session token cannot be renewed, so its renewal does not wait for a request
+    ends_when_idle = True  # an expired session token cannot be renewed, so renewal must not wait for a request
 
     @hides_locals
     def __init__(
@@ -85,9 +87,9 @@ class SecurityToken(Provider):
         self.tenancy: str | None = tenancy
         self._service = _service or AuthService()
         self._clock = self._service.clock
-        self._last: str | None = None  # the key id that was handed out last
-        self._unwritten: Credential | None = None  # of a renewed token that its file could not take
-        self._final_expiry: float | None = None  # the end that a renewal did not move
+        self._last: str | None = None  # the key id of the last fetch
+        self._unwritten: Credential | None = None  # the last renewal, if it could not be written to the file
+        self._final_expiry: float | None = None  # the expiry that a renewal did not extend
         self._newest()
 
     @classmethod
@@ -100,7 +102,7 @@ class SecurityToken(Provider):
         auth_endpoint: str | None = None,
         _service: AuthService | None = None,
     ) -> SecurityToken:
-        """The session of a config profile, as `oci session authenticate --profile-name …` made it.
+        """The session of a config profile, as created by `oci session authenticate --profile-name …`.
 
         Raises as the constructor does, and `ConfigError` naming all missing fields at once.
         """
@@ -117,7 +119,7 @@ class SecurityToken(Provider):
     ) -> SecurityToken:
         """The session that these settings describe. Raises as the constructor does.
 
-        A profile may name its `auth_endpoint`, as those of `oci_httpx_auth.testing` do, to be renewed by the stand-in.
+        A profile may name its `auth_endpoint`; those of `oci_httpx_auth.testing` do, so that the stand-in renews the session.
         """
         token_file, key_file = settings.require("security_token_file", "key_file").values()
         return cls(
@@ -133,7 +135,7 @@ class SecurityToken(Provider):
 
     @hides_locals
     def fetch(self) -> Credential:
-        """A token from the file if it is new and has time left; otherwise a renewed one.
+        """The file's token if it is new and has time left; otherwise a renewed one.
 
         Raises `SessionExpiredError` when a person has to authenticate again, `ConfigError` for unusable files
         and settings, and `CredentialsUnavailableError` when the auth service fails.
@@ -149,7 +151,7 @@ class SecurityToken(Provider):
         return credential
 
     def _newest(self) -> Credential:
-        """The files' content, or the renewed token that could not be written to them, if that is newer."""
+        """The credential in the files, or the renewed one that could not be written to them, if that is newer."""
         try:
             credential, unwritten = read_pair(self._read), self._unwritten
         except InvalidTokenError as error:
@@ -178,7 +180,7 @@ class SecurityToken(Provider):
                 return newer
             if old.key_id != self._last and old.expires_at is not None and self._clock() < old.expires_at:
                 log.warning(
-                    "The session token of %s could not be renewed and is used to its end: %s", self.source, error
+                    "The session token of %s could not be renewed and is used until it expires: %s", self.source, error
                 )
                 return old
             if isinstance(error, ServiceRefusedError) and error.status == 401:
@@ -209,14 +211,14 @@ class SecurityToken(Provider):
         return renewed
 
     def _log_final_expiry(self, before: Credential, renewed: Credential) -> None:
-        """Say once when the session will end, if OCI answers a renewal without extending it.
+        """Log once when the session will end, if OCI renews it without extending it.
 
-        It does so for sessions of `oci session authenticate --no-browser`, which last 60 minutes at most (oci-cli#970).
+        OCI does so for sessions of `oci session authenticate --no-browser`, which last at most 60 minutes (oci-cli#970).
         """
         end, issued_at = before.expires_at, before.issued_at or 0.0
         if end is None or renewed.expires_at is None or renewed.expires_at > end or end == self._final_expiry:
             return
-        if self._clock() - issued_at < _JUST_ISSUED:  # e.g. by another process: it could not expire later
+        if self._clock() - issued_at < _JUST_ISSUED:  # e.g. by another process, so the new token could not expire later
             return
         self._final_expiry = end
         log.warning(
@@ -236,7 +238,7 @@ class SecurityToken(Provider):
             return None
 
     def _written_meanwhile(self, before: bytes | None) -> Credential | None:
-        """The token that a person or the CLI has put in place of `before`, if it is usable."""
+        """The token that someone else has written in place of `before`, if it is usable."""
         if self._on_file() in (None, before):
             return None
         try:
@@ -268,7 +270,7 @@ class SecurityToken(Provider):
 
 @contextlib.contextmanager
 def _directory_lock(path: str) -> Iterator[None]:
-    """Let one process at a time renew the token in this directory.
+    """Let only one process at a time renew tokens in this file's directory.
 
     The directory itself is locked, so no lock file is left behind, and the lock ends with its process. If the lock
     cannot be taken, continue without it: the file is replaced only if it still holds the old token.

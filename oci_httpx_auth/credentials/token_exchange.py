@@ -1,4 +1,4 @@
-"""Workload identity federation: a JWT of another issuer is exchanged for an OCI token, so that no key is stored.
+"""Workload identity federation: exchanges another issuer's JWT for an OCI token, so that no key needs to be stored.
 
 Source: `TokenExchangeSigner` of Oracle's Python SDK, and the variables of the TypeScript SDK's provider.
 """
@@ -30,22 +30,23 @@ _REMEDIES = {
     "identity propagation trust for its issuer, subject and this client.",
     401: "The identity domain refused the client. Check client_id and client_secret, and that the application is "
     "active.",
-    404: "There is no such identity domain, or it exchanges no tokens. Check the domain's URL.",
+    404: "There is no such identity domain, or it does not exchange tokens. Check the domain's URL.",
 }
 
 SubjectToken = str | os.PathLike[str] | Callable[[], str]
 
 
 class TokenExchange(Provider):
-    """Signs as the user or service that an identity domain sees in a JWT of GitHub Actions, Kubernetes or another issuer.
+    """Signs as the user or service that an identity domain maps a JWT of GitHub Actions, Kubernetes or another issuer to.
 
     domain: the identity domain's URL, `https://idcs-….identity.oraclecloud.com`, or its bare id.
-    client_id, client_secret: of a confidential application of the domain.
-    subject_token: the JWT; or the path of its file, absolute or as a `Path`, read again with each exchange; or a function
+    client_id, client_secret: those of a confidential application in the domain.
+    subject_token: the JWT; or the path of its file, absolute or a `Path`, read again for each exchange; or a function
         that returns it, called on a worker thread.
 
     Raises `ConfigError` for an invalid domain or an unreadable file, and `InvalidTokenError` for text that is not a JWT.
-    `fetch` raises `CredentialsUnavailableError` when the domain refuses, and says which of the three it refused.
+    `fetch` raises `CredentialsUnavailableError` if the domain refuses the subject token, the client or the exchange, and
+    says which.
     """
 
     mode = "token_exchange"
@@ -78,12 +79,12 @@ class TokenExchange(Provider):
     @classmethod
     @hides_locals
     def from_env(cls) -> TokenExchange:
-        """By the variables of Oracle's TypeScript SDK, and `OCI_REGION`.
+        """From the variables of Oracle's TypeScript SDK, and `OCI_REGION`.
 
         They are `OCI_IAM_DOMAIN_HOST`, `OCI_CLIENT_CREDENTIALS` (the client's id and secret, joined by a colon, in
         base64) and `OCI_SUBJECT_TOKEN` (a JWT, or the absolute path of a file).
 
-        Raises `ConfigError` (naming all missing variables at once) and as the constructor does.
+        Raises as the constructor does, and `ConfigError` naming all missing variables at once.
         """
         values = {name: env_value((name,)) or "" for name in _VARIABLES}
         if missing := [name for name, value in values.items() if not value]:
@@ -95,7 +96,7 @@ class TokenExchange(Provider):
             client_id = client_secret = ""
         if not client_id or not client_secret:
             raise ConfigError(
-                "OCI_CLIENT_CREDENTIALS is not the base64 text of the client's id and secret, joined by a colon. Make it with "
+                "OCI_CLIENT_CREDENTIALS is not the base64 encoding of the client's id and secret, joined by a colon. Create it with "
                 "`printf '%s' \"$ID:$SECRET\" | base64 -w0`."
             )
         self = cls(
@@ -110,7 +111,7 @@ class TokenExchange(Provider):
 
     @hides_locals
     def fetch(self) -> Credential:
-        """Exchange the current JWT. Raises `CredentialsUnavailableError`, `ConfigError` and their children."""
+        """Exchange the current JWT. Raises `CredentialsUnavailableError`, `ConfigError` and their subclasses."""
         subject_token = self._subject_token()
         session_key = generate_private_key()
         call = Call(
@@ -140,7 +141,7 @@ class TokenExchange(Provider):
             except OCIAuthError:
                 raise
             except Exception as error:
-                # Not quoted: we do not control what it says about a request to an issuer.
+                # Not quoted: its message may contain anything about a request to an issuer.
                 raise CredentialsUnavailableError(
                     f"The function that returns the subject token failed with {type(error).__name__}."
                 ) from error
@@ -154,7 +155,7 @@ class TokenExchange(Provider):
         token = token.strip() if isinstance(token, str) else ""
         if not token:
             raise InvalidTokenError(
-                f"{label} is empty. It should be a JWT of an issuer that the identity domain trusts."
+                f"{label} is empty. It should be a JWT from an issuer that the identity domain trusts."
             )
         if token.count(".") != 2 or not all(token.split(".")[:2]) or not re.fullmatch(KEY_ID, token):
             raise InvalidTokenError(f"{label} is not a JWT: a JWT is three base64url texts joined by dots.")
@@ -162,7 +163,7 @@ class TokenExchange(Provider):
 
 
 def _domain_url(domain: str) -> str:
-    """The domain's URL; a bare id is one of oraclecloud.com. Raises `ConfigError`."""
+    """The domain's URL; a bare id belongs to oraclecloud.com. Raises `ConfigError`."""
     if re.fullmatch(r"[A-Za-z0-9-]+", domain):
         return f"https://{domain}.identity.oraclecloud.com"
     url = domain if "://" in domain else f"https://{domain}"
@@ -173,8 +174,8 @@ def _domain_url(domain: str) -> str:
         parts, usable = urlsplit(""), False
     if not usable or any(character.isspace() for character in url):
         raise ConfigError(
-            f"domain is {quote_value(domain)}, which is not an identity domain. It looks like "
-            "'https://idcs-0123.identity.oraclecloud.com', or is the id at its beginning."
+            f"domain is {quote_value(domain)}, which is not an identity domain. One looks like "
+            "'https://idcs-0123.identity.oraclecloud.com', or is just the id at its beginning."
         )
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         raise ConfigError(

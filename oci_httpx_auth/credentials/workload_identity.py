@@ -1,4 +1,4 @@
-"""OKE workload identity: a Kubernetes service account signs as the workload that it belongs to."""
+"""OKE workload identity: signs as the workload that a Kubernetes service account belongs to."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _SOURCE = "the workload identity proxy"
 
 
 class OKEWorkloadIdentity(Provider):
-    """Signs as the workload that a Kubernetes service account stands for, on an enhanced OKE cluster.
+    """Signs as the workload that a Kubernetes service account represents, on an enhanced OKE cluster.
 
     host: the API server's host; else `KUBERNETES_SERVICE_HOST`. port: the port of the cluster's identity proxy.
-    ca_file: the cluster's certificate authority, the only one that the proxy is verified against; else
+    ca_file: the cluster's certificate authority, the only one trusted for the proxy; else
         `OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH`, else the mounted one.
     token_file: the service account's token, which Kubernetes rotates; else
         `OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH`, else the mounted one. Each `fetch` reads it again.
@@ -55,13 +55,13 @@ class OKEWorkloadIdentity(Provider):
         address = host or env_value(("KUBERNETES_SERVICE_HOST",))
         if not address:
             raise ConfigError(
-                "KUBERNETES_SERVICE_HOST is not set. It is set in every pod; workload identity works in OKE clusters only."
+                "KUBERNETES_SERVICE_HOST is not set. It is set in every pod; workload identity works only in OKE clusters."
             )
         super().__init__(
             f"the service account of this pod, at {quote_path(address)}",
             {"host": host, "port": port, "ca_file": ca_file, "token_file": token_file, "region": region},
         )
-        self._url = f"https://{_bracketed(address)}:{port}/resourcePrincipalSessionTokens"
+        self._url = f"https://{_url_host(address)}:{port}/resourcePrincipalSessionTokens"
         self._ca_file = os.path.expanduser(
             ca_file or env_value(("OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH",)) or f"{_ACCOUNT}/ca.crt"
         )
@@ -99,7 +99,7 @@ class OKEWorkloadIdentity(Provider):
             remedies=remedies,
         )
         with self._service.calls(direct=True, ca_file=self._ca_file) as calls:
-            credential = calls.token(call, session_key, _SOURCE, _decoded)
+            credential = calls.token(call, session_key, _SOURCE, _decode)
         issued = parse_security_token(token_of(credential), self.source)
         self.tenancy = issued.text("res_tenant")
         self.compartment: str | None = issued.text("res_compartment")
@@ -120,12 +120,12 @@ class OKEWorkloadIdentity(Provider):
             raise ConfigError(f"The cluster's CA file holds no certificate: {self._ca_file}.") from None
 
 
-def _bracketed(host: str) -> str:
+def _url_host(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
-def _decoded(response: Response, source: str) -> dict[str, Any]:
-    """The proxy's response: a JSON object in base64, in double quotes or bare. Raises `ServiceRefusedError`."""
+def _decode(response: Response, source: str) -> dict[str, Any]:
+    """The proxy's JSON object, from a response in base64, with or without double quotes. Raises `ServiceRefusedError`."""
     try:
         fields = json.loads(base64.b64decode(response.content.strip().strip(b'"'), validate=True))
     except (ValueError, RecursionError):

@@ -237,7 +237,7 @@ def test_a_signer_that_signs_nothing_is_named(key: Any) -> None:
         def __call__(self, request: Any, enforce_content_headers: bool = True) -> Any:
             return request
 
-    with pytest.raises(CredentialsUnavailableError, match="the SDK's Idle put no signature"):
+    with pytest.raises(CredentialsUnavailableError, match="the SDK's Idle put no version 1 signature"):
         SDKSigner(Idle("opaque", key.private)).fetch()
 
 

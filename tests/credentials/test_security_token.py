@@ -380,7 +380,7 @@ def test_a_token_near_its_end_is_used_when_the_auth_service_cannot_be_reached(
     )
     with httpx.Client(auth=OCISigner(provider, clock=laptop.clock)) as client:
         assert client.get(f"{laptop.oci.url}/x").status_code == 200
-    assert "used to its end" in caplog.text
+    assert "used until it expires" in caplog.text
     assert "could not be reached" in caplog.text
 
 

@@ -164,7 +164,7 @@ def test_the_variables_of_the_sdk_describe_it(oci: FakeOCI, tmp_path: Path, monk
     monkeypatch.setenv("OCI_SUBJECT_TOKEN", str(path))
     monkeypatch.setenv("OCI_REGION", "ORD")
     monkeypatch.setenv("OCI_CLIENT_CREDENTIALS", "no base64 of anything")
-    with pytest.raises(ConfigError, match="is not the base64 text"):
+    with pytest.raises(ConfigError, match="is not the base64 encoding"):
         TokenExchange.from_env()
     monkeypatch.setenv("OCI_CLIENT_CREDENTIALS", base64.b64encode(":".join(oci.domain_client).encode()).decode())
     provider = pickle.loads(pickle.dumps(TokenExchange.from_env()))
