@@ -132,7 +132,7 @@ CASES: list[Case] = [
     ("token without an expiry", lambda w: w.session(w.token(exp=None)), InvalidTokenError, ("security_token_file", "'exp'", "obtain a new one")),
     ("token that expires at a text", lambda w: w.session(w.token(exp="soon")), InvalidTokenError, ("security_token_file", "'exp'", "point in time")),
     ("token that expires at infinity", lambda w: w.session(w.token(exp=float("inf"))), InvalidTokenError, ("security_token_file", "'exp'", "point in time")),
-    ("token of a hundred kilobytes", lambda w: w.session("e30." + "x" * 100_000 + ".e30"), InvalidTokenError, ("security_token_file", "100008 characters", "65536 at most")),
+    ("token of a hundred kilobytes", lambda w: w.session("e30." + "x" * 100_000 + ".e30"), InvalidTokenError, ("security_token_file", "100008 characters", "at most 65536")),
     ("token with a line break in it", lambda w: w.session(w.token() + "\r\nx: y"), InvalidTokenError, ("security_token_file", "blanks", "oci session authenticate")),
     ("token of another key", lambda w: w.session(w.token(w.other)), InvalidTokenError, ("security_token_file", "different sessions", "oci session authenticate")),
     ("session key that was never written", lambda w: w.session(key_file="Update_private_key_path"), ConfigError, ("key_file of profile DEFAULT", "Update_private_key_path")),

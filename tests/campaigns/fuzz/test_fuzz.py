@@ -29,7 +29,7 @@ from oci_httpx_auth import (
     ResourcePrincipal,
     SecurityToken,
 )
-from oci_httpx_auth._auth_service.http import MAX_ANSWER, Answer, Client
+from oci_httpx_auth._auth_service.http import MAX_RESPONSE, Client, Response
 from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth._auth_service.tokens import parse_security_token
 from oci_httpx_auth._errors import ServiceUnreachableError
@@ -299,7 +299,7 @@ HOSTILE: dict[str, Callable[[], Iterable[bytes]]] = {
 }  # fmt: skip
 
 
-def send(url: str) -> Answer:
+def send(url: str) -> Response:
     """One request of a fetch, for a second."""
     with Client() as client:
         return client.send("GET", url, {b"host": b"x"}, b"", 1.0)
@@ -321,8 +321,8 @@ def test_a_hostile_answer_is_cut_off(name: str) -> None:
     if "dripping" in name or "interim" in name:
         assert server.sent < 150 * 25  # of two hundred drops
     # What the sockets' buffers swallowed is not known to the byte; and the server's own chunks are counted too.
-    assert server.sent < 20 * MAX_ANSWER
-    assert peak < 20 * MAX_ANSWER
+    assert server.sent < 20 * MAX_RESPONSE
+    assert peak < 20 * MAX_RESPONSE
 
 
 # Settings.
