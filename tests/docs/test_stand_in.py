@@ -150,7 +150,7 @@ PROOFS = {
     "A message has": "testing/test_strictness::test_a_message_has_a_role_and_content",
     "Any compartment, project": "testing/test_generative_ai::test_check_distinguishes_the_refusals",
     "`FakeOCI(lenient=True)`": "testing/test_generative_ai::test_a_lenient_stand_in_takes_any_model_and_needs_no_project",
-    "An error inside of a stream": "",  # no behaviour
+    "Errors inside a stream": "",  # no behaviour
     "`POST /20231130/actions/chat`": """
         testing/test_endpoints::test_an_incomplete_native_chat_is_refused
         campaigns/against_oracle/test_stand_in::test_a_native_stream_is_read_by_the_sdk
