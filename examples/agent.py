@@ -29,11 +29,11 @@ class Trip(BaseModel):
 
 @function_tool
 def temperature(city: str) -> str:
-    """The present temperature in a city."""
+    """The current temperature in a city."""
     return f"21 degrees Celsius in {city}"
 
 
-# The planner's model is reached by the Responses API, the other agent's, which names none, by chat completions.
+# The planner uses the Responses API; the guide, which names no model, uses the default one with chat completions.
 planner = Agent(
     name="Planner",
     instructions="Plan a short trip.",
@@ -49,7 +49,7 @@ guide = Agent(
 
 
 async def talk(provider: OCIProvider) -> None:
-    """Stream an answer that needs a tool, then ask what another agent answers."""
+    """Stream an answer that needs a tool, then ask for one that another agent gives."""
     config = RunConfig(model_provider=provider)
     try:
         print("streamed    ", end="", flush=True)

@@ -1,7 +1,7 @@
 """A batch of prompts on a local Dask cluster, with one signer for all workers.
 
-The signer travels as its recipe: each worker process makes its own credentials from the same profile, and no key leaves
-this machine's files. With OCI_COMPARTMENT_ID set the prompts go to the real service, otherwise to a stand-in:
+The signer is sent as its recipe: each worker process loads its own credentials from the same profile, and no key is
+sent. With OCI_COMPARTMENT_ID set the prompts go to the real service, otherwise to a stand-in:
 
     pip install 'oci-httpx-signer[openai]' distributed
     python examples/dask_batch.py [--profile NAME] [--model NAME]
@@ -26,7 +26,7 @@ PROMPTS = [f"Write a haiku about the number {number}." for number in range(8)]
 
 
 def answer(prompt: str, signer: OCISigner, where: dict[str, Any], model: str) -> tuple[str, int]:
-    """Runs on a worker. Dask hands every task of a worker the same signer, so there is one refresh for all of them."""
+    """Runs on a worker. Dask gives all tasks of a worker the same signer, so they share one refresh."""
     with create_openai(signer=signer, **where) as client:
         completion = client.chat.completions.create(model=model, messages=[{"role": "user", "content": prompt}])
     return completion.choices[0].message.content or "", os.getpid()

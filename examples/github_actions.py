@@ -1,7 +1,7 @@
 """Generative AI from a GitHub Actions job, without any stored OCI key.
 
-The job's own OIDC token is exchanged for an OCI token at the identity domain, which has to have an identity propagation
-trust for `https://token.actions.githubusercontent.com`. In the workflow:
+The job's OIDC token is exchanged for an OCI token at the identity domain, which needs an identity propagation trust
+for `https://token.actions.githubusercontent.com`. In the workflow:
 
     permissions:
       id-token: write
@@ -25,14 +25,14 @@ from oci_httpx_auth.openai import create_openai
 
 
 def github_token() -> str:
-    """A fresh OIDC token of this job. GitHub's last five minutes, so it is asked for with each exchange."""
-    answer = httpx.get(
+    """A fresh OIDC token of this job. GitHub's tokens last five minutes, so each exchange requests a new one."""
+    response = httpx.get(
         os.environ["ACTIONS_ID_TOKEN_REQUEST_URL"],
         params={"audience": os.environ.get("OCI_AUDIENCE", "oci")},
         headers={"authorization": f"Bearer {os.environ['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}"},
     )
-    answer.raise_for_status()
-    return str(answer.json()["value"])
+    response.raise_for_status()
+    return str(response.json()["value"])
 
 
 def main() -> None:
@@ -46,10 +46,10 @@ def main() -> None:
     )
     # OCI_BASE_URL is for the stand-in.
     with create_openai(signer=signer, base_url=os.environ.get("OCI_BASE_URL")) as client:
-        answer = client.chat.completions.create(
+        completion = client.chat.completions.create(
             model=models.CHAT, messages=[{"role": "user", "content": "Say hello from GitHub Actions."}]
         )
-    print(answer.choices[0].message.content)
+    print(completion.choices[0].message.content)
 
 
 if __name__ == "__main__":

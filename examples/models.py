@@ -1,4 +1,4 @@
-"""The models that the examples name. Which of them a region has is for Oracle's documentation to say."""
+"""The models that the examples use. Oracle's documentation lists which region has which."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ CHAT = "openai.gpt-oss-120b"
 NATIVE = "xai.grok-4.3"
 COHERE = "cohere.command-a-03-2025"
 EMBEDDING = "cohere.embed-v4.0"
-# Whether OCI still serves it is unverified: Google itself retired it in October 2026, and OCI's lists name no newer one.
+# Unverified: whether OCI still serves it. Google itself retired it in October 2026, and OCI's lists name no newer one.
 GOOGLE = "google.gemini-2.5-flash"
-# Unverified, as the path that serves it.
+# Unverified, like the path that serves it.
 REALTIME = "openai.gpt-realtime"
 
-# The stand-in takes any project. OCI needs one for what it stores: responses and conversations.
+# The stand-in accepts any project. OCI needs one for what it stores: responses and conversations.
 STAND_IN_PROJECT = "ocid1.generativeaiproject.oc1.us-chicago-1.example"

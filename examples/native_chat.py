@@ -1,7 +1,7 @@
 """OCI's own chat operation through plain httpx: for models without an OpenAI-compatible form, such as Cohere's.
 
 With credentials and OCI_COMPARTMENT_ID in place, this talks to the real service; --endpoint-id names a dedicated
-endpoint to ask as well. Otherwise it starts a stand-in for OCI on this machine, which verifies every signature:
+endpoint to call as well. Otherwise it starts a stand-in for OCI on this machine, which verifies every signature:
 
     python examples/native_chat.py [--region us-chicago-1] [--endpoint-id ocid1.generativeaiendpoint.oc1…]
 """
@@ -55,25 +55,25 @@ def on_demand(model: str) -> dict[str, Any]:
 
 
 def dedicated(endpoint_id: str) -> dict[str, Any]:
-    """A model that is hosted on a dedicated AI cluster; its endpoint's OCID stands in for its name."""
+    """A model that is hosted on a dedicated AI cluster; its endpoint's OCID is used instead of its name."""
     return {"servingType": "DEDICATED", "endpointId": endpoint_id}
 
 
-def text_of(answer: dict[str, Any]) -> str:
-    """The text of a whole answer, or of one frame of a stream.
+def text_of(frame: dict[str, Any]) -> str:
+    """The text of a complete chat response, or of one frame of a stream.
 
     COHERE has `text`, COHEREV2 a `message`, and GENERIC `choices[0].message`; in a stream the frame may be that choice itself.
     A message may be null or missing: the model can spend all of `maxTokens` on its reasoning, and the last frames have none.
     """
-    if "text" in answer:
-        return str(answer["text"] or "")
-    choice = answer["choices"][0] if answer.get("choices") else answer
+    if "text" in frame:
+        return str(frame["text"] or "")
+    choice = frame["choices"][0] if frame.get("choices") else frame
     content = (choice.get("message") or {}).get("content") or []
     return "".join(part.get("text") or "" for part in content)
 
 
 def ask(client: httpx.Client, compartment: str, mode: dict[str, Any], request: dict[str, Any]) -> str:
-    """One answer, in one piece."""
+    """One reply, complete."""
     body = {"compartmentId": compartment, "servingMode": mode, "chatRequest": request}
     response = client.post(PATH, json=body)
     response.raise_for_status()
@@ -83,19 +83,19 @@ def ask(client: httpx.Client, compartment: str, mode: dict[str, Any], request: d
 def ask_streamed(
     client: httpx.Client, compartment: str, mode: dict[str, Any], request: dict[str, Any]
 ) -> Iterator[str]:
-    """One answer, in pieces as they come."""
+    """One reply, in pieces as they arrive."""
     body = {"compartmentId": compartment, "servingMode": mode, "chatRequest": {**request, "isStream": True}}
     with client.stream("POST", PATH, json=body) as response:
         response.raise_for_status()
         heard = ""
         for line in response.iter_lines():
             data = line.removeprefix("data:").strip()
-            # Frames may be empty, to keep the connection alive, and some models end with a frame of their own.
+            # Frames may be empty, to keep the connection alive, and some models end with an extra frame.
             if not line.startswith("data:") or data in ("", "[DONE]"):
                 continue
             frame = json.loads(data)
             text = text_of(frame)
-            # Cohere's frames with tool calls, and the last one, have the whole text once more; or for the first time.
+            # Cohere's last frame and those with tool calls repeat the whole text, or have it for the first time.
             if "text" in frame and ("finishReason" in frame or "toolCalls" in frame):
                 text = text.removeprefix(heard)
             heard += text
@@ -103,7 +103,7 @@ def ask_streamed(
 
 
 def address(signer: OCISigner, region: str, compartment: str) -> str:
-    """Where a region serves its models. The factory knows the domain of the region's realm."""
+    """The host of a region's models. The factory knows the domain of the region's realm."""
     with create_openai(signer=signer, region=region, compartment_id=compartment) as client:
         return str(client.base_url).partition("/openai/")[0]
 
@@ -112,7 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--region", help="which region serves the models, if not the profile's")
     parser.add_argument("--endpoint-id", help="the OCID of a dedicated endpoint")
-    parser.add_argument("--endpoint-form", choices=FORMS, default="generic", help="how its model is asked")
+    parser.add_argument("--endpoint-form", choices=FORMS, default="generic", help="the form of its chat requests")
     parser.add_argument("--model", default=models.NATIVE)
     parser.add_argument("--cohere-model", default=models.COHERE)
     options = parser.parse_args()

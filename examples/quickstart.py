@@ -28,7 +28,7 @@ MODES = ("api_key", "security_token", "instance_principal")
 
 @function_tool
 def temperature(city: str) -> str:
-    """The present temperature in a city."""
+    """The current temperature in a city."""
     return f"21 degrees Celsius in {city}"
 
 
@@ -54,7 +54,7 @@ async def talk(client: AsyncOpenAI, model: str) -> None:
 
 
 def real_signer(options: argparse.Namespace) -> OCISigner | None:
-    """A signer for the real service, if this machine has credentials and we know where the requests belong."""
+    """A signer for the real service, if this machine has credentials and a compartment or project is set."""
     if not (os.environ.get("OCI_COMPARTMENT_ID") or os.environ.get("OCI_PROJECT_ID")):
         return None
     try:
@@ -65,7 +65,7 @@ def real_signer(options: argparse.Namespace) -> OCISigner | None:
 
 
 def stand_in(fake: FakeOCI, directory: str, mode: str) -> OCISigner:
-    """A signer for the stand-in, which has found what it needs where it would find it for OCI."""
+    """A signer for the stand-in, configured in the same way as for OCI."""
     if mode == "instance_principal":
         os.environ.update(fake.environment(mode))
         return OCISigner(auth=mode)
@@ -73,7 +73,7 @@ def stand_in(fake: FakeOCI, directory: str, mode: str) -> OCISigner:
 
 
 def show(signer: OCISigner, fake: FakeOCI | None) -> None:
-    """Who was authenticated and how, what was signed, and what the server verified."""
+    """Print how the signer authenticates, what was signed, and what the server verified."""
     status = signer.status()
     print(f"\nauthenticated by {status.mode}, from {status.source}")
     calls = [record for record in fake.records if record.service == "inference"] if fake else []
@@ -88,7 +88,7 @@ def show(signer: OCISigner, fake: FakeOCI | None) -> None:
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--auth", choices=MODES, help="how to authenticate, if not as the machine's set-up says")
+    parser.add_argument("--auth", choices=MODES, help="how to authenticate (default: detected)")
     parser.add_argument("--profile", help="profile of the OCI config file")
     parser.add_argument("--model", default=models.CHAT)
     options = parser.parse_args()
