@@ -9,7 +9,7 @@ with FakeOCI() as oci:
     assert oci.records[-1].signed
 ```
 
-As a fixture of pytest, for a suite whose clients take `oci.openai_url` and `oci.write_config(tmp_path)`:
+As a pytest fixture, for a suite whose clients use `oci.openai_url` and `oci.write_config(tmp_path)`:
 
 ```python
 @pytest.fixture
@@ -18,10 +18,10 @@ def oci():
         yield oci
 ```
 
-A request that went past the signer is answered 401; `oci.records[-1].reason` says how its framework is made to sign.
+A request that bypassed the signer gets a 401; `oci.records[-1].reason` says how to make its framework sign.
 
-It verifies signatures, tokens, digests and dates by its own code, not by that of the signer.
-`python -m oci_httpx_auth.testing` serves it from the command line.
+The stand-in verifies signatures, tokens, digests and dates with its own code, not the signer's.
+`python -m oci_httpx_auth.testing` runs it from the command line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m oci_httpx_auth.testing`: serve the stand-in, and print its verdict on each request."""
+"""`python -m oci_httpx_auth.testing`: run the stand-in, and print its verdict on each request."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ._wire import Record
 
 
 def describe(record: Record) -> str:
-    """One line about a request, without anything secret."""
+    """One line about a request, without secrets."""
     verdict = "verified" if record.signed else "accepted unsigned"
     if record.reason:
         verdict = f"refused: {record.reason}"
-    # Everything behind the question mark may hold a credential that a client put there.
+    # A client may have put a credential into the query.
     target = record.target.partition("?")[0] + ("?…" if "?" in record.target else "")
     line = f"{record.status} {record.method} {target}  {record.principal or 'nobody known'}  {verdict}"
     return "".join(character if character.isprintable() else "?" for character in line)
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m oci_httpx_auth.testing", description="Serve a stand-in for OCI.")
     parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1 (default: any free one)")
     parser.add_argument("--directory", help="where to write a config file (default: a new temporary directory)")
-    parser.add_argument("--lenient", action="store_true", help="take any model, and store without a project")
+    parser.add_argument("--lenient", action="store_true", help="accept any model, and store without a project")
     options = parser.parse_args(arguments)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             print(f"cannot serve on port {options.port}: {error.strerror}", file=sys.stderr)
             return 1
-        print(f"OCI is played at {oci.url}. Paste these lines into the shell of your program:\n")
+        print(f"The stand-in runs at {oci.url}. Paste these lines into the shell of your program:\n")
         variables = {
             "OCI_CLI_CONFIG_FILE": str(oci.write_config(directory)),
             "OCI_COMPARTMENT_ID": oci.compartment,

@@ -1,4 +1,4 @@
-"""The services that hand out identities: instance metadata, federation, session refresh, workload identity."""
+"""The services behind credentials: instance metadata, federation, session refresh, token exchange, workload identity."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class AuthServices:
         self.domain_client = ("client", "domain-client-secret")
 
     def endpoints(self) -> Iterator[Endpoint]:
-        """What is served."""
+        """The paths of these services."""
         for service, path, methods, act in (
             *(("metadata", f"/opc/v2/{re.escape(path)}", ["GET"], self.metadata) for path in METADATA),
             ("metadata", "/opc/v2(?:/.*)?", [], self.metadata),
@@ -62,7 +62,7 @@ class AuthServices:
             yield Endpoint(service, compile_path(path), methods, act)
 
     def rotate_certificate(self, lifetime: float = CERTIFICATE_LIFETIME) -> None:
-        """Give the instance a new certificate and key, valid for `lifetime` seconds; one that has expired is kept."""
+        """Give the instance a new certificate and key, valid for `lifetime` seconds. Expired ones are kept."""
         now, compartment = self._identities.now(), self._identities.compartment
         issued = InstanceCertificate(self.instance_tenancy, compartment, self.instance, now, lifetime)
         self._certificates[issued.serial_number] = issued
@@ -126,7 +126,7 @@ class AuthServices:
         principal = exchange.verify()
         document = exchange.request.json()
         if principal.kind != "session":
-            raise Refused(f"a {principal.kind} token is no session")
+            raise Refused(f"a {principal.kind} token is not a session")
         if document.get("currentToken") != principal.token:
             raise Refused("currentToken is not the token that signed the request")
         claims = self._identities.tokens.verify(principal.token).claims
@@ -177,7 +177,7 @@ class AuthServices:
             raise Refused("there is no service account token")
         token = self._identities.tokens.verify(values[0].removeprefix("Bearer "))
         if token.kind != "service_account":
-            raise Refused(f"a {token.kind} token is no service account token")
+            raise Refused(f"a {token.kind} token is not a service account token")
         name = str(token.claims["sub"])
         key = read_public_key(request.json().get("podKey"), field_name="podKey", pem_allowed=True)
         exchange.identify(Principal(f"workload {name}", "oke_workload_identity", self._identities.tenancy, name, key))

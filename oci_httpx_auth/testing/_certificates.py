@@ -22,7 +22,7 @@ _LATE = datetime(2100, 1, 1, tzinfo=timezone.utc)
 
 
 class InstanceCertificate:
-    """A leaf certificate with its key and its intermediate: `files`, as the metadata service serves them, by path."""
+    """A leaf certificate with its key and intermediate. `files` has them by their path at the metadata service."""
 
     def __init__(self, tenancy: str, compartment: str, instance: str, now: float, lifetime: float) -> None:
         intermediate, intermediate_key, _ = _authority()
@@ -48,7 +48,7 @@ class InstanceCertificate:
 
 
 def read_certificate(text: object) -> tuple[x509.Certificate, rsa.RSAPublicKey]:
-    """A certificate of a request, which is sent as base64, with its key."""
+    """A certificate from a request, where it is base64, and its public key."""
     if not isinstance(text, str):
         raise Refused("a certificate is missing", status=400)
     try:
@@ -62,11 +62,11 @@ def read_certificate(text: object) -> tuple[x509.Certificate, rsa.RSAPublicKey]:
 
 
 def check_chain(leaf: x509.Certificate, intermediates: list[x509.Certificate], now: float) -> None:
-    """Refuse a leaf that does not lead, through one of the intermediates, to the root of instances."""
+    """Refuse a leaf that does not chain to the root of instances through one of the intermediates."""
     root = _authority()[2]
     if _issued_by(leaf, root):
         # An instance's leaf comes from an intermediate; only intermediates come from the root.
-        raise Refused("the certificate is no instance's leaf")
+        raise Refused("the certificate is not an instance's leaf")
     issuer = next((other for other in intermediates if _issued_by(leaf, other) and _issued_by(other, root)), None)
     if issuer is None:
         raise Refused("the certificate was not issued by the intermediates that were sent")
@@ -76,7 +76,7 @@ def check_chain(leaf: x509.Certificate, intermediates: list[x509.Certificate], n
 
 
 def fingerprints_of(leaf: x509.Certificate) -> dict[str, str]:
-    """The leaf's fingerprints by the key id's middle part, as upper-case hex with colons."""
+    """The leaf's fingerprints as upper-case hex with colons, by the middle part of the key id."""
     algorithms: dict[str, hashes.HashAlgorithm] = {"fed-x509": hashes.SHA1(), "fed-x509-sha256": hashes.SHA256()}
     return {name: leaf.fingerprint(algorithm).hex(":").upper() for name, algorithm in algorithms.items()}
 
@@ -88,7 +88,7 @@ def server_certificate() -> tuple[bytes, bytes]:
     # Of the nine usages, the CA has two: key_cert_sign and crl_sign.
     signs_certificates = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
     addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
-    # Python 3.13 verifies strictly, and asks for the identifiers of both keys.
+    # Python 3.13 verifies strictly, and requires the identifiers of both keys.
     ca = _issue(
         ca_name,
         ca_key,
@@ -113,7 +113,7 @@ def server_certificate() -> tuple[bytes, bytes]:
 
 @functools.cache
 def _authority() -> tuple[x509.Certificate, rsa.RSAPrivateKey, x509.Certificate]:
-    """Intermediate, its key, and the root: one set for the process, since keys are slow to make."""
+    """The intermediate, its key, and the root: one set per process, since keys are slow to generate."""
     root_key, key = new_key(), new_key()
     root_name, name = _name("Stand-in instance root"), _name("Stand-in instance intermediate")
     return _issue(name, key, root_name, root_key), key, _issue(root_name, root_key, root_name, root_key)
@@ -148,7 +148,7 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _attribute(oid: x509.ObjectIdentifier, value: str) -> x509.NameAttribute[str]:
-    """An attribute of a name, of OCI's lengths: X.520 has 64 characters at most, and `cryptography` insists."""
+    """An attribute of a name, as long as OCI's: X.520 allows at most 64 characters, and `cryptography` enforces it."""
     attribute = x509.NameAttribute(oid, "placeholder")
     attribute._value = value
     return attribute

@@ -1,4 +1,4 @@
-"""One request on its way through a service, and the table that says which service a request is for."""
+"""One request as a service handles it, and the routing of requests to services."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ._wire import Fault, Record, Refused, Reply, Request
 
 @dataclass
 class Exchange:
-    """A request, the match of its path, the time it came, and the record of what is found out about it."""
+    """A request, the match of its path, its time of arrival, and its record."""
 
     request: Request
     match: Any
@@ -34,10 +34,10 @@ class Exchange:
         host_required: bool = True,
         body_exempt: bool = False,
     ) -> Principal:
-        """Who signed. Raises `Refused` if nobody did, or not by the rules.
+        """The principal that signed the request. Raises `Refused` if it is unsigned or its signature is invalid.
 
-        `find` knows who has a key id (default: the API keys and tokens of the stand-in). `body_exempt` is for the few
-        operations whose body need not be signed. What the signature says of itself is recorded in any case.
+        `find` returns the principal of a key id (default: among the stand-in's API keys and tokens). `body_exempt` is for
+        the few operations whose body need not be signed. The signature's parameters are recorded in any case.
         """
         request, record = self.request, self.record
         parameters = signature_parameters(request)
@@ -66,12 +66,12 @@ class Exchange:
         self.record.principal, self.record.mode = principal.name, principal.mode
 
     def token_reply(self, kind: str, public_key: rsa.RSAPublicKey, claims: dict[str, Any]) -> Reply:
-        """The JSON answer of a token service."""
+        """The JSON response of a token service."""
         token = self.issue(kind, public_key, claims)
         return Reply.json({} if token is None else {"token": token})
 
     def issue(self, kind: str, public_key: rsa.RSAPublicKey, claims: dict[str, Any]) -> str | None:
-        """A new token, or what a token fault makes of it; `None` for a missing one."""
+        """A new token, flawed if the fault asks for it; `None` if the token is to be missing."""
         flaw = self.fault.token
         if flaw == "missing":
             return None
@@ -84,7 +84,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What serves the paths that match `pattern`: by any method, if it names none."""
+    """Serves the paths that match `pattern`, for these methods, or for any if it has none."""
 
     service: str
     pattern: re.Pattern[str]
@@ -93,19 +93,19 @@ class Endpoint:
 
 
 def compile_path(path: str) -> re.Pattern[str]:
-    """A regular expression for whole paths. Targets may hold any byte that a request line may."""
+    """A regular expression for whole paths, which may hold any byte that a request line may."""
     return re.compile(path, re.DOTALL)
 
 
 def route(endpoints: list[Endpoint], request: Request, otherwise: Endpoint) -> Endpoint:
-    """The first endpoint for the request's path and method; `otherwise` where none has the path."""
-    fitting = [endpoint for endpoint in endpoints if endpoint.pattern.fullmatch(request.path)]
-    for endpoint in fitting:
+    """The first endpoint for the request's path and method; `otherwise` if the path is unknown."""
+    matching = [endpoint for endpoint in endpoints if endpoint.pattern.fullmatch(request.path)]
+    for endpoint in matching:
         if request.method in endpoint.methods:
             return endpoint
-    if not fitting:
+    if not matching:
         return otherwise
-    return replace(fitting[0], act=_refuse_method) if fitting[0].methods else fitting[0]
+    return replace(matching[0], act=_refuse_method) if matching[0].methods else matching[0]
 
 
 def _refuse_method(exchange: Exchange) -> Reply:

@@ -1,4 +1,4 @@
-"""`FakeOCI`: the stand-in as its users hold it."""
+"""`FakeOCI`: the public class of the stand-in."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class FakeOCI:
-    """A stand-in for Oracle Cloud Infrastructure on loopback, which verifies every request for real.
+    """A stand-in for Oracle Cloud Infrastructure on loopback, which really verifies every request.
 
-    `with FakeOCI() as oci:` serves it on a port of its own, over plain HTTP (`oci.url`) and over TLS. Without a server
-    it can be used as a transport inside the process (`oci.transport()`). Services are told apart by path alone, so one
-    address serves every endpoint. Clients are told no more than OCI would tell them; the precise reason for a refusal
-    is in the record. All methods may be called from any thread.
+    `with FakeOCI() as oci:` serves it on free ports, over plain HTTP (`oci.url`) and over TLS. Without a server it can be
+    used as an in-process transport (`oci.transport()`). Services are distinguished only by path, so one address serves
+    every endpoint. Error messages say no more than OCI's would; the precise reason for a refusal is in the record. All
+    methods may be called from any thread.
 
-    region: the region id that metadata, config files and environment variables name.
+    region: the region id in metadata, config files and environment variables.
     clock: the time in seconds since the epoch.
-    token_lifetime: seconds that issued tokens live.
+    token_lifetime: lifetime of issued tokens in seconds.
     session_limit: seconds after which a session can no longer be refreshed.
     allowed_skew: seconds that a signed date may be off.
-    stream_delay: seconds between two pieces of a streamed answer.
-    port, workload_identity_port: the plain and the TLS port; 0 stands for any free one. The `oci` SDK asks for
-    workload identity tokens on port 12250 and no other.
+    stream_delay: seconds between two pieces of a streamed response.
+    port, workload_identity_port: the plain and the TLS port; 0 stands for any free one. The `oci` SDK requests
+    workload identity tokens only on port 12250.
     lenient: accept any model name and compartment, and store responses and conversations without a project or
     conversation store. OCI refuses all of these.
     on_record: called with each new record.
 
-    Entering the context raises `OSError` when a port that was asked for is taken.
+    Entering the context raises `OSError` if a requested port is taken.
     """
 
     def __init__(
@@ -99,21 +99,21 @@ class FakeOCI:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # What was recorded stays.
+        # The records stay.
         server, self._server = self._server, None
         if server is not None:
             server.stop()
 
-    # Its address, and its identities.
+    # Addresses and identities.
 
     @property
     def url(self) -> str:
-        """The address of every service, without a slash at the end."""
+        """The address of every service, without a trailing slash."""
         return f"http://127.0.0.1:{self._running().port}"
 
     @property
     def openai_url(self) -> str:
-        """What OpenAI's clients call base_url."""
+        """The `base_url` for OpenAI's clients."""
         return f"{self.url}/openai/v1"
 
     @property
@@ -130,16 +130,16 @@ class FakeOCI:
         passphrase: str | None = None,
         lifetime: float | None = None,
     ) -> Path:
-        """Write `directory`/config with a profile of a new API key or session, and the files it names.
+        """Write `directory`/config with a profile for a new API key or session, and the files it names.
 
-        Other profiles in the file stay as they are. A passphrase encrypts the key and is written into the profile.
-        A session's token lives `lifetime` seconds, and is renewed here if the stand-in was running when it was written.
+        Other profiles in the file are kept. A passphrase encrypts the key and is written to the profile. A session's
+        token lives `lifetime` seconds, and the stand-in renews it if it was running when the profile was written.
         Returns the path of the config file.
         """
         with self._lock:
             known = self._identities
             credential = known.add_token_holder("session", lifetime) if session else known.add_api_key()
-        # Without a server, a renewal ends at the discard port, where nobody listens.
+        # Without a server, renewals go to the discard port, where nothing listens.
         auth_endpoint = self.url if self._server is not None else "http://127.0.0.1:9"
         return write_profile(Path(directory).resolve(), profile, credential, passphrase, auth_endpoint)
 
@@ -153,13 +153,13 @@ class FakeOCI:
     ) -> dict[str, str]:
         """The environment variables that a platform would set for a mode.
 
-        "instance_principal": where the metadata service is, and where certificates are exchanged for tokens.
-        "resource_principal": version 2.2, of functions. With `directory`, token and key are files in it, otherwise
+        "instance_principal": the addresses of the metadata service and of the federation endpoint.
+        "resource_principal": version 2.2, as in functions. With `directory`, token and key are files in it, otherwise
         literals. `passphrase` encrypts the key.
         "oke_workload_identity": needs `directory` for the service account's token and CA files.
-        `lifetime` is that of the token in seconds, where the variables hold one.
+        `lifetime` is the token's in seconds, if the variables hold one.
 
-        The server has to be running. Raises `ValueError` for another mode.
+        The server has to be running. Raises `ValueError` for any other mode.
         """
         folder = None if directory is None else Path(directory)
         if mode == "instance_principal":
@@ -180,9 +180,9 @@ class FakeOCI:
         return pod_environment(folder, token, self._certificates[0], self._identities.region)
 
     def revoke_tokens(self, *tokens: str) -> None:
-        """Refuse these tokens from now on, also when they ask for their refresh.
+        """Refuse these tokens from now on, even for a refresh.
 
-        Without any, refuse all that were issued so far, except service account tokens, which are not OCI's.
+        Without arguments, refuse all that were issued so far, except service account tokens, which are not OCI's.
         """
         with self._lock:
             for token in tokens:
@@ -190,15 +190,15 @@ class FakeOCI:
             if not tokens:
                 self._identities.tokens.revoke_all()
 
-    # What came in, what goes wrong, and what the model says.
+    # Records, faults, and the model's replies.
 
     @property
     def records(self) -> list[Record]:
-        """What came in and what became of it, oldest first. The list may be cleared."""
+        """The requests so far and their results, oldest first. The list may be cleared."""
         return self._records
 
     def fail(self, service: str, *faults: Fault) -> None:
-        """The next requests to a service ("*": to any) meet these faults, one each, in order."""
+        """Make the next requests to a service ("*": to any) fail with these faults, one each, in order."""
         services = {endpoint.service for endpoint in (*self._endpoints, self._otherwise)}
         if service != "*" and service not in services:
             raise ValueError(f"no such service: {service!r}; there are {', '.join(sorted(services))}")
@@ -206,15 +206,15 @@ class FakeOCI:
             self._faults.setdefault(service, deque()).extend(faults)
 
     def script(self, *replies: str | ToolCall | list[ToolCall]) -> None:
-        """The next answers of the model, in order: a text, a tool call, or several calls at once."""
+        """Queue the model's next answers: each is a text, a tool call, or several calls at once."""
         with self._lock:
             self._model.script += [[reply] if isinstance(reply, ToolCall) else reply for reply in replies]
 
     def complete(self, chat: Mapping[str, Any]) -> dict[str, Any]:
-        """The message with which the model answers a chat completion request, both in OpenAI's form.
+        """The model's message for a chat completion request, both in OpenAI's form.
 
-        For your own endpoints that speak another form. Raises `Refused` for a request without messages, or
-        without a model of a vendor that Generative AI has.
+        For your own endpoints that use another form. Raises `Refused` for a request without messages, or without a model
+        of a vendor that Generative AI has.
         """
         document = dict(chat)
         check_chat(document)
@@ -223,7 +223,7 @@ class FakeOCI:
         with self._lock:
             return message_of(self._model.answer(document))
 
-    # Further endpoints, and a transport in place of the server.
+    # More endpoints, and a transport instead of the server.
 
     def add_endpoint(
         self,
@@ -236,17 +236,17 @@ class FakeOCI:
     ) -> None:
         """Serve your own paths, which are verified, recorded and subject to faults like the built-in ones.
 
-        path: a regular expression that the whole path has to match. The endpoint that was added last goes first.
-        handler: gets a request whose signature was verified, and who signed it; returns a `Reply`, or a document to
+        path: a regular expression that has to match the whole path. The endpoint added last is tried first.
+        handler: called with a verified request and the principal that signed it; returns a `Reply`, or a document to
         send as JSON. It may raise `Refused`.
-        methods: those that it answers to.
-        service: what records and `fail` call it; may be that of other endpoints.
+        methods: those that the endpoint accepts.
+        service: its name in records and for `fail`; other endpoints may share it.
         body_signed: false for the few operations whose body need not be signed (uploads).
         """
 
         def act(exchange: Exchange) -> Reply:
-            answer = handler(exchange.request, exchange.verify(body_exempt=not body_signed))
-            return answer if isinstance(answer, Reply) else Reply.json(answer)
+            result = handler(exchange.request, exchange.verify(body_exempt=not body_signed))
+            return result if isinstance(result, Reply) else Reply.json(result)
 
         with self._lock:
             self._endpoints.insert(0, Endpoint(service, compile_path(path), methods, act))
@@ -257,17 +257,17 @@ class FakeOCI:
             import httpx as library
         return transport_for(library, self._handle)
 
-    # The core, which server and transport hand requests to.
+    # The core, which server and transport call.
 
     def _now(self) -> float:
         return self._clock()
 
     def _handle(self, request: Request) -> Reply:
-        """Answer one request, given as it is on the wire."""
+        """The reply to one request, which is given unchanged from the wire."""
         endpoint = route(self._endpoints, request, self._otherwise)
         record = Record(endpoint.service, request.method, request.target, list(request.headers), request.body)
         if request.values("x-content-sha256"):
-            _ = request.digest  # Hashing a long body takes a while: not under the lock.
+            _ = request.digest  # Hashing a long body takes a while, so not under the lock.
         with self._lock:
             record.time = self._now()
             match = endpoint.pattern.fullmatch(request.path)
@@ -275,14 +275,14 @@ class FakeOCI:
             try:
                 exchange.fault = self._next_fault(record) or Fault()
                 check_framing(request)
-                act = _answer_fault if exchange.fault.replaces_answer else endpoint.act
+                act = _fault_reply if exchange.fault.replaces_response else endpoint.act
                 reply = act(exchange)
                 compress_events(request, reply)
             except Refused as refused:
                 record.reason = refused.reason
                 reply = refused.reply(record.service)
             except Exception as error:
-                # A mistake here, or in a handler, has to show in the records.
+                # A bug here or in a handler has to be visible in the records.
                 record.reason = f"the stand-in failed: {error!r}"
                 reply = error_reply(record.service, 500)
             self._finish(record, reply)
@@ -290,7 +290,7 @@ class FakeOCI:
         return reply
 
     def _refuse_malformed(self, refused: Refused) -> Reply:
-        """The answer to what is no HTTP request, with a record of it."""
+        """The reply to something that is not an HTTP request, which is recorded too."""
         record = Record("malformed", "", "", [], b"", reason=refused.reason, time=self._now())
         reply = refused.reply(record.service)
         with self._lock:
@@ -322,8 +322,8 @@ class FakeOCI:
         return server_certificate()
 
 
-def _answer_fault(exchange: Exchange) -> Reply:
-    """A fault in place of an answer. The record still says whether the request was signed, and by whom."""
+def _fault_reply(exchange: Exchange) -> Reply:
+    """The reply that a fault prescribes. The record still says whether the request was signed, and by whom."""
     with suppress(Refused):
         exchange.verify()
     fault = exchange.fault
@@ -337,7 +337,7 @@ def _answer_fault(exchange: Exchange) -> Reply:
 
 
 def _spoil(reply: Reply, fault: Fault) -> None:
-    """Let the answer go wrong on its way."""
+    """Apply a fault to a reply: its delay, its headers, and how it is cut off."""
     reply.wait, reply.cut = fault.delay, _cut(fault) or ("truncate" if fault.truncate else "")
     removed = {name.lower() for name, value in fault.headers.items() if not value}
     reply.headers = [header for header in reply.headers if header[0] not in removed]
@@ -345,5 +345,5 @@ def _spoil(reply: Reply, fault: Fault) -> None:
 
 
 def _cut(fault: Fault) -> str:
-    """How a fault keeps its answer back, if it does."""
+    """How a fault withholds the response, if it does."""
     return "reset" if fault.reset else "hang" if fault.hang else ""

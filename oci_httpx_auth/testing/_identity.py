@@ -1,4 +1,4 @@
-"""Who may call: API keys, sessions and tokens."""
+"""The identities that may call: API keys, sessions and tokens."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def made_up_ocid(kind: str, region: str = "") -> str:
 
 @dataclass(frozen=True)
 class FakeCredential:
-    """What a user signs with: an API key; or with a token, a session as `oci session authenticate` leaves it."""
+    """An API key or, with a token, a session as created by `oci session authenticate`."""
 
     tenancy: str
     user: str
@@ -52,13 +52,13 @@ class FakeCredential:
         return f"ST${self.token}" if self.token else f"{self.tenancy}/{self.user}/{self.fingerprint}"
 
     def private_key_pem(self, passphrase: str | None = None) -> bytes:
-        """The private key as PEM, encrypted when there is a passphrase."""
+        """The private key as PEM, encrypted if there is a passphrase."""
         encryption = NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase.encode())
         return self.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
 
 class Identities:
-    """Everyone that one stand-in knows. Its methods are called under the stand-in's lock."""
+    """All identities of one stand-in. Its methods are called under the stand-in's lock."""
 
     def __init__(self, region: str, now: Callable[[], float], token_lifetime: float) -> None:
         self.region = region
@@ -86,7 +86,7 @@ class Identities:
     def issue(
         self, kind: str, public_key: rsa.RSAPublicKey | None, lifetime: float | None, claims: dict[str, Any]
     ) -> str:
-        """A token of one kind with the claims that belong to it; `claims` override them, `None` removes one."""
+        """A token of one kind with its usual claims. `claims` override them; `None` removes one."""
         common: dict[str, Any] = {"tenant": self.tenancy, "aud": "oci", "ptype": kind}
         if kind == "session":
             common |= {"sub": self.user, "ptype": "user", "ttype": "login", "session_start": int(self.now())}
@@ -111,7 +111,7 @@ class Identities:
         return self.tokens.issue("service_account", None, lifetime, claims)
 
     def find_bearer(self, key: str) -> Principal:
-        """Who has a Generative AI API key. Raises `Refused` for an unknown one."""
+        """The owner of a Generative AI API key. Raises `Refused` for an unknown one."""
         if key not in self.bearer_keys:
             raise Refused("no Generative AI API key has this secret")
         return Principal("API key", "genai_api_key", self.tenancy, "generativeaiapikey", strangers_key(), kind="bearer")
@@ -127,7 +127,7 @@ class Identities:
         return replace(principal, name=f"{principal.name} for {user}", mode="instance_obo_user", identifier=user)
 
     def find(self, key_id: str) -> Principal:
-        """Who has a key id, among API keys and tokens. Raises `Refused` for an unknown or invalid one."""
+        """The owner of a key id: of an API key or a token. Raises `Refused` for an unknown or invalid one."""
         if key_id.startswith("ST$"):
             return self._token_holder(key_id[3:])
         public_key = self.api_keys.get(key_id)

@@ -1,4 +1,4 @@
-"""Generative AI's OpenAI-compatible surface: chat completions, responses and conversations, under each base path."""
+"""Generative AI's OpenAI-compatible API: chat completions, responses and conversations, under each base path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._verify import credential_of
 from ._wire import Refused, Reply, Request, parameter_message
 
 BASES = r"(?P<base>/openai/v1|/20231130/actions/v1|/20231130/openai/v1)"
-# A model deployment belongs to a compartment by itself, so callers name none.
+# A model deployment already belongs to a compartment, so callers don't name one.
 DEPLOYMENT = r"/ocid1\.datasciencemodeldeployment[^/]*/predict(?:WithResponseStream)?/v1"
 COMPARTMENT_HEADERS = ("opc-compartment-id", "compartmentid")
 _COMPARTMENT = re.compile(r"ocid1\.(?:compartment|tenancy)\.oc\d+\.[a-z0-9-]*\.\w+")
@@ -23,7 +23,7 @@ ID, ITEM = "/(?P<id>[^/]+)", "/(?P<item>[^/]+)"
 
 
 def inference_endpoints(model: Model, *, strict: bool) -> Iterator[Endpoint]:
-    """What is served."""
+    """The paths of this API."""
     kept = Responses(model)
     for method, path, act in (
         ("POST", "/chat/completions", partial(chat_completion, model)),
@@ -58,7 +58,7 @@ def _serve(act: Callable[[Exchange], Reply], strict: bool, exchange: Exchange) -
             refused.message = parameter_message(refused.reason)
         raise
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        # Documents are read without a schema: what does not have the expected form shows as one of these.
+        # Documents are read without a schema, so an unexpected form raises one of these.
         reason = f"the body does not have the expected form: {error!r}"
         raise Refused(reason, status=400, message=parameter_message(reason)) from error
 
@@ -68,7 +68,7 @@ def _refuse_path(_exchange: Exchange) -> Reply:
 
 
 def _check_sender(exchange: Exchange, base: str | None) -> None:
-    """Refuse an unknown sender, and one who names no place. With an API key of Generative AI, no place is needed."""
+    """Refuse an unknown sender, and a request without compartment and project, unless it has a Generative AI API key."""
     request = exchange.request
     scheme, _, secret = credential_of(request).partition(" ")
     if base and scheme == "Bearer" and secret.startswith("sk-"):
@@ -81,9 +81,9 @@ def _check_sender(exchange: Exchange, base: str | None) -> None:
 
 
 def _check_request(request: Request, path: str) -> None:
-    """Refuse a malformed compartment, storing without a place to store in, and models that the path does not serve.
+    """Refuse a malformed compartment, storing without a project or conversation store, and models that the path lacks.
 
-    The service's own models have names such as openai.gpt-oss-120b, and those on dedicated clusters an endpoint's OCID.
+    The service's own models have names such as openai.gpt-oss-120b; those on dedicated clusters have an endpoint's OCID.
     """
     for name in COMPARTMENT_HEADERS:
         if request.values(name) and not _COMPARTMENT.fullmatch(request.header(name)):

@@ -1,4 +1,4 @@
-"""What a program finds on its machine: config files, key and token files, environment variables."""
+"""A program's surroundings: config files, key and token files, environment variables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PREFIX = "OCI_RESOURCE_PRINCIPAL_"
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
+    """Atomically write a file that only its owner can read."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -26,9 +26,9 @@ def write_private(path: Path, content: bytes) -> None:
 def write_profile(
     directory: Path, profile: str, credential: FakeCredential, passphrase: str | None, auth_endpoint: str
 ) -> Path:
-    """Add a profile and its files to `directory`, laid out as the OCI CLI lays them out.
+    """Add a profile and its files to `directory`, in the OCI CLI's layout.
 
-    A session's profile names the stand-in as its auth endpoint: by its region alone, the session would be renewed at OCI.
+    A session's profile names the stand-in as its auth endpoint: with its region only, the session would be renewed at OCI.
     """
     entries = {"fingerprint": credential.fingerprint, "tenancy": credential.tenancy, "region": credential.region}
     if credential.token:
@@ -55,7 +55,7 @@ def write_profile(
 
 
 def literals_or_files(values: dict[str, str], directory: Path | None, suffix: str = "") -> dict[str, str]:
-    """The variables of a token and its key: as they are, or as paths of files in `directory` that hold them."""
+    """The variables of a token and its key: the values themselves, or paths of files in `directory` that hold them."""
     if directory is None:
         return {f"{PREFIX}{name}{suffix}": value for name, value in values.items()}
     for name, value in values.items():
@@ -64,7 +64,7 @@ def literals_or_files(values: dict[str, str], directory: Path | None, suffix: st
 
 
 def key_values(credential: FakeCredential, passphrase: str | None) -> dict[str, str]:
-    """A key's variables by the end of their names."""
+    """A key's variables, by their names without the prefix."""
     values = {"PRIVATE_PEM": credential.private_key_pem(passphrase).decode()}
     if passphrase is not None:
         values["PRIVATE_PEM_PASSPHRASE"] = passphrase

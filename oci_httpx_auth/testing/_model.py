@@ -1,4 +1,4 @@
-"""The stand-in for a language model: scripted answers first, then predictable ones."""
+"""A simulated language model: scripted answers first, then predictable ones."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ Answer = str | list[ToolCall]
 
 
 class Model:
-    """Answers chats in order: by the script's answers, then by answers of its own.
+    """Answers chats: first with the scripted answers, in order, then with predictable ones.
 
-    A chat is the document of a chat completion request. What comes in another form is turned into one.
+    A chat is the document of a chat completion request. Other forms are converted to it.
     """
 
     def __init__(self, delay: float) -> None:
-        self.delay = delay  # seconds between two pieces of a streamed answer
+        self.delay = delay  # seconds between two pieces of a streamed response
         self.script: deque[Answer] = deque()
 
     def answer(self, chat: dict[str, Any]) -> Answer:
-        """The answer to a chat. Raises `Refused` (400) if it names no model."""
+        """The answer to a chat. Raises `Refused` (400) if the chat doesn't name a model."""
         if not isinstance(chat.get("model"), str) or not chat["model"]:
             raise Refused("model is missing", status=400)
         functions = [tool["function"] for tool in chat.get("tools") or [] if tool.get("type") == "function"]
@@ -80,7 +80,7 @@ def _tool_to_call(names: list[str], choice: object, *, answered: bool) -> str:
         chosen = choice.get("name") or (choice.get("function") or {}).get("name")
         if chosen:
             return str(chosen)
-    # Handing over to another agent is never what a caller who scripted nothing expects.
+    # A caller who scripted nothing never expects a handoff to another agent.
     own = [name for name in names if not name.startswith("transfer_to_")]
     if not own or choice == "none" or (answered and choice != "required"):
         return ""
@@ -128,7 +128,7 @@ def usage_of(chat: dict[str, Any], answer: Answer) -> tuple[int, int]:
 
 
 def tokens_in(text: str) -> int:
-    """A count of tokens that is at least in proportion."""
+    """A rough token count, proportional to the length."""
     return max(1, (len(text) + 3) // 4)
 
 
@@ -150,7 +150,7 @@ def example(schema: dict[str, Any]) -> Any:
 def _example(schema: Any, root: dict[str, Any], name: str, depth: int) -> Any:
     if not isinstance(schema, dict):
         return None
-    # Deep down, what may be null or left out is: a schema may contain itself.
+    # Deep down, optional and nullable values are left out, since a schema may contain itself.
     deep = depth > DEEPEST_SCHEMA
     if "$ref" in schema:
         return _example(_resolve(schema, root), root, name, depth + 1)
@@ -190,7 +190,7 @@ def _null_if(deep: bool, options: list[Any]) -> Any:
 
 
 def _merge(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    """A schema with the parts of its `allOf` in it."""
+    """A schema merged with the parts of its `allOf`."""
     merged = {key: value for key, value in schema.items() if key != "allOf"}
     for part in schema["allOf"]:
         resolved = _resolve(part, root)
@@ -202,7 +202,7 @@ def _merge(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    """What a schema refers to; the schema itself if it is not a reference."""
+    """The schema that a reference points to, or the schema itself if it is not a reference."""
     if "$ref" not in schema:
         return schema
     found: Any = root

@@ -15,7 +15,7 @@ from ._wire import Refused, Reply, Request
 
 @dataclass
 class Kept:
-    """A response with the items it answers, or a conversation with those it consists of, and where it belongs."""
+    """A response with its input items, or a conversation with its items, and its project or compartment."""
 
     place: str
     document: dict[str, Any]
@@ -23,13 +23,13 @@ class Kept:
 
 
 def place_of(request: Request) -> str:
-    """The project, or else the compartment, that a request belongs to; "" if it names neither."""
+    """The project, or else the compartment, that a request names; "" if neither."""
     names = ("openai-project", "opc-compartment-id", "compartmentid")
     return next((value for name in names if (value := request.header(name))), "")
 
 
 class Responses:
-    """Finished responses and conversations. Each belongs to the project or compartment that made it."""
+    """Finished responses and conversations. Each belongs to the project or compartment that created it."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -116,7 +116,7 @@ class Responses:
 
 
 def _check_items(items: Any) -> list[dict[str, Any]]:
-    """The items as they are. Raises `Refused` (400) for anything else, and for malformed messages among them."""
+    """The items, unchanged. Raises `Refused` (400) for anything else, and for malformed messages."""
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise Refused("input is neither a text nor a list of items", status=400)
     for item in items:
@@ -144,7 +144,7 @@ def _page(items: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _chat(document: dict[str, Any], items: list[dict[str, Any]]) -> dict[str, Any]:
-    """What is asked, as a chat completion request: there, functions and schemas lie one level deeper."""
+    """The request as one for a chat completion, where functions and schemas are nested one level deeper."""
     text = document.get("text")
     form = text.get("format") if isinstance(text, dict) else None
     tools = [tool for tool in document.get("tools") or [] if tool.get("type") == "function"]

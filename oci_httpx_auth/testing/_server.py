@@ -1,7 +1,7 @@
-"""A strict HTTP/1.1 server on loopback, which changes nothing about a request and sends each chunk when it is due.
+"""A strict HTTP/1.1 server on loopback, which leaves requests unchanged and sends each chunk when it is due.
 
-It is not built on h11, which forgives what the stand-in has to refuse (folded lines, lone line feeds, repeated
-lengths), refuses what it has to accept (raw bytes in a target), and would double the time of an answer.
+It is not built on h11, which accepts what the stand-in has to refuse (folded lines, lone line feeds, repeated
+lengths), refuses what it has to accept (raw bytes in a target), and would double the response time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ._wire import Refused, Reply, Request, is_bodiless, malformed, pieces_to_se
 
 LARGEST_HEAD = 256 * 1024
 LARGEST_BODY = 320 * 1024 * 1024
-# From this size on a body is hashed on a thread, so that other connections go on.
+# Bodies from this size on are hashed on a thread, so that other connections are not held up.
 LARGE_BODY = 1024 * 1024
 BACKLOG = 4096
 
@@ -62,8 +62,8 @@ class Server:
         ready.result()
 
     def stop(self) -> None:
-        """Break what is still open and free the ports."""
-        if self._pid == os.getpid():  # A forked child has no such thread, and the parent goes on serving.
+        """Abort open connections and free the ports."""
+        if self._pid == os.getpid():  # A forked child lacks the thread, and the parent goes on serving.
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(10)
 
@@ -96,7 +96,7 @@ class Server:
             return int(server.sockets[0].getsockname()[1])
 
         bound = await bind("127.0.0.1", port)
-        # "localhost" may lead to ::1 first. Without IPv6, or with the port taken there, 127.0.0.1 is enough.
+        # "localhost" may resolve to ::1 first. Without IPv6, or with the port taken there, 127.0.0.1 is enough.
         with contextlib.suppress(OSError):
             await bind("::1", bound)
         return bound
@@ -133,7 +133,7 @@ class Server:
 
 
 async def _read_head(reader: StreamReader) -> bytes:
-    """A request's head without blank lines around it; nothing at the end of the connection."""
+    """A request's head without surrounding blank lines; empty at the end of the connection."""
     head = b""
     try:
         while not head:
@@ -204,7 +204,7 @@ def _within_limit(length: int) -> int:
 async def _send(
     reader: StreamReader, writer: StreamWriter, reply: Reply, method: str, *, keep: bool, chunkable: bool
 ) -> bool:
-    """Send an answer. True when the connection may carry another request."""
+    """Send a response. True if the connection may carry another request."""
     headers, pieces = list(reply.headers), pieces_to_send(reply, method)
     chunked = reply.streamed and chunkable and not is_bodiless(reply, method)
     if chunked:

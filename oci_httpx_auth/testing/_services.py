@@ -1,4 +1,4 @@
-"""What answers for OCI's other services: the list of regions, and an echo for everything that has no endpoint."""
+"""OCI's other services: the list of regions, and an echo for every path without an endpoint."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def echo(exchange: Exchange) -> Reply:
         {
             "method": request.method,
             "target": request.target,
-            # An answer may end up in a log, and the authorization header holds a token.
+            # The response may end up in a log, and the authorization header holds a token.
             "headers": [list(item) for item in request.headers if item[0].lower() != "authorization"],
             "body_sha256": hashlib.sha256(request.body).hexdigest(),
             "length": len(request.body),

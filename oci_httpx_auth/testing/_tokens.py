@@ -1,4 +1,4 @@
-"""Security tokens: JSON web tokens that are signed and verified for real (RS256)."""
+"""Security tokens: JSON web tokens that are really signed and verified (RS256)."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def new_key() -> rsa.RSAPrivateKey:
 
 @functools.cache
 def issuer_key() -> rsa.RSAPrivateKey:
-    """The key that signs tokens: one for the process, since keys are slow to make.
+    """The key that signs tokens: one per process, since keys are slow to generate.
 
-    Tokens name the stand-in that issued them, and no other accepts them.
+    Tokens name the stand-in that issued them, and others refuse them.
     """
     return new_key()
 
 
 @functools.cache
 def strangers_key() -> rsa.RSAPublicKey:
-    """A public key whose private half nobody has, for tokens that are bound to the wrong key."""
+    """A public key whose private key nobody has, for tokens that are bound to the wrong key."""
     return new_key().public_key()
 
 
@@ -68,7 +68,7 @@ def read_public_key(text: object, *, field_name: str, pem_allowed: bool = False)
 
 @dataclass(frozen=True)
 class Token:
-    """A token that was verified: its claims, and the key it is bound to (`None` for service account tokens)."""
+    """A verified token: its claims, and the key it is bound to (`None` for service account tokens)."""
 
     claims: dict[str, Any] = field(repr=False)
     public_key: rsa.RSAPublicKey | None = field(repr=False)
@@ -79,11 +79,11 @@ class Token:
 
 
 class TokenIssuer:
-    """Issues the tokens of one stand-in, and verifies that a token is one of them."""
+    """Issues the tokens of one stand-in, and verifies them."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._key_name = f"asw_{secrets.token_hex(8)}"  # tells one stand-in's tokens from another's
+        self._key_name = f"asw_{secrets.token_hex(8)}"  # distinguishes one stand-in's tokens from another's
         self._issued: set[str] = set()
         self._revoked: set[str] = set()
         self._verified = functools.lru_cache(maxsize=4096)(self._parse)
@@ -106,12 +106,12 @@ class TokenIssuer:
         signing_input = f"{_encode({'kid': self._key_name, 'alg': 'RS256'})}.{_encode(payload)}"
         signature = issuer_key().sign(signing_input.encode(), padding.PKCS1v15(), hashes.SHA256())
         token = f"{signing_input}.{_base64url(signature)}"
-        if kind != "service_account":  # Those are Kubernetes' own: revoking OCI's tokens leaves them alone.
+        if kind != "service_account":  # Kubernetes issues those, so revoking OCI's tokens does not affect them.
             self._issued.add(token)
         return token
 
     def verify(self, text: str) -> Token:
-        """The token. Raises `Refused` for what is not a valid token of this stand-in."""
+        """The verified token. Raises `Refused` unless it is a valid token of this stand-in."""
         token = self._verified(text)
         if text in self._revoked:
             raise Refused("the token was revoked")

@@ -1,4 +1,4 @@
-"""The stand-in as a transport inside the process, for httpx and httpx2 alike."""
+"""The stand-in as an in-process transport for httpx and httpx2."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def transport_for(library: Any, handle: Callable[[Request], Reply]) -> Any:
 
         def _check_end(self) -> None:
             if self._reply.cut == "truncate":
-                raise library.RemoteProtocolError("the stand-in cut the answer short")
+                raise library.RemoteProtocolError("the stand-in cut the response short")
 
         def __iter__(self) -> Iterator[bytes]:
             for number, piece in enumerate(self._pieces):
@@ -36,7 +36,7 @@ def transport_for(library: Any, handle: Callable[[Request], Reply]) -> Any:
             self._check_end()
 
     class FakeOCITransport(library.BaseTransport, library.AsyncBaseTransport):  # type: ignore[misc]
-        """Routes by path, whatever the host; https counts as secure."""
+        """Routes by path, for any host; https counts as secure."""
 
         def handle_request(self, request: Any) -> Any:
             reply = self._ask(request, b"".join(request.stream))

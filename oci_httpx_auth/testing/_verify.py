@@ -1,4 +1,4 @@
-"""Signature version 1, from the server's side: strict, and written without a look at the signer.
+"""Signature version 1, from the server's side: strict, and written independently of the signer.
 
 The rules are those of Oracle's "Request Signatures" and draft-cavage-http-signatures-08.
 """
@@ -21,10 +21,10 @@ BODY_METHODS = ("POST", "PUT", "PATCH")
 BODY_HEADERS = ("content-length", "content-type", "x-content-sha256")
 FOREIGN_CREDENTIALS = ("x-api-key", "x-goog-api-key")
 
-# The API key of the clients that `oci_httpx_auth.openai` makes.
+# The API key of clients from `oci_httpx_auth.openai`.
 PLACEHOLDER = "placeholder-oci-httpx-auth-signs-instead"
 
-# How a framework is given the client that signs, by the start of its User-Agent.
+# How to pass the signed client to a framework, by the start of its User-Agent.
 _REMEDIES = {
     "Agents/Python": "give the model, the provider or set_default_openai_client a client of create_async_openai()",
     "OpenAI/Python": "give the framework a client of create_openai(), for instance as client= or http_client=",
@@ -45,7 +45,7 @@ _PARAMETER = re.compile(r'\s*([A-Za-z][A-Za-z0-9]*)="([^"]*)"\s*')
 
 @dataclass(frozen=True)
 class Principal:
-    """Who signed: `name` for people to read, `mode` as the OCI CLI spells it, and the key that must verify."""
+    """The signer of a request: `name` for people, `mode` as the OCI CLI spells it, and the key to verify with."""
 
     name: str
     mode: str
@@ -57,7 +57,7 @@ class Principal:
 
 
 def check_framing(request: Request) -> None:
-    """Refuse what no HTTP server may accept."""
+    """Refuse framing that an HTTP server must not accept."""
     if request.values("transfer-encoding") and request.values("content-length"):
         raise malformed("both transfer-encoding and content-length are sent")
     lengths = request.values("content-length")
@@ -70,7 +70,7 @@ def check_framing(request: Request) -> None:
 
 
 def check_signature(signature: str, signing_string: str, key: rsa.RSAPublicKey) -> None:
-    """Refuse a signature that the key did not make of the signing string."""
+    """Refuse a signature that is not the key's for this signing string."""
     try:
         key.verify(
             base64.b64decode(signature, validate=True),
@@ -85,13 +85,13 @@ def check_signature(signature: str, signing_string: str, key: rsa.RSAPublicKey) 
 
 
 def _check_placeholder(request: Request) -> None:
-    """Name the remedy for a request that bypassed the signer: its client's placeholder is still on it."""
+    """Refuse a request that bypassed the signer, which its client's placeholder shows, and name the remedy."""
     for name in ("authorization", *FOREIGN_CREDENTIALS):
         if PLACEHOLDER in request.header(name):
             # A websocket bypasses the HTTP client, whichever it is.
             agent = "" if request.header("upgrade") else request.header("user-agent")
             remedy = next((remedy for start, remedy in _REMEDIES.items() if agent.startswith(start)), _REMEDIES[""])
-            raise Refused(f"the request went past the signer, with the placeholder API key: {remedy}")
+            raise Refused(f"the request bypassed the signer, with the placeholder API key: {remedy}")
 
 
 def credential_of(request: Request) -> str:
@@ -132,7 +132,7 @@ def signature_parameters(request: Request) -> dict[str, str]:
 
 
 def check_names(request: Request, names: tuple[str, ...], *, host_required: bool, body_exempt: bool) -> None:
-    """Refuse a signature that lists headers wrongly, or does not cover all that it has to."""
+    """Refuse a signature whose list of headers is malformed or incomplete."""
     if len(set(names)) != len(names):
         raise Refused("a header is listed twice in the signature's headers")
     for name in names:
@@ -165,7 +165,7 @@ def signing_line(request: Request, name: str) -> str:
 
 
 def check_date(value: str, name: str, now: float, allowed_skew: float) -> None:
-    """Refuse a date that is malformed, or too far from the server's time."""
+    """Refuse a date that is malformed or too far from the server's time."""
     try:
         when = parsedate_to_datetime(value).timestamp()
         canonical = formatdate(when, usegmt=True) == value

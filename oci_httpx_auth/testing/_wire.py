@@ -1,4 +1,4 @@
-"""The plain values that pass between the stand-in's parts: a request, a reply, a fault, a record."""
+"""The values that the stand-in's parts exchange: requests, replies, faults, records."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Request:
 
     @property
     def query(self) -> dict[str, str]:
-        """The query's parameters, decoded; of one that is repeated, the last value."""
+        """The query's parameters, decoded; the last value of a repeated one."""
         return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
 
     @functools.cached_property
@@ -79,11 +79,11 @@ class Request:
 
 @dataclass
 class Reply:
-    """One answer. `chunks` are the pieces of the body; a mount sends each as soon as it has it.
+    """One response. `chunks` are the pieces of the body; a mount sends each as soon as it has it.
 
     `wait` is the time in seconds before the status line, `delay` the time between two chunks.
-    `streamed` replies carry no content-length. `cut` is "" or how the answer goes wrong:
-    "reset" and "hang" (nothing is sent) or "truncate" (half of the body is).
+    `streamed` replies have no content-length. `cut` is "" or how the response is cut off:
+    "reset" and "hang" (nothing is sent) or "truncate" (half of the body is sent).
     """
 
     status: int = 200
@@ -109,18 +109,18 @@ class Reply:
 
     @classmethod
     def events(cls, events: Iterable[bytes], delay: float = 0.0) -> Reply:
-        """Server-sent events, each of them a piece of its own, `delay` seconds apart."""
+        """Server-sent events, each a separate piece, `delay` seconds apart."""
         headers = [("content-type", "text/event-stream"), ("cache-control", "no-cache")]
         return cls(200, headers, events, delay=delay, streamed=True)
 
 
 def is_bodiless(reply: Reply, method: str) -> bool:
-    """Whether the answer to a request of this method ends with its head."""
+    """Whether the response to a request of this method has no body."""
     return method == "HEAD" or reply.status in (204, 304)
 
 
 def pieces_to_send(reply: Reply, method: str) -> list[bytes]:
-    """The pieces of the body that are sent in answer to this method: of a truncated answer, half."""
+    """The pieces of the body to send for this method: half of them for a truncated response."""
     pieces = [] if is_bodiless(reply, method) else list(reply.chunks)
     if reply.cut != "truncate":
         return pieces
@@ -128,7 +128,7 @@ def pieces_to_send(reply: Reply, method: str) -> list[bytes]:
 
 
 def compress_events(request: Request, reply: Reply) -> None:
-    """As OCI does for a client that accepts zstd, make each event a zstd frame of its own."""
+    """Make each event a separate zstd frame if the client accepts zstd, as OCI does."""
     codings = request.header("accept-encoding").lower().replace(" ", "").split(",")
     weights = {name: weight or "1" for name, _, weight in (coding.partition(";q=") for coding in codings)}
     accepted = weights.get("zstd", "0").strip("0.") != ""  # neither 0 nor 0.000
@@ -138,7 +138,7 @@ def compress_events(request: Request, reply: Reply) -> None:
 
 
 def zstd_frame(content: bytes) -> bytes:
-    """A zstd frame (RFC 8878) of blocks that are stored as they are, which needs no library."""
+    """A zstd frame (RFC 8878) of uncompressed blocks, which needs no library."""
     limit = 1 << 17  # the largest block
     blocks = [content[start : start + limit] for start in range(0, len(content), limit) or [0]]
     parts = [b"\x28\xb5\x2f\xfd\xa0", struct.pack("<I", len(content))]
@@ -149,16 +149,16 @@ def zstd_frame(content: bytes) -> bytes:
 
 @dataclass
 class Fault:
-    """What goes wrong with one request.
+    """A failure of one request.
 
-    With `status` the request is answered by that status, without being acted on: an OCI error of `code`
-    and `message` (both have defaults), or `body` as it stands. `headers` are added to the answer; an empty value takes a
-    header away (`{"date": ""}`), and `{"connection": "close"}` ends the connection after the answer.
-    `delay` is seconds of waiting before the answer. `reset` breaks the connection and `hang` leaves it open, both
-    without an answer. `truncate` promises more of the body than is sent, then closes.
-    `token` is for services that issue tokens, which then answer 200 with a bad one: "expired", "missing",
+    With `status` the response has that status, and the request has no effect: an OCI error with `code` and `message`
+    (both have defaults), or `body` unchanged. `headers` are added to the response; an empty value removes a header
+    (`{"date": ""}`), and `{"connection": "close"}` ends the connection after the response.
+    `delay` is how many seconds to wait before the response; alone, it leaves the response unchanged. `reset` breaks the
+    connection and `hang` leaves it open, both without a response. `truncate` announces a longer body than is sent, then
+    closes.
+    `token` is for services that issue tokens, which then respond with 200 and a bad one: "expired", "missing",
     "wrong_key" (bound to a key nobody holds), "garbage", or for sessions "same_expiry" (not extended by its renewal).
-    A fault of `delay` alone slows one request down and leaves its answer alone.
     """
 
     status: int | None = None
@@ -173,8 +173,8 @@ class Fault:
     token: str = ""
 
     @property
-    def replaces_answer(self) -> bool:
-        """Whether the fault takes the place of the service's own answer."""
+    def replaces_response(self) -> bool:
+        """Whether the fault replaces the service's own response."""
         return self.status is not None or self.reset or self.hang
 
     def __post_init__(self) -> None:
@@ -184,12 +184,12 @@ class Fault:
 
 @dataclass
 class Record:
-    """What the stand-in saw of one request and made of it.
+    """One request as the stand-in saw it, and its result.
 
-    `reason` says precisely why a request was refused, and is "" for one that was served; clients are only told
-    what OCI would tell them. `signed` is true when a signature was verified. `principal` says who signed, `mode` in
-    which way ("api_key", "security_token", "instance_principal", "resource_principal", "oke_workload_identity").
-    `date` is the date that was signed, `time` the stand-in's own time in seconds since the epoch.
+    `reason` says precisely why a request was refused, and is "" for an accepted one; clients only get OCI's
+    message. `signed` is true if a signature was verified. `principal` says who signed, `mode` how they authenticated
+    ("api_key", "security_token", "instance_principal", "resource_principal", "oke_workload_identity").
+    `date` is the signed date, `time` the stand-in's own time in seconds since the epoch.
     Headers, body and key id stay out of the `repr`: they may hold tokens.
     """
 
@@ -209,13 +209,13 @@ class Record:
     signed: bool = False
 
     def header(self, name: str) -> str | None:
-        """The first value of a header, whatever the case of its name; `None` when it was not sent."""
+        """The first value of a header, by its case-insensitive name; `None` if it was not sent."""
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), None)
 
 
 class Refused(Exception):
-    """A request that is not served. `reason` is for the record, `message` for the client."""
+    """A refusal of a request. `reason` is for the record, `message` for the client."""
 
     def __init__(self, reason: str, *, status: int = 401, code: str = "", message: str = "") -> None:
         super().__init__(reason)
@@ -225,12 +225,12 @@ class Refused(Exception):
         self.message: str = message or (NOT_AUTHENTICATED if status == 401 else reason)
 
     def reply(self, service: str) -> Reply:
-        # Only a fault makes Generative AI's code anything but the status.
+        # Only a fault can make Generative AI's code differ from the status.
         return error_reply(service, self.status, "" if service == "inference" else self.code, self.message)
 
 
 def malformed(reason: str, status: int = 400) -> Refused:
-    """The refusal of what is not a proper HTTP request, or not the JSON object that it should hold."""
+    """The refusal of a malformed HTTP request, or of a body that is not the expected JSON object."""
     return Refused(reason, status=status, code="CannotParseRequest")
 
 
@@ -238,11 +238,11 @@ def error_reply(service: str, status: int, code: str = "", message: str = "") ->
     """OCI's error shape: a JSON object of `code` and `message`. Generative AI's code is the status, as a string."""
     usual = str(status) if service == "inference" else CODES.get(status, "InternalServerError")
     words = {401: NOT_AUTHENTICATED, 404: NOT_FOUND}
-    message = message or words.get(status, f"The stand-in was told to answer {status}.")
+    message = message or words.get(status, f"The stand-in was set to return {status}.")
     return Reply.json({"code": code or usual, "message": message}, status)
 
 
 def parameter_message(reason: str) -> str:
-    """The message by which Generative AI refuses a parameter: OpenAI's error, as JSON inside of the JSON."""
+    """The message by which Generative AI refuses a parameter: OpenAI's error, as JSON inside the JSON."""
     error = {"message": reason, "type": "invalid_request_error", "param": None, "code": None}
     return json.dumps({"error": error})

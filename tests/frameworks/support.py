@@ -33,7 +33,7 @@ REQUIRED = {
 }
 
 
-UNSIGNED = "the request went past the signer, with the placeholder API key"
+UNSIGNED = "the request bypassed the signer, with the placeholder API key"
 
 
 HELLO = "You said: Say hello."

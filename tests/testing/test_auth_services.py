@@ -238,7 +238,7 @@ def test_an_intermediate_certificate_is_not_an_instances(instance: Instance) -> 
     instance.leaf = instance.intermediate
     instance.document["certificate"] = instance.base64(instance.leaf)
     assert instance.federate().status == 401
-    assert instance.oci.records[-1].reason == "the certificate is no instance's leaf"
+    assert instance.oci.records[-1].reason == "the certificate is not an instance's leaf"
 
 
 def test_a_rotated_certificate_is_another_one(instance: Instance, session_key: rsa.RSAPrivateKey) -> None:
@@ -326,7 +326,7 @@ def test_session_refresh_refuses(oci: FakeOCI, session_key: rsa.RSAPrivateKey) -
     assert oci.records[-1].reason == "currentToken is not the token that signed the request"
     instance = oci.issue_token(session_key.public_key(), kind="instance", sub="ocid1.instance.x")
     assert refresh(oci, Holder(f"ST${instance}", session_key)).status == 401
-    assert oci.records[-1].reason == "a instance token is no session"
+    assert oci.records[-1].reason == "a instance token is not a session"
     assert refresh(oci, oci.add_api_key()).status == 401
     oci.revoke(session.token)
     assert refresh(oci, session).status == 401
@@ -399,7 +399,7 @@ def test_workload_identity_refuses(
         (pod_request("", key), 401, "there is no service account token"),
         (pod_request("nonsense", key), 401, "the token is not a JWT"),
         (pod_request(oci.service_account_token(lifetime=-10), key), 401, "the token expired"),
-        (pod_request(oci.add_session().token, key), 401, "a session token is no service account token"),
+        (pod_request(oci.add_session().token, key), 401, "a session token is not a service account token"),
         (pod_request(good, None), 400, "podKey is missing"),
         (pod_request(good, "-----BEGIN PUBLIC KEY-----"), 400, "podKey is not a public key"),
     ]

@@ -154,10 +154,10 @@ def test_what_is_stored_needs_a_project_or_a_conversation_store(client: Any, hea
     ],
 )
 def test_the_placeholder_key_names_the_remedy(oci: FakeOCI, headers: dict[str, str], words: str) -> None:
-    """A request that went past the signer is refused as OCI does it; the record says how its framework is made to sign."""
+    """A request that bypassed the signer is refused as by OCI; the record says how to make its framework sign."""
     answer = httpx.post(f"{oci.openai_url}/chat/completions", json={"model": MODEL}, headers=headers, trust_env=False)
     assert (answer.status_code, answer.json()["code"]) == (401, "401")
-    assert oci.records[-1].reason.startswith("the request went past the signer")
+    assert oci.records[-1].reason.startswith("the request bypassed the signer")
     assert words in oci.records[-1].reason
 
 
