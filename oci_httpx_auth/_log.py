@@ -1,4 +1,4 @@
-"""What a signer writes to the log `oci_httpx_auth`: everything known about a failure, and no secret."""
+"""The log lines of a signer, under `oci_httpx_auth`: everything known about a failure, but no secrets."""
 
 from __future__ import annotations
 

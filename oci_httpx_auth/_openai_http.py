@@ -98,7 +98,7 @@ def attach_signer(http_client: Any, signer: OCISigner) -> None:
     http_client.follow_redirects = False
     if int(openai.__version__.split(".")[0]) >= 3:
         return
-    # openai 1 and 2 retry and wrap whatever sending raises, but not what `raise_for_status` of a response raises.
+    # openai 1 and 2 retry and wrap errors of sending, but not those of a response's `raise_for_status`.
     send = http_client.send
 
     def send_sync(request: Any, **options: Any) -> Any:

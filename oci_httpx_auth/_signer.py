@@ -217,7 +217,7 @@ class OCISigner(_Auth):
         """The whole flow, without I/O: yields pauses to get their results, and requests to get their responses.
 
         After a 401 the clock is corrected, at most once, and the credential replaced, at most twice: the first
-        replacement's fetch may have started before whatever caused the 401. A streamed upload is not sent again, because
+        replacement's fetch may have started before the cause of the 401. A streamed upload is not sent again, because
         its body is gone; the next request benefits from its 401.
         """
         streamed = is_streamed_upload(request)

@@ -49,7 +49,7 @@ class OCIProvider(ModelProvider):
     the prefix too, is for agents that don't name a model. client: a signing `AsyncOpenAI`, which you close yourself; or
     pass the options of `create_async_openai`.
 
-    One client serves all models, from any event loop. It is created when first needed, which raises `ConfigError` if
+    All models share one client, in any event loop. It is created when first needed, which raises `ConfigError` if
     credentials, region or compartment are missing; contradictory options raise it at once. `async with`
     closes its connections at the end.
     """

@@ -154,8 +154,8 @@ def similar_region(region: str) -> str | None:
 
 def _find(region: str) -> Region | None:
     """The region with this id, if requests may go there: a dedicated cloud can forbid all regions but its own."""
-    dedicated, alone = _dedicated_regions()
-    regions = dedicated if alone else chain(dedicated, _oci_regions())
+    dedicated, exclusive = _dedicated_regions()
+    regions = dedicated if exclusive else chain(dedicated, _oci_regions())
     return next((known for known in regions if known.name == region), None)
 
 

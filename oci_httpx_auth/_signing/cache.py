@@ -343,7 +343,7 @@ class CredentialCache:
         return status.next_refresh
 
     def _after_fork(self) -> None:
-        """Reset what depends on threads: a child process has none of its parent's."""
+        """Forget flights and timer: a child process has none of its parent's threads."""
         self._flights, self._timer = {}, None
         self._set_timer()
 

@@ -82,7 +82,7 @@ def was_redirected(response: Any) -> bool:
 
 
 def change_after_signing(covered: Covered, response: Any) -> str:
-    """How a refused request differs from what was signed, because an event hook or a transport changed it; else empty."""
+    """How a refused request differs from the signed one, because an event hook or a transport changed it; else empty."""
     sent, signed = response.request, {**covered.before, **covered.signed}
     method, _, target = covered.request_line.decode("latin-1").partition(" ")
     if sent.method.lower() != method.lower():

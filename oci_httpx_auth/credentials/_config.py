@@ -189,10 +189,10 @@ def _no_profile(name: str, path: Path, sections: list[str]) -> ProfileNotFoundEr
     listed = [quote_name(section) for section in sections[:20]]
     if len(sections) > len(listed):
         listed.append(f"{len(sections) - len(listed)} more")
-    there = f"It has {join_names(listed)}" if listed else "It has no profile at all"
+    found = f"It has {join_names(listed)}" if listed else "It has no profile at all"
     if alike := next((section for section in sections if section.lower() == name.lower()), None):
-        there = f"It has [{quote_name(alike)}], which has to be written [{quote_name(name)}]"
-    return ProfileNotFoundError(f"There is no profile {quote_name(name)} in {path}. {there}; names are case-sensitive.")
+        found = f"It has [{quote_name(alike)}], which has to be written [{quote_name(name)}]"
+    return ProfileNotFoundError(f"There is no profile {quote_name(name)} in {path}. {found}; names are case-sensitive.")
 
 
 def _parse_problem(error: Exception) -> str:

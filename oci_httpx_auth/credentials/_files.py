@@ -63,7 +63,7 @@ def read_pair(read: Callable[[], T]) -> T:
 
 
 def replace_secret_file(path: str, text: str, *, instead_of: bytes) -> bool:
-    """Replace a secret file atomically. Returns False, and leaves the file as it is, if it no longer has the expected content.
+    """Replace a secret file atomically, unless its content has changed. Returns whether it was replaced.
 
     instead_of: the expected content. The file keeps its owner and mode, except access for others; a missing file is
     created.

@@ -116,7 +116,7 @@ class Settings:
 
 
 def resolve(auth: str | None = None, profile: str | None = None, config_file: ConfigFile = None) -> Settings:
-    """What the CLI would use with `--auth`, `--profile` and `--config-file`, or without them.
+    """The settings that the CLI would use with `--auth`, `--profile` and `--config-file`, or without them.
 
     The profile is the argument, `OCI_CLI_PROFILE`, `default_profile` of the rc file, `OCI_CONFIG_PROFILE` (which the CLI
     does not have) or `DEFAULT`. Each field is the CLI's variable, else the profile's; complete variables need no file.

@@ -31,9 +31,7 @@ log: logging.Logger = logging.getLogger("oci_httpx_auth")
 _JUST_ISSUED = 5.0  # seconds
 _FRESH = 0.25  # a token in the file is used if more than this fraction of its life is left
 _RENEWAL = 12.0  # seconds for asking the auth service, including retries
-_LOCK_WAIT = (
-    15.0  # seconds; longer than the work under the lock, and shorter than a fetch may take together with that work
-)
+_LOCK_WAIT = 15.0  # seconds; longer than the work under the lock, and with it shorter than a fetch may take
 
 
 class SecurityToken(Provider):

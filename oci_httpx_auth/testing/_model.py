@@ -58,12 +58,12 @@ class Model:
         schema = _schema_of(chat.get("response_format"))
         if self.script:
             return self.script.popleft()
-        said = "nothing"
+        prompt = "nothing"
         outputs: list[str] = []
         for message in chat["messages"]:
             text = text_of(message.get("content"))
             if message.get("role") == "user":
-                said, outputs = text, []
+                prompt, outputs = text, []
             elif message.get("role") == "tool":
                 outputs.append(text)
         name = _tool_to_call(list(tools), chat.get("tool_choice"), answered=bool(outputs))
@@ -72,7 +72,7 @@ class Model:
             return [ToolCall(name, arguments if isinstance(arguments, dict) else {})]
         if schema is not None:
             return json.dumps(example(schema))
-        return f"The tool answered: {'; '.join(outputs)}" if outputs else f"You said: {said}"
+        return f"The tool answered: {'; '.join(outputs)}" if outputs else f"You said: {prompt}"
 
 
 def _tool_to_call(names: list[str], choice: object, *, answered: bool) -> str:

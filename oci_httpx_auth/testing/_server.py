@@ -125,7 +125,7 @@ class Server:
                 pass
             return False
         if reply.cut == "reset":
-            # Lingering for no time is what makes the close a reset.
+            # A linger time of zero turns the close into a reset.
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
             return False

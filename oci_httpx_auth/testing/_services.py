@@ -66,7 +66,7 @@ def regions(exchange: Exchange) -> Reply:
 
 
 def echo(exchange: Exchange) -> Reply:
-    """What arrived, for any method and path, once its signature is verified."""
+    """The received request, for any method and path, once its signature is verified."""
     principal = exchange.verify()
     request = exchange.request
     return Reply.json(
