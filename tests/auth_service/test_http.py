@@ -38,6 +38,7 @@ HEADERS = {b"authorization": b"Bearer Oracle"}
 def test_without_variables_certifis_authorities_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are those of httpx, which depends on certifi."""
     monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _load_authorities(context, None)
     trusted = ssl.create_default_context(cafile=certifi.where())
