@@ -24,7 +24,7 @@ class SDKSigner(Provider):
     signer: the SDK's object, which you create; `oci` itself is not imported here.
 
     The SDK refreshes its tokens on a worker thread, before they expire. Additional headers that it signs, such as
-    `opc-obo-token`, are sent and signed. SDK signers are not thread-safe: do not use the object on other threads.
+    `opc-obo-token`, are sent and signed. The object is used by one thread at a time; do not share it with others.
 
     Raises `ConfigError` for an object that is not a signer. `fetch` raises `CredentialsUnavailableError`, with the SDK's
     exception chained.
