@@ -82,8 +82,9 @@ class SDKSigner(Provider):
 
     def _credential(self, key_id: str, private_key: Any, headers: dict[str, str]) -> Credential:
         token, expires_at, issued_at = key_id.removeprefix("ST$"), None, None
+        on_device = getattr(private_key, "blocking", False)  # which does not show its public half
         try:
-            if token != key_id and not isinstance(private_key, _HardwareKey) and _is_readable(token):
+            if token != key_id and not on_device and _is_readable(token):
                 issued = token_credential(token, private_key, f"The token of {self.source}")
                 expires_at, issued_at = issued.expires_at, issued.issued_at
             return Credential(key_id, private_key, expires_at, headers, issued_at)
