@@ -41,7 +41,7 @@ def refusal_cause(
     """The cause of a 401 that stayed, after the clock was corrected and the credential replaced if it could be.
 
     redirected: the request was sent on to another URL. changed: what `change_after_signing` found. problem: why no newer
-    credential could be had. expired: by the server's clock, the credential has ended. from_oci: whether the answer had an
+    credential was available. expired: by the server's clock, the credential has ended. from_oci: whether the answer had an
     `opc-request-id`, as OCI's have.
     """
     if redirected:

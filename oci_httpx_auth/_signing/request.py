@@ -70,7 +70,7 @@ def is_streamed_upload(request: Any) -> bool:
 
 
 def longest_timeout(request: Any) -> float | None:
-    """The longest of a request's own timeouts, in seconds; `None` if one of them is unlimited."""
+    """The longest of a request's own timeouts, in seconds; `None` if one is unlimited, or if it has none."""
     timeouts = list(request.extensions.get("timeout", {}).values())
     return None if not timeouts or None in timeouts else float(max(timeouts))
 

@@ -50,9 +50,9 @@ def read_small_file(path: str | os.PathLike[str], what: str, *, limit: int = 1 <
 
 
 def read_pair(read: Callable[[], T]) -> T:
-    """Read a token and its key, again if they do not match, because they are replaced one after the other.
+    """Read a token and its key, again if the token is invalid: they are replaced one after the other.
 
-    Raises what `read` raises, and `InvalidTokenError` only after several attempts.
+    Raises what `read` raises; `InvalidTokenError` only after several attempts, in about 0.1 s.
     """
     for _ in range(5):
         try:

@@ -63,7 +63,7 @@ def cut_off_cause(**values: str) -> Finding | None:
 
 
 def place_cause(name: str, value: str | None, kinds: tuple[str, ...]) -> Finding | None:
-    """What is wrong with the OCID of a compartment or project; None if nothing, or if there is none."""
+    """What is wrong with the OCID of a compartment or project; `None` if it is right or not given."""
     ocid = parse_ocid(value)
     if not value or (ocid and ocid["kind"] in kinds):
         return None
