@@ -6,7 +6,6 @@ OCI's answers to a wrong signature do not say what is wrong. What this side know
 from __future__ import annotations
 
 import os
-import re
 import socket
 import ssl
 from typing import Any
@@ -26,7 +25,7 @@ _REFUSALS = {
     "security_token": "session-refused",
     **dict.fromkeys(PRINCIPALS, "principal-refused"),
 }
-_OPENAI_PATHS = re.compile(r"/openai/v1|/20231130/(?:openai|actions)/v1")
+_OPENAI_PATHS = ("/openai/v1", "/20231130/openai/v1", "/20231130/actions/v1")
 
 
 def refusal_cause(
@@ -64,7 +63,7 @@ def denial_cause(mode: str, method: str, url: Any, status: int) -> Finding | Non
     """
     if status not in (403, 404) or method != "POST" or not url.host.startswith("inference.generativeai."):
         return None
-    if not _OPENAI_PATHS.match(url.path):
+    if not url.path.startswith(_OPENAI_PATHS):
         return cause("denied/path", path=url.path)
     return cause("denied/principal" if mode in PRINCIPALS else "denied", principal=mode.replace("_", " "))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 Severity = Literal["error", "unknown", "warning"]
@@ -25,7 +26,7 @@ class Finding:
         return f"{self.cause} {self.remedy}".strip()
 
 
-class Table(dict[str, tuple[Any, str, str]]):
+class Table:
     """Findings with placeholders, by their codes. Calling it with a code and values fills one in.
 
     A row is `code: what is wrong`, then what to do next. A slash and what follows it distinguish rows of the same code.
@@ -33,11 +34,16 @@ class Table(dict[str, tuple[Any, str, str]]):
     """
 
     def __init__(self, text: str) -> None:
-        rows = re.findall(r"^([\w/-]+)(?: \((\w+)\))?: (.+)\n  (.+)$", text, re.MULTILINE)
-        super().__init__((key, (severity or "error", *words)) for key, severity, *words in rows)
+        self._text = text
+
+    @cached_property
+    def rows(self) -> dict[str, tuple[Any, str, str]]:
+        """Severity, cause and remedy by code. Read when they are needed: most programs never fail."""
+        rows = re.findall(r"^([\w/-]+)(?: \((\w+)\))?: (.+)\n  (.+)$", self._text, re.MULTILINE)
+        return {key: (severity or "error", text, remedy) for key, severity, text, remedy in rows}
 
     def __call__(self, key: str, **values: object) -> Finding:
-        severity, *words = self[key]
+        severity, *words = self.rows[key]
         text, remedy = (template.format(**values) for template in words)
         return Finding(severity, key.partition("/")[0], text.strip(), remedy)
 

@@ -11,9 +11,8 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -27,13 +26,15 @@ MAX_RESPONSE = 1 << 20  # bytes; a token is a few thousand
 _DIRECT = ("http://", "all://localhost", "all://127.0.0.1", "all://[::1]")
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """A response of a metadata or auth service. Its body may be a token or a key, so its repr leaves it out."""
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)
-    content: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    content: bytes
+
+    def __repr__(self) -> str:
+        return f"Response(status={self.status})"
 
 
 class Client:

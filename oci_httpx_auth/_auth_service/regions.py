@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,14 +54,17 @@ class Region(NamedTuple):
     domain: str
 
 
-_TABLE: list[Region] = []
-_DOMAINS: dict[str, str] = {}  # by realm
-for _line in _REALMS.strip().splitlines():
-    _realm, _domain, *_pairs = _line.split()
-    _DOMAINS[_realm] = _domain
-    _TABLE += [Region(*pair, _realm, _domain) for pair in zip(_pairs[::2], _pairs[1::2], strict=True)]
-
 _NAME = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*"
+
+
+@cache
+def _table() -> list[Region]:
+    """The regions of the realms above."""
+    table = []
+    for line in _REALMS.strip().splitlines():
+        realm, domain, *pairs = line.split()
+        table += [Region(*pair, realm, domain) for pair in zip(pairs[::2], pairs[1::2], strict=True)]
+    return table
 
 
 def region_id(name: str) -> str:
@@ -96,7 +100,8 @@ def region_domain(region: str, *ocids: str | None) -> str:
             "or set OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS=true to use OCI's regions as well."
         )
     realms = [parts[2] for ocid in ocids if ocid and len(parts := ocid.split(".")) > 3]
-    return next((_DOMAINS[realm] for realm in realms if realm in _DOMAINS), "oraclecloud.com")
+    domains = {known.realm: known.domain for known in _table()}
+    return next((domains[realm] for realm in realms if realm in domains), "oraclecloud.com")
 
 
 def region_realm(region: str) -> str | None:
@@ -107,7 +112,7 @@ def region_realm(region: str) -> str | None:
 def realm_regions(region: str) -> list[str]:
     """The ids of all regions in the realm of this one."""
     realm = region_realm(region)
-    return [known.name for known in _TABLE if known.realm == realm]
+    return [known.name for known in _table() if known.realm == realm]
 
 
 def auth_endpoint(region: str, *, realm_domain: Callable[[], str | None] = lambda: None) -> str:
@@ -148,7 +153,7 @@ def similar_region(region: str) -> str | None:
     """The known region whose name is most similar, if any is close."""
     import difflib  # here, because it is rarely needed
 
-    names = [known.name for known in _TABLE]
+    names = [known.name for known in _table()]
     return next(iter(difflib.get_close_matches(region, names, n=1, cutoff=0.8)), None)
 
 
@@ -197,7 +202,7 @@ def _dedicated_regions() -> tuple[list[Region], bool]:
 
 def _oci_regions() -> Iterator[Region]:
     """The regions of the tables, then those declared here. An unreadable declaration is skipped, as in the SDK."""
-    yield from _TABLE
+    yield from _table()
     # RuntimeError: there is no home directory.
     with contextlib.suppress(OSError, ValueError, RuntimeError, RecursionError):
         described = json.loads((Path.home() / ".oci" / "regions-config.json").read_bytes())

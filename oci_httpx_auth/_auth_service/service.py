@@ -8,8 +8,8 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import httpx
@@ -38,8 +38,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0  # seconds between attempts
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One request to a service.
 
     credential: signs it. payload: its body, sent as JSON or, with `form`, as an HTML form. sign_host: false only for the
@@ -51,13 +50,16 @@ class Call:
     method: str
     url: str
     credential: Credential | None = None
-    payload: Mapping[str, Any] | None = field(default=None, repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    payload: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
     sign_host: bool = True
     retried: frozenset[int] = frozenset()
     patience: float = DEADLINE
     form: bool = False
-    remedies: Mapping[int, str] = field(default_factory=dict)
+    remedies: Mapping[int, str] = MappingProxyType({})
+
+    def __repr__(self) -> str:
+        return f"<Call {self.method} {self.url}>"  # payload and headers may hold tokens
 
 
 class AuthService:

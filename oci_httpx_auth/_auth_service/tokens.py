@@ -7,9 +7,8 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicNumbers
 
@@ -20,14 +19,16 @@ from .http import Response
 _MAX_TOKEN = 64 * 1024  # characters; OCI's tokens are 1 to 3 kB, and no server accepts a header of this size
 
 
-@dataclass(frozen=True)
-class SecurityTokenClaims:
+class SecurityTokenClaims(NamedTuple):
     """The claims of a security token. Its signature is left for the server to verify."""
 
     expires_at: float
     issued_at: float | None
     public_numbers: RSAPublicNumbers | None
-    other: Mapping[str, Any] = field(repr=False)
+    other: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"SecurityTokenClaims(expires_at={self.expires_at}, issued_at={self.issued_at})"
 
     def text(self, name: str) -> str | None:
         """The value of another claim; `None` if it is missing or empty."""

@@ -11,7 +11,7 @@ import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .._credential import Credential, CredentialProvider, fetch_from
 from .._errors import CredentialsUnavailableError, SessionExpiredError
@@ -26,8 +26,7 @@ _MOST_HOSTS = 1024  # that are remembered because they refused a credential
 _RECENTLY = 60.0  # seconds for which one server's acceptance of a credential outweighs another's refusal
 
 
-@dataclass(frozen=True)
-class CacheStatus:
+class CacheStatus(NamedTuple):
     """A snapshot, in seconds since the epoch by this machine's clock."""
 
     expires_at: float | None
@@ -37,8 +36,7 @@ class CacheStatus:
     last_error: BaseException | None
 
 
-@dataclass(frozen=True)
-class Refresh:
+class Refresh(NamedTuple):
     """The outcome of one fetch, for the log. usable: whether there is a valid credential now."""
 
     seconds: float
@@ -48,8 +46,7 @@ class Refresh:
     usable: bool
 
 
-@dataclass(frozen=True)
-class _State:
+class _State(NamedTuple):
     """The outcome of the fetches so far. Replaced as a whole, so no thread sees half an update."""
 
     credential: Credential | None = None

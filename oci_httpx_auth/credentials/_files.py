@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import stat
 import tempfile
@@ -99,8 +98,9 @@ def replace_secret_file(path: str, text: str, *, instead_of: bytes) -> bool:
 def _remove_leftovers(directory: str, name: str) -> None:
     """Remove temporary files of processes that were killed while writing."""
     with contextlib.suppress(OSError):
-        for path in Path(directory).glob(f".{glob.escape(name)}.*.renewed"):
-            if time.time() - path.lstat().st_mtime > _LEFTOVER:
+        for path in Path(directory).iterdir():
+            ours = path.name.startswith(f".{name}.") and path.name.endswith(".renewed")
+            if ours and time.time() - path.lstat().st_mtime > _LEFTOVER:
                 path.unlink()
 
 

@@ -15,7 +15,7 @@ def test_the_tables_are_the_sdks() -> None:
     """Exactly the regions, short codes and domains that the SDK knows."""
     definitions = pytest.importorskip("oci.regions_definitions")
     expected = {region: definitions.REALMS[realm] for region, realm in definitions.REGION_REALMS.items()}
-    ours = {region.name: regions.region_domain(region.name) for region in regions._TABLE}
+    ours = {region.name: regions.region_domain(region.name) for region in regions._table()}
     assert {region: ours.get(region) for region in expected} == expected
     assert {
         code: regions.region_id(code) for code in definitions.REGIONS_SHORT_NAMES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -60,13 +59,13 @@ def test_a_refusal_is_not_repeated(oci: FakeOCI, status: int) -> None:
     assert (caught.value.status, len(oci.records)) == (status, 1)
     oci.fail("metadata", Fault(status))
     with AuthService(sleep=lambda _: None).calls() as calls:
-        assert calls.send(replace(region_of(oci), retried=frozenset({status})), text_of) == oci.region
+        assert calls.send(region_of(oci)._replace(retried=frozenset({status})), text_of) == oci.region
 
 
 def test_all_calls_of_a_fetch_share_one_deadline(oci: FakeOCI) -> None:
     """The pauses of the first call leave less time for the second."""
     pauses: list[float] = []
-    busy, call = Fault(503, headers={"retry-after": "30"}), replace(region_of(oci), patience=100.0)
+    busy, call = Fault(503, headers={"retry-after": "30"}), region_of(oci)._replace(patience=100.0)
     service = AuthService(sleep=pauses.append, deadline=100.0)
     with service.calls() as calls:
         oci.fail("metadata", busy, busy)

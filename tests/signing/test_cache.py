@@ -15,7 +15,6 @@ import sys
 import threading
 import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -1014,7 +1013,7 @@ def test_a_fetch_that_ends_while_another_is_claimed_is_the_one_that_counts(setup
     class Flights(dict):  # type: ignore[type-arg]
         def setdefault(self, name: str, flight: object) -> object:  # type: ignore[override]
             if cache._state.credential is None:
-                cache._state = replace(cache._state, credential=credential)
+                cache._state = cache._state._replace(credential=credential)
             return super().setdefault(name, flight)
 
     credential = setup.credential("a")
