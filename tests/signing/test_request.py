@@ -13,9 +13,16 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from oci_httpx_auth import Credential, OCISigner
-from oci_httpx_auth._signing.request import Covered, change_after_signing, is_streamed_upload
+from oci_httpx_auth._signing.request import (
+    Covered,
+    change_after_signing,
+    is_streamed_upload,
+    longest_timeout,
+    sign_request,
+    url_as_sent,
+)
 
-from ..conftest import parts
+from ..conftest import Key, parts
 from ..providers import Sessions
 from ..standin import FakeOCI
 
@@ -302,6 +309,7 @@ def sent(method: str = "POST", url: str = URL, **changed: str) -> httpx.Request:
         (sent(date=""), "header date"),
         (sent(host="proxy.example", date="x"), "headers date, host"),
         (sent(authorization="Bearer x"), "header authorization"),
+        (sent(content_length="3"), "header content-length"),
         (sent(url="https://h.example/a~b?c=%2F"), "URL's path or query"),
         (sent(url="https://h.example/a%7Eb?c=/"), "URL's path or query"),
         (sent(method="PUT"), "PUT was sent"),
@@ -338,3 +346,68 @@ def test_a_target_that_is_not_ascii_is_compared_too() -> None:
     request.extensions["target"] = b"/\xff"
     changed = change_after_signing(COVERED._replace(request_line=b"POST /\xfe"), httpx.Response(401, request=request))
     assert changed == "the URL's path or query is different"
+
+
+@pytest.mark.parametrize(("target", "says"), [(b"/a%7Eb?c=%2F", ""), (b"*", "URL's path or query")])
+def test_the_target_that_a_program_sends_is_compared(target: bytes, says: str) -> None:
+    """It goes over that of the URL, as in httpx."""
+    request = sent(url="https://h.example/another")
+    request.extensions["target"] = target
+    changed = change_after_signing(COVERED, httpx.Response(401, request=request))
+    assert says in changed
+    assert bool(says) is bool(changed)
+
+
+def test_a_url_that_aiohttp_sends_as_it_is_needs_no_second_signature() -> None:
+    """Most URLs are written by both libraries alike."""
+    pytest.importorskip("yarl")
+
+    class Stream(httpx.SyncByteStream):
+        __module__ = "httpx_aiohttp.transport"
+
+    request = sent(url="https://h.example/plain?q=1")
+    assert url_as_sent(httpx.Response(401, request=request, stream=Stream())) is None
+    assert url_as_sent(httpx.Response(401, request=sent())) is None
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"),
+    [
+        (httpx.Timeout(5, read=60), 60.0),
+        (httpx.Timeout(7), 7.0),
+        (httpx.Timeout(None), None),
+        (httpx.Timeout(5, pool=None), None),
+    ],
+)
+def test_the_longest_timeout_of_a_request(timeout: httpx.Timeout, seconds: float | None) -> None:
+    """One that is unlimited makes all of them so."""
+    request = httpx.Request("GET", URL, extensions={"timeout": timeout.as_dict()})
+    assert longest_timeout(request) == seconds
+    assert longest_timeout(httpx.Request("GET", URL)) is None
+
+
+UPLOAD = "https://objectstorage.us-chicago-1.oraclecloud.com/n/ns/b/bucket/o/object"
+
+
+def test_a_body_in_memory_or_of_unknown_length_is_not_a_streamed_upload() -> None:
+    """The first has its digest at no cost; the second would be sent in chunks, which OCI refuses."""
+    pieces, length = iter([b"abc"]), {"content-length": "3"}
+    assert is_streamed_upload(httpx.Request("PUT", UPLOAD, content=pieces, headers=length))
+    assert not is_streamed_upload(httpx.Request("PUT", UPLOAD, content=b"abc"))
+    assert not is_streamed_upload(httpx.Request("PUT", UPLOAD, content=pieces))
+
+
+def test_a_streamed_upload_is_signed_without_its_body(key: Key) -> None:
+    """Its signature covers date, target and host."""
+    request = httpx.Request("PUT", UPLOAD, content=iter([b"abc"]), headers={"content-length": "3"})
+    headers, covered = sign_request(request, 0, None, Credential("a/b/c", key.private), 0.0)
+    assert 'headers="date (request-target) host"' in headers["authorization"]
+    assert headers["content-length"] == "3"
+    assert covered.request_line == b"PUT /n/ns/b/bucket/o/object"
+
+
+def test_zstd_is_not_asked_for_by_httpx(key: Key) -> None:
+    """The one header is replaced; other codings stay."""
+    request = httpx.Request("GET", URL, headers={"accept-encoding": "gzip, zstd;q=0.5, br"})
+    headers, _ = sign_request(request, 0, None, Credential("a/b/c", key.private), 0.0)
+    assert headers.get_list("accept-encoding") == ["gzip, br"]
