@@ -53,6 +53,27 @@ A body of just this size has the same digest, whether it is hashed at once or in
 @@ content_digest @@
 -    if len(body) > _SMALL_BODY:
 +    if len(body) >= _SMALL_BODY:
+A header that is not there asks for no coding, whatever stands for it.
+@@ sign_request @@
+-    accepted = before.get(b"accept-encoding", b"")
++    accepted = before.get(b"accept-encoding", b"XXXX")
+The names of headers and of encodings may be in capitals.
+@@ is_streamed_upload @@
+-    if request.method != "PUT" or hasattr(request, "_content") or "content-length" not in request.headers:
++    if request.method != "PUT" or hasattr(request, "_content") or "CONTENT-LENGTH" not in request.headers:
+@@ change_after_signing @@
+-    method, _, target = covered.request_line.decode("latin-1").partition(" ")
++    method, _, target = covered.request_line.decode("LATIN-1").partition(" ")
+@@ change_after_signing @@
+-    if sent.extensions.get("target", sent.url.raw_path) != target.encode("latin-1"):
++    if sent.extensions.get("target", sent.url.raw_path) != target.encode("LATIN-1"):
+A request line has one blank, and a signature one list of headers.
+@@ change_after_signing @@
+-    method, _, target = covered.request_line.decode("latin-1").partition(" ")
++    method, _, target = covered.request_line.decode("latin-1").rpartition(" ")
+@@ change_after_signing @@
+-    names = signed[b"authorization"].partition(b'headers="')[2].partition(b'"')[0].split()
++    names = signed[b"authorization"].rpartition(b'headers="')[2].partition(b'"')[0].split()
 """
 
 
