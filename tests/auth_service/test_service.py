@@ -109,3 +109,9 @@ def test_after_a_failed_fetch_each_call_is_tried_once(oci: FakeOCI) -> None:
 def test_the_reason_of_a_refusal_is_read_in_each_form(content: bytes, text: str) -> None:
     """What has none of them is not quoted."""
     assert service_message(content) == text
+
+
+def test_a_call_shows_neither_payload_nor_headers() -> None:
+    """Both can hold tokens."""
+    call = Call("POST", "https://auth.example.com/", payload={"currentToken": "secret"}, headers={"a": "secret"})
+    assert repr(call) == "<Call POST https://auth.example.com/>"

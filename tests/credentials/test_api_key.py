@@ -96,6 +96,21 @@ def test_a_key_file_that_the_profile_has_come_to_name_is_watched(tmp_path: Path,
     assert provider.fetch().key_id == KEY_ID + other_key.fingerprint
 
 
+def test_a_key_in_variables_is_read_again(monkeypatch: pytest.MonkeyPatch, key: Key, other_key: Key) -> None:
+    """A program may set them anew; there is no file to watch."""
+
+    def set_variables(key: Key) -> None:
+        values = {"USER": USER, "TENANCY": TENANCY, "FINGERPRINT": key.fingerprint, "KEY_CONTENT": key.pem()}
+        for name, value in values.items():
+            monkeypatch.setenv(f"OCI_CLI_{name}", value)
+
+    set_variables(key)
+    provider = APIKey.from_env()
+    set_variables(other_key)
+    assert provider.fetch().key_id == KEY_ID + other_key.fingerprint
+    assert not provider.changed()
+
+
 def test_a_profile_pickles_as_its_recipe(tmp_path: Path, key: Key) -> None:
     """Neither the key nor its path's content travels; the worker reads its own file."""
     config = write_profile(tmp_path / "config", key)
