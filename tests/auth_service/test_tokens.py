@@ -42,6 +42,5 @@ def test_claims_that_cannot_be_read_are_an_error(token: str) -> None:
 
 def test_claims_show_their_times_alone() -> None:
     """The others may name people."""
-    payload = base64.urlsafe_b64encode(json.dumps({"exp": 2, "iat": 1, "sub": "somebody"}).encode()).decode()
-    claims = parse_security_token(f"e30.{payload.rstrip('=')}.e30", "the token")
+    claims = parse_security_token(token_of({"exp": 2, "iat": 1, "sub": "somebody"}), "the token")
     assert repr(claims) == "SecurityTokenClaims(expires_at=2.0, issued_at=1.0)"
