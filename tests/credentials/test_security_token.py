@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,7 +35,7 @@ from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth._signing import cache
 
 from ..conftest import Clock, Key, as_the_cli_writes, settle
-from ..standin import FakeOCI, Fault
+from ..standin import FakeOCI, Fault, Record
 from ..world import World
 
 
@@ -147,23 +148,38 @@ def test_a_session_that_is_not_extended_is_renewed_a_few_times(
 @pytest.mark.slow
 def test_an_idle_program_keeps_its_session(tmp_path: Path) -> None:
     """An expired token could not be renewed any more, so it is renewed in time although nobody sends a request."""
-    renewed = threading.Semaphore(0)
+    renewed = threading.Event()
+    begun_before = 0.0
 
-    def watch(service: str, record: object) -> None:
-        if service == "session_refresh":
-            renewed.release()
+    def now() -> float:
+        return time.time() + begun_before
 
-    with FakeOCI(token_lifetime=6) as oci:
-        oci.fault_source = watch
+    def watch(record: Record) -> None:
+        if record.service == "session_refresh":
+            renewed.set()
+
+    with FakeOCI(clock=now, token_lifetime=100, on_record=watch) as oci:
         config = oci.write_config(tmp_path, session=True)
-        provider = SecurityToken.from_config(config_file=config, auth_endpoint=oci.auth_endpoint)
-        with httpx.Client(auth=OCISigner(provider)) as client:
+        begun_before = 72  # of the 100 seconds; the renewal is due in 3 to 18 seconds
+        provider = SecurityToken.from_config(
+            config_file=config, auth_endpoint=oci.auth_endpoint, _service=AuthService(clock=now)
+        )
+        signer = OCISigner(provider, clock=now)
+        with httpx.Client(auth=signer) as client:
             assert client.get(f"{oci.url}/x").status_code == 200
-            for _ in range(2):
-                assert renewed.acquire(timeout=20)
+            first = signer.status().expires_at
+            assert renewed.wait(40)
             settle()
+            status = signer.status()
+            assert first is not None
+            assert status.expires_at is not None
+            assert status.expires_at > first
             assert client.get(f"{oci.url}/x").status_code == 200
-    assert [record.service for record in oci.records] == ["echo", "session_refresh", "session_refresh", "echo"]
+    assert [(record.service, record.status) for record in oci.records] == [
+        ("echo", 200),
+        ("session_refresh", 200),
+        ("echo", 200),
+    ]
 
 
 def test_a_collected_signer_renews_nothing(laptop: Laptop) -> None:
@@ -562,22 +578,27 @@ def test_threads_that_share_a_profile_renew_it_once(laptop: Laptop) -> None:
 
 @pytest.mark.slow
 def test_processes_that_share_a_profile_do_not_harm_each_other(tmp_path: Path) -> None:
-    """Four processes renew one token of eight seconds over and over, each with requests of its own: all are answered."""
+    """Four processes renew one token at about the same time, each with requests of its own: all are answered."""
     program = """
 import sys, time, httpx
 from oci_httpx_auth import OCISigner, SecurityToken
-config, url, auth = sys.argv[1:]
-with httpx.Client(auth=OCISigner(SecurityToken.from_config(config_file=config, auth_endpoint=auth))) as client:
+from oci_httpx_auth._auth_service.service import AuthService
+config, url, auth, begun_before = sys.argv[1:]
+clock = lambda: time.time() + float(begun_before)
+provider = SecurityToken.from_config(config_file=config, auth_endpoint=auth, _service=AuthService(clock=clock))
+with httpx.Client(auth=OCISigner(provider, clock=clock)) as client:
     end = time.monotonic() + 14
     while time.monotonic() < end:
         response = client.get(url)
         assert response.status_code == 200, response.text
         time.sleep(0.02)  # four busy loops would take both processors, and renewals are what this is about
 """
-    with FakeOCI(token_lifetime=8) as oci:
+    begun_before = 0
+    with FakeOCI(clock=lambda: time.time() + begun_before, token_lifetime=40) as oci:
         config = oci.write_config(tmp_path, session=True)
+        begun_before = 28  # of the 40 seconds; renewals are due in 2 to 8 seconds
         arguments = [sys.executable, "-c", program, os.fspath(config), f"{oci.url}/x", oci.auth_endpoint]
-        processes = [subprocess.Popen(arguments, stderr=subprocess.PIPE) for _ in range(4)]
+        processes = [subprocess.Popen([*arguments, str(begun_before)], stderr=subprocess.PIPE) for _ in range(4)]
         outcomes = [(process.communicate()[1].decode(), process.returncode) for process in processes]
         assert outcomes == [("", 0)] * 4
         assert sum(record.service == "session_refresh" for record in oci.records) >= 1
