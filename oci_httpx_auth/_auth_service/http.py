@@ -9,10 +9,10 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 
@@ -26,36 +26,24 @@ MAX_RESPONSE = 1 << 20  # bytes; a token is a few thousand
 _DIRECT = ("http://", "all://localhost", "all://127.0.0.1", "all://[::1]")
 
 
-class Response(NamedTuple):
-    """A response of a metadata or auth service. Its body may be a token or a key, so its repr leaves it out."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-    def __repr__(self) -> str:
-        return f"Response(status={self.status})"
-
-
 class Client:
     """One HTTP client. Its certificate authorities can be loaded ahead, on another thread.
 
     ca_file: the only authorities to trust; otherwise those of SSL_CERT_FILE or SSL_CERT_DIR, or certifi's.
-    direct: ignore all proxy settings. direct_to: hosts to reach without a proxy.
+    direct: ignore all proxy settings.
 
     Raises `ConfigError` for unusable proxy settings. Use it as a context manager: leaving it aborts requests in progress.
     """
 
-    def __init__(self, *, ca_file: str | None = None, direct: bool = False, direct_to: Iterable[str] = ()) -> None:
+    def __init__(self, *, ca_file: str | None = None, direct: bool = False) -> None:
         self._ca_file = ca_file
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._loading: Future[None] | None = None
         self._sockets: set[socket.socket] = set()
         self._closed = False
-        mounts = dict.fromkeys([*_DIRECT, *(f"all://{host}" for host in direct_to)])
         try:
             self._client = httpx.Client(
-                verify=self._context, trust_env=not direct, mounts=mounts, follow_redirects=False
+                verify=self._context, trust_env=not direct, mounts=dict.fromkeys(_DIRECT), follow_redirects=False
             )
         except (ValueError, TypeError, ImportError, httpx.InvalidURL):
             # Neither quoted nor chained: a proxy's address may hold a password.
@@ -80,7 +68,9 @@ class Client:
         if self._loading is None:
             self._loading = in_thread(partial(_load_authorities, self._context, self._ca_file), "oci-authorities")
 
-    def send(self, method: str, url: str, headers: dict[bytes, bytes], content: bytes, seconds: float) -> Response:
+    def send(
+        self, method: str, url: str, headers: dict[bytes, bytes], content: bytes, seconds: float
+    ) -> httpx.Response:
         """Send one request and read the whole response within `seconds`. Redirects are not followed.
 
         The work is done on another thread, so the limit also covers a slow DNS lookup, a list of dead addresses, and a
@@ -88,35 +78,22 @@ class Client:
 
         Raises `ServiceUnreachableError`, and `ConfigError` for certificates that cannot be loaded.
         """
-        deadline = time.monotonic() + seconds
-        connections: set[socket.socket] = set()
         target = httpx.URL(url)
-        work = partial(self._send, method, target, headers, content, deadline, connections)
+        work = partial(self._send, method, target, headers, content, time.monotonic() + seconds)
         sending = in_thread(work, "oci-auth-service")
         if not wait(sending, seconds):
-            for connection in list(connections):
-                _abort(connection)
             late = httpx.ReadTimeout("no complete response", request=httpx.Request(method, target))
             raise ServiceUnreachableError(
                 f"{show_url(target)} did not finish its response within {seconds:.0f} s."
             ) from late
-        error = sending.exception()
-        if error is None:
-            return sending.result()
         try:
-            raise error
+            return sending.result()
         finally:
-            del error, sending
+            del sending  # it holds the error, whose traceback holds this frame
 
     def _send(
-        self,
-        method: str,
-        target: httpx.URL,
-        headers: dict[bytes, bytes],
-        content: bytes,
-        deadline: float,
-        connections: set[socket.socket],
-    ) -> Response:
+        self, method: str, target: httpx.URL, headers: dict[bytes, bytes], content: bytes, deadline: float
+    ) -> httpx.Response:
         if target.scheme == "https":
             self.load_authorities()
             assert self._loading is not None
@@ -127,7 +104,6 @@ class Client:
             if event.endswith("connect_tcp.complete"):
                 # A separate descriptor, which stays valid when TLS wraps the socket.
                 connection = info["return_value"].get_extra_info("socket").dup()
-                connections.add(connection)
                 self._sockets.add(connection)
                 if self._closed or time.monotonic() > deadline:  # nobody is waiting any more
                     _abort(connection)
@@ -159,7 +135,7 @@ def show_url(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode(errors='replace')}{url.path}"[:300]
 
 
-def _read(response: httpx.Response, target: httpx.URL) -> Response:
+def _read(response: httpx.Response, target: httpx.URL) -> httpx.Response:
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity"):
         raise ServiceUnreachableError(f"{show_url(target)} answered in an encoding that was not requested.")
@@ -168,7 +144,7 @@ def _read(response: httpx.Response, target: httpx.URL) -> Response:
         body += chunk
         if len(body) > MAX_RESPONSE:
             raise ServiceUnreachableError(f"{show_url(target)} answered with more than {MAX_RESPONSE} bytes.")
-    return Response(response.status_code, response.headers, bytes(body))
+    return httpx.Response(response.status_code, headers=response.headers, content=bytes(body))
 
 
 def _abort(connection: socket.socket) -> None:

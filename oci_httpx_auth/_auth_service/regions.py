@@ -11,9 +11,8 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,8 +74,7 @@ def region_id(name: str) -> str:
     region = name.strip().lower()
     if len(region) > 200 or not re.fullmatch(_NAME, region):
         raise ValueError(f"{name[:80]!r} is not a region. A region looks like 'us-chicago-1'.")
-    dedicated, _ = _dedicated_regions()
-    return next((known.name for known in chain(dedicated, _oci_regions()) if known.code == region), region)
+    return next((known.name for known in _regions() if known.code == region), region)
 
 
 def region_domain(region: str, *ocids: str | None) -> str:
@@ -94,7 +92,7 @@ def region_domain(region: str, *ocids: str | None) -> str:
                 f"OCI_DEFAULT_REALM is {quote_value(default)}, which is not a domain like 'oraclecloud.com'."
             )
         return default
-    if _dedicated_regions()[1]:
+    if _only_dedicated():
         raise ValueError(
             f"{region!r} is not declared in the developer tool configuration of this dedicated cloud. Add it to {_dedicated_path()}, "
             "or set OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS=true to use OCI's regions as well."
@@ -106,7 +104,8 @@ def region_domain(region: str, *ocids: str | None) -> str:
 
 def region_realm(region: str) -> str | None:
     """The realm of a region id, e.g. `oc1`; `None` if unknown."""
-    return next((known.realm for known in _oci_regions() if known.name == region), None)
+    known = _find(region)
+    return None if known is None else known.realm
 
 
 def realm_regions(region: str) -> list[str]:
@@ -115,14 +114,8 @@ def realm_regions(region: str) -> list[str]:
     return [known.name for known in _table() if known.realm == realm]
 
 
-def auth_endpoint(region: str, *, realm_domain: Callable[[], str | None] = lambda: None) -> str:
-    """The auth service's endpoint, which refreshes sessions and issues tokens. Raises `ValueError` as `region_id` does.
-
-    realm_domain: called for the domain of a region that is neither in the tables nor declared on this machine.
-    """
-    name = region_id(region)
-    if "." not in name and not is_known(name) and (domain := realm_domain()):
-        return "https://auth." + region_id(f"{name}.{domain}")
+def auth_endpoint(region: str) -> str:
+    """The auth service's endpoint, which refreshes sessions and issues tokens. Raises `ValueError` as `region_id` does."""
     return "https://auth." + _suffix(region, "")
 
 
@@ -158,10 +151,7 @@ def similar_region(region: str) -> str | None:
 
 
 def _find(region: str) -> Region | None:
-    """The region with this id, if requests may go there: a dedicated cloud can forbid all regions but its own."""
-    dedicated, exclusive = _dedicated_regions()
-    regions = dedicated if exclusive else chain(dedicated, _oci_regions())
-    return next((known for known in regions if known.name == region), None)
+    return next((known for known in _regions() if known.name == region), None)
 
 
 def _suffix(region: str, label: str, *ocids: str | None) -> str:
@@ -171,37 +161,24 @@ def _suffix(region: str, label: str, *ocids: str | None) -> str:
     return f"{name}.{label}{region_domain(name, *ocids)}"
 
 
-def _dedicated_path() -> str:
-    named = os.environ.get("OCI_DEVELOPER_TOOL_CONFIGURATION_FILE_PATH", "").strip()
-    return os.path.expanduser(named or "~/.oci/developer-tool-configuration.json")
+def _regions() -> Iterator[Region]:
+    """The regions that requests may go to: those of a dedicated cloud, of the tables, and those declared here.
 
-
-def _dedicated_regions() -> tuple[list[Region], bool]:
-    """The regions of a dedicated cloud, and whether they are the only ones.
-
-    Despite its name, `OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS=true` allows OCI's regions as well. Raises
-    `ValueError` for an unreadable file, as the SDK does, because ignoring it would lead to another cloud.
+    Raises `ValueError` for an unreadable configuration of a dedicated cloud, as the SDK does, because ignoring it would
+    lead to another cloud. Any other unreadable declaration is skipped, also as in the SDK.
     """
     path = _dedicated_path()
-    if not os.path.isfile(path):
-        return [], False
-    try:
-        document = json.loads(Path(path).read_bytes())
-        regions = document["regions"]
-        described = [regions] if isinstance(regions, dict) else list(regions)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise ValueError(
-            f"the developer tool configuration {path} cannot be read: it needs a list of regions."
-        ) from None
-    allows_others = os.environ.get("OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS", "").strip().lower() in (
-        "true",
-        "1",
-    )
-    return [region for item in described if (region := _region(item))], not allows_others
-
-
-def _oci_regions() -> Iterator[Region]:
-    """The regions of the tables, then those declared here. An unreadable declaration is skipped, as in the SDK."""
+    if os.path.isfile(path):
+        try:
+            described = json.loads(Path(path).read_bytes())["regions"]
+            described = [described] if isinstance(described, dict) else list(described)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            raise ValueError(
+                f"the developer tool configuration {path} cannot be read: it needs a list of regions."
+            ) from None
+        yield from filter(None, map(_region, described))
+    if _only_dedicated():
+        return
     yield from _table()
     # RuntimeError: there is no home directory.
     with contextlib.suppress(OSError, ValueError, RuntimeError, RecursionError):
@@ -209,6 +186,20 @@ def _oci_regions() -> Iterator[Region]:
         yield from filter(None, map(_region, described if isinstance(described, list) else ()))
     with contextlib.suppress(ValueError, RecursionError):
         yield from filter(None, [_region(json.loads(os.environ.get("OCI_REGION_METADATA", "")))])
+
+
+def _dedicated_path() -> str:
+    named = os.environ.get("OCI_DEVELOPER_TOOL_CONFIGURATION_FILE_PATH", "").strip()
+    return os.path.expanduser(named or "~/.oci/developer-tool-configuration.json")
+
+
+def _only_dedicated() -> bool:
+    """Whether this is a dedicated cloud that allows no other regions.
+
+    Despite its name, `OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS=true` allows OCI's regions as well.
+    """
+    allows_others = os.environ.get("OCI_ALLOW_ONLY_DEVELOPER_TOOL_CONFIGURATION_REGIONS", "").strip().lower()
+    return os.path.isfile(_dedicated_path()) and allows_others not in ("true", "1")
 
 
 def _region(described: Any) -> Region | None:

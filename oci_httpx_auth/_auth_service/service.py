@@ -8,6 +8,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
@@ -28,7 +29,7 @@ from .._hosts import is_loopback
 from .._secrecy import hide_secrets, quote_value
 from .._signing.clock import ClockOffsets, parse_http_date
 from .._signing.signature import content_digest, sign
-from .http import Client, Response, show_url
+from .http import Client, show_url
 from .tokens import json_object, text_field, token_credential
 
 DEADLINE = 30.0  # seconds for one fetch with all its calls
@@ -62,6 +63,7 @@ class Call(NamedTuple):
         return f"<Call {self.method} {self.url}>"  # payload and headers may hold tokens
 
 
+@dataclass(kw_only=True, repr=False)
 class AuthService:
     """The services that a provider depends on, and what it has learned about their clocks and health.
 
@@ -69,19 +71,13 @@ class AuthService:
     calls of a fetch. patient: whether calls are retried.
     """
 
-    def __init__(
-        self,
-        *,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-        deadline: float = DEADLINE,
-        patient: bool = True,
-    ) -> None:
-        self.clock = clock
-        self.sleep = sleep
-        self.deadline = deadline
-        self._patient = patient
-        self.offsets: ClockOffsets = ClockOffsets(clock)
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    deadline: float = DEADLINE
+    patient: bool = True
+
+    def __post_init__(self) -> None:
+        self.offsets: ClockOffsets = ClockOffsets(self.clock)
         self._failing = False
 
     @contextlib.contextmanager
@@ -92,7 +88,7 @@ class AuthService:
         """
         with Client(**options) as client:
             try:
-                yield Calls(self, client, patient=self._patient and not self._failing)
+                yield Calls(self, client, patient=self.patient and not self._failing)
             except OCIAuthError:
                 self._failing = True
                 raise
@@ -108,7 +104,7 @@ class Calls:
         self._patient = patient
         self._ends_at = time.monotonic() + service.deadline
 
-    def send(self, call: Call, parse: Callable[[Response, float], T]) -> T:
+    def send(self, call: Call, parse: Callable[[httpx.Response, float], T]) -> T:
         """Send until there is a usable response, and return what `parse` makes of it.
 
         parse: takes the response and the time by our clock when it arrived; raises `ServiceRefusedError` or
@@ -136,7 +132,7 @@ class Calls:
                 seconds = max(min(ends_at - time.monotonic(), _ATTEMPT), 0.1)
                 response = self.client.send(call.method, call.url, headers, content, seconds)
                 received_at = self._service.clock()
-                if response.status == 200:
+                if response.status_code == 200:
                     return parse(response, received_at)
             except InvalidTokenError as error:
                 failure = ServiceRefusedError(str(error))
@@ -146,11 +142,11 @@ class Calls:
                 failure = _refusal(target, response)
                 if call.credential and not corrected:
                     date = response.headers.get("date")
-                    corrected = offsets.learn(target.scheme, target.host, response.status, date, used=offset)
+                    corrected = offsets.learn(target.scheme, target.host, response.status_code, date, used=offset)
                     if corrected:
                         continue
-                passing = response.status == 429 or (response.status >= 500 and response.status != 501)
-                if not passing and response.status not in call.retried:
+                passing = response.status_code == 429 or (response.status_code >= 500 and response.status_code != 501)
+                if not passing and response.status_code not in call.retried:
                     raise failure
             wait = min(pause, _LONGEST_PAUSE) * random.uniform(0.5, 1.5)
             wait = max(wait, getattr(failure, "retry_after", None) or 0.0)
@@ -168,14 +164,14 @@ class Calls:
         call: Call,
         private_key: RSAPrivateKey,
         source: str,
-        decode: Callable[[Response, str], Mapping[str, Any]] = json_object,
+        decode: Callable[[httpx.Response, str], Mapping[str, Any]] = json_object,
     ) -> Credential:
         """The credential made of this private key and the `token` in the response.
 
         Raises as `send` does, and `CredentialsUnavailableError` for a refusal with a remedy.
         """
 
-        def parse(response: Response, received_at: float) -> Credential:
+        def parse(response: httpx.Response, received_at: float) -> Credential:
             token = text_field(decode(response, source), "token", source).removeprefix("ST$")
             issuer_time = parse_http_date(response.headers.get("date"))
             label = f"The token from {source}"
@@ -239,13 +235,15 @@ def _target(url: str) -> httpx.URL:
     return target
 
 
-def _refusal(target: httpx.URL, response: Response) -> ServiceRefusedError:
+def _refusal(target: httpx.URL, response: httpx.Response) -> ServiceRefusedError:
     request_id = response.headers.get("opc-request-id")
     trace = f" (opc-request-id {one_line(request_id[:120])})" if request_id else ""
-    message = f"{hide_secrets(show_url(target))} answered {response.status}{service_message(response.content)}{trace}"
+    message = (
+        f"{hide_secrets(show_url(target))} answered {response.status_code}{service_message(response.content)}{trace}"
+    )
     # Seconds: RFC 9110, section 10.2.3. No OCI service is known to send a date, and dates depend on the clocks.
     pause = re.fullmatch(r"[0-9]{1,6}", response.headers.get("retry-after", "").strip())
-    return ServiceRefusedError(message, response.status, None if pause is None else float(pause[0]))
+    return ServiceRefusedError(message, response.status_code, None if pause is None else float(pause[0]))
 
 
 def one_line(text: str) -> str:

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicNumbers
 
 from .._credential import END_OF_TIME, KEY_ID, Credential
 from .._errors import InvalidTokenError, ServiceRefusedError
-from .http import Response
 
 _MAX_TOKEN = 64 * 1024  # characters; OCI's tokens are 1 to 3 kB, and no server accepts a header of this size
 
@@ -102,7 +102,7 @@ def token_credential(
     )
 
 
-def json_object(response: Response, source: str) -> dict[str, Any]:
+def json_object(response: httpx.Response, source: str) -> dict[str, Any]:
     """A response's body as a JSON object. Raises `ServiceRefusedError` if it isn't one."""
     try:
         fields = json.loads(response.content)

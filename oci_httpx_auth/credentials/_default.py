@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from .._auth_service.service import AuthService, Calls
+from .._auth_service.service import DEADLINE, AuthService, Calls
 from .._credential import Credential, CredentialProvider
 from .._errors import ConfigError, CredentialsUnavailableError, NoCredentialsFoundError
 from .._secrecy import hides_locals, quote_value
@@ -95,20 +95,13 @@ class InstancePrincipalIfAvailable(InstancePrincipal):
         self._tried = tried
         self._recipe = default_credentials
 
-    @hides_locals
-    def discover_region(self) -> str:
-        with self._calls() as calls:
-            return self._probe(calls)
+    def _fetch(self, calls: Calls) -> Credential:
+        self._known_region(calls, patience=_PROBE)
+        return super()._fetch(calls)
 
-    @hides_locals
-    def fetch(self) -> Credential:
-        with self._calls() as calls:
-            self._probe(calls)
-            return self._fetch(calls)
-
-    def _probe(self, calls: Calls) -> str:
+    def _known_region(self, calls: Calls, *, patience: float = DEADLINE) -> str:
         try:
-            return self._known_region(calls, patience=_PROBE)
+            return super()._known_region(calls, patience=patience)
         except CredentialsUnavailableError as error:
             # In a pod, its identity was probably meant; elsewhere, most people have a config file.
             likely = self._tried[-1] if env_value(("KUBERNETES_SERVICE_HOST",)) else self._tried[0]

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+import httpx
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from .._auth_service.http import Response
 from .._auth_service.service import DEADLINE, Call, Calls
 from .._errors import CredentialsUnavailableError, OCIAuthError, ServiceRefusedError, ServiceUnreachableError
 from .._signing.waiting import in_thread
@@ -80,12 +80,6 @@ class Metadata:
             if certificate.public_key() == private_key.public_key() or not attempts_left:
                 return certificate, private_key
 
-    @property
-    def hosts(self) -> list[str]:
-        """The service's hosts, which must be reached without a proxy."""
-        hosts = (base.partition("://")[2].partition("/")[0] for base in self._candidates())
-        return [host for host in hosts if re.fullmatch(r"(?:[\w.-]+|\[[0-9a-fA-F:]+\])(?::\d{1,5})?", host)]
-
     def _candidates(self) -> list[str]:
         given = (self._given or os.environ.get("OCI_METADATA_BASE_URL", "")).strip()
         if given:
@@ -96,7 +90,7 @@ class Metadata:
         return [_IPV6, _IPV4]
 
 
-def _parse_text(parse: Callable[[str], T], response: Response, _: float) -> T:
+def _parse_text(parse: Callable[[str], T], response: httpx.Response, _: float) -> T:
     try:
         text = response.content.decode().strip()
     except UnicodeDecodeError:
@@ -115,18 +109,22 @@ def load_certificate(pem: str) -> x509.Certificate:
 
     try:
         certificate = x509.load_pem_x509_certificate(pem.encode())
-        # Some parts are parsed only on access.
-        _ = _subject(certificate), certificate.public_key()
+        _ = certificate.public_key()  # parsed only now
         return certificate
-    except (ValueError, IndexError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise CredentialsUnavailableError("The instance's certificate cannot be read; it is not PEM.") from None
 
 
 def tenancy_of(certificate: x509.Certificate) -> str:
-    """The tenancy's OCID, from the subject. Raises `CredentialsUnavailableError`."""
-    for value in _subject(certificate):
-        if named := re.fullmatch(r"opc-(?:tenant|identity):([!-~]+)", value):
-            return named[1]
+    """The tenancy's OCID, from the subject. Raises `CredentialsUnavailableError`.
+
+    Found in the DER, where each value follows its length in bytes: `certificate.subject` warns about values of more than
+    64 characters, and OCI's are longer.
+    """
+    for found in re.finditer(rb"(?s)(.)opc-(?:tenant|identity):[!-~]+", certificate.tbs_certificate_bytes):
+        length, value = found[1][0], found[0][1:]
+        if len(value) >= length and (tenancy := value[:length].partition(b":")[2]):
+            return tenancy.decode()
     raise CredentialsUnavailableError(
         "The instance's certificate names no tenancy, so OCI did not issue it to an instance."
     )
@@ -134,29 +132,3 @@ def tenancy_of(certificate: x509.Certificate) -> str:
 
 def _load_key(pem: str) -> RSAPrivateKey:
     return load_private_key(pem, None, "The instance's private key")
-
-
-def _subject(certificate: x509.Certificate) -> list[str]:
-    """The values of the subject's attributes, in order.
-
-    Parsed from the DER: `certificate.subject` warns about values of more than 64 characters, and OCI's are longer.
-    """
-    sequences = [
-        content for tag, content in _elements(_elements(certificate.tbs_certificate_bytes)[0][1]) if tag == 0x30
-    ]
-    subject = sequences[3]  # after the signature's algorithm, the issuer and the validity
-    attributes = [_elements(content) for _, part in _elements(subject) for _, content in _elements(part)]
-    return [attribute[1][1].decode(errors="replace") for attribute in attributes]
-
-
-def _elements(der: bytes) -> list[tuple[int, bytes]]:
-    """The tag and content of each consecutive element. Raises `IndexError` for data that is not DER."""
-    elements, start = [], 0
-    while start < len(der):
-        tag, length = der[start], der[start + 1]
-        start += 2
-        if length > 0x80:  # then its low bits are the number of bytes that hold the length
-            start, length = start + length - 0x80, int.from_bytes(der[start : start + length - 0x80], "big")
-        elements.append((tag, der[start : start + length]))
-        start += length
-    return elements

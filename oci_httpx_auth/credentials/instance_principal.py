@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
 from concurrent.futures import Future, as_completed
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .._auth_service.regions import auth_endpoint, region_id
+from .._auth_service.regions import auth_endpoint, is_known, region_id
 from .._auth_service.service import DEADLINE, AuthService, Call, Calls
 from .._credential import Credential
 from .._errors import CredentialsUnavailableError
@@ -66,11 +65,8 @@ class InstancePrincipal(Provider):
     @hides_locals
     def fetch(self) -> Credential:
         """Exchange the instance's certificate for a token. Raises `CredentialsUnavailableError` and `ConfigError`."""
-        with self._calls() as calls:
+        with self._service.calls() as calls:
             return self._fetch(calls)
-
-    def _calls(self) -> contextlib.AbstractContextManager[Calls]:
-        return self._service.calls(direct_to=self._metadata.hosts)
 
     def _fetch(self, calls: Calls) -> Credential:
         if not (self._endpoint or "").startswith("http:"):
@@ -115,7 +111,7 @@ class InstancePrincipal(Provider):
 
         Raises `CredentialsUnavailableError`.
         """
-        with self._calls() as calls:
+        with self._service.calls() as calls:
             return self._known_region(calls, patience=patience)
 
     def discover_region(self) -> str:
@@ -132,8 +128,11 @@ class InstancePrincipal(Provider):
 
     def _regional_auth_endpoint(self, calls: Calls) -> str:
         """The auth service of the instance's region and realm. Raises `CredentialsUnavailableError`."""
+        region = self._known_region(calls)
         try:
-            return auth_endpoint(self._known_region(calls), realm_domain=partial(self._realm_domain, calls))
+            if "." not in region and not is_known(region) and (domain := self._realm_domain(calls)):
+                region = region_id(f"{region}.{domain}")
+            return auth_endpoint(region)
         except ValueError as error:
             raise CredentialsUnavailableError(f"The instance's region has no auth service: {error}") from None
 
@@ -149,7 +148,7 @@ class InstancePrincipal(Provider):
 def read_certificates(provider: InstancePrincipal) -> tuple[x509.Certificate, x509.Certificate]:
     """The instance's certificate and the intermediate one. Raises `CredentialsUnavailableError`."""
     metadata = provider._metadata
-    with provider._calls() as calls:
+    with provider._service.calls() as calls:
         return metadata.certificate(calls, "cert"), metadata.certificate(calls, "intermediate")
 
 

@@ -14,9 +14,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from .._auth_service.http import Response
 from .._auth_service.service import AuthService, Call, Calls
 from .._auth_service.tokens import json_object, parse_security_token, text_field, token_credential, token_of
 from .._credential import Credential
@@ -120,8 +120,7 @@ class ResourcePrincipal(Provider):
     @hides_locals
     def fetch(self) -> Credential:
         """Read the token, or exchange for it. Raises `ConfigError` and `CredentialsUnavailableError`, and their subclasses."""
-        hosts = self._instance._metadata.hosts if self._instance is not None else []
-        with self._service.calls(direct_to=hosts) as calls:
+        with self._service.calls() as calls:
             try:
                 credential = self._fetch(calls)
             except ServiceRefusedError as error:
@@ -243,7 +242,7 @@ def _request_token(
     """Fetch a resource principal token and exchange it for the session token. Also returns the parent's token URL, if any."""
     source = "the resource principal token endpoint"
 
-    def parse(response: Response, _: float) -> tuple[dict[str, str], str]:
+    def parse(response: httpx.Response, _: float) -> tuple[dict[str, str], str]:
         fields = json_object(response, source)
         names = ("resourcePrincipalToken", "servicePrincipalSessionToken")
         tokens = {name: text_field(fields, name, source) for name in names}

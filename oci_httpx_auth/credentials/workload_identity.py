@@ -10,7 +10,8 @@ import secrets
 import ssl
 from typing import Any
 
-from .._auth_service.http import Response
+import httpx
+
 from .._auth_service.service import AuthService, Call
 from .._auth_service.tokens import parse_security_token, token_of
 from .._credential import KEY_ID, Credential
@@ -124,7 +125,7 @@ def _url_host(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
-def _decode(response: Response, source: str) -> dict[str, Any]:
+def _decode(response: httpx.Response, source: str) -> dict[str, Any]:
     """The proxy's JSON object, from a response in base64, with or without double quotes. Raises `ServiceRefusedError`."""
     try:
         fields = json.loads(base64.b64decode(response.content.strip().strip(b'"'), validate=True))

@@ -49,16 +49,16 @@ def test_an_answer_is_read_whole_and_not_shown(oci: FakeOCI) -> None:
     """It may be a token or a key, so its repr has the status alone."""
     with Client() as client:
         answer = client.send("GET", f"{oci.url}{REGION}", HEADERS, b"", 20.0)
-    assert (answer.status, answer.content) == (200, oci.region.encode())
+    assert (answer.status_code, answer.content) == (200, oci.region.encode())
     assert answer.headers["content-type"] == "text/plain"
-    assert repr(answer) == "Response(status=200)"
+    assert repr(answer) == "<Response [200 OK]>"
 
 
 def test_a_redirect_is_an_answer_like_any_other(oci: FakeOCI) -> None:
     """Whoever sends it could have a credential sent elsewhere."""
     oci.fail("metadata", Fault(status=302, headers={"location": f"{oci.url}/elsewhere"}))
     with Client() as client:
-        assert client.send("GET", f"{oci.url}{REGION}", HEADERS, b"", 20.0).status == 302
+        assert client.send("GET", f"{oci.url}{REGION}", HEADERS, b"", 20.0).status_code == 302
     assert len(oci.records) == 1
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import httpx
 import pytest
 
 from oci_httpx_auth import ConfigError, InstancePrincipal, ResourcePrincipal, ServiceRefusedError
-from oci_httpx_auth._auth_service.http import Response
 from oci_httpx_auth._auth_service.service import AuthService, Call, service_message
 
 from ..platforms import PREFIX
@@ -33,7 +33,7 @@ def region_of(oci: FakeOCI) -> Call:
     return Call("GET", f"{oci.url}/opc/v2/instance/region", headers={"authorization": "Bearer Oracle"})
 
 
-def text_of(answer: Response, received_at: float) -> str:
+def text_of(answer: httpx.Response, received_at: float) -> str:
     return answer.content.decode()
 
 

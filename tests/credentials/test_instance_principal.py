@@ -57,7 +57,7 @@ def test_a_refused_certificate_is_explained_and_not_tried_again(platform: Platfo
 
 
 def auth_endpoint_of(provider: InstancePrincipal) -> str:
-    with provider._calls() as calls:
+    with provider._service.calls() as calls:
         return provider._regional_auth_endpoint(calls)
 
 

@@ -16,7 +16,6 @@ import httpx
 
 with atheris.instrument_imports(include=["oci_httpx_auth", "configparser", "json", "email"]):
     from oci_httpx_auth import OCIAuthError
-    from oci_httpx_auth._auth_service.http import Response
     from oci_httpx_auth._auth_service.service import _refusal
     from oci_httpx_auth._auth_service.tokens import json_object, parse_security_token
     from oci_httpx_auth._signing.clock import parse_http_date
@@ -56,9 +55,9 @@ TARGETS = [
     lambda data: parse_security_token(data.decode("latin-1"), "the token"),
     lambda data: load_private_key(data, data[:8], "the key"),
     lambda data: parse_http_date(data.decode("latin-1")),
-    lambda data: json_object(Response(200, {}, data), "the service"),
-    lambda data: _refusal(httpx.URL("https://x/"), Response(400, {}, data)),
-    lambda data: _decode(Response(200, {}, data), "the proxy"),
+    lambda data: json_object(httpx.Response(200, content=data), "the service"),
+    lambda data: _refusal(httpx.URL("https://x/"), httpx.Response(400, content=data)),
+    lambda data: _decode(httpx.Response(200, content=data), "the proxy"),
 ]
 
 

@@ -29,7 +29,7 @@ from oci_httpx_auth import (
     ResourcePrincipal,
     SecurityToken,
 )
-from oci_httpx_auth._auth_service.http import MAX_RESPONSE, Client, Response
+from oci_httpx_auth._auth_service.http import MAX_RESPONSE, Client
 from oci_httpx_auth._auth_service.service import AuthService
 from oci_httpx_auth._auth_service.tokens import parse_security_token
 from oci_httpx_auth._errors import ServiceUnreachableError
@@ -299,7 +299,7 @@ HOSTILE: dict[str, Callable[[], Iterable[bytes]]] = {
 }  # fmt: skip
 
 
-def send(url: str) -> Response:
+def send(url: str) -> httpx.Response:
     """One request of a fetch, for a second."""
     with Client() as client:
         return client.send("GET", url, {b"host": b"x"}, b"", 1.0)
