@@ -1,19 +1,21 @@
 """The stand-in with all of its knobs: what the tests of this library turn, and their users' tests do not need.
 
-It also plays the parties of resource principals 1.1, 2.1, 2.1.1, 2.1.2 and 3.0. The soak and the benchmarks import it too, as
-a module by itself, so it imports no other one of the tests.
+It also plays an identity domain, the parties of resource principals 1.1, 2.1, 2.1.1, 2.1.2 and 3.0, a basic cluster, and the
+metadata of every realm. The soak and the benchmarks import it too, as a module by itself, so it imports no other one of the tests.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from secrets import token_hex, token_urlsafe
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -32,6 +34,12 @@ DEEPEST_PARENT = 32
 
 _RPT_PATH = re.compile(r"/20180711/(resourcePrincipalToken|resourcePrincipalTokenV2(?:12)?)/(?:.*/)?([^/]+)")
 _PARENT_PATH = re.compile(r"/20180711/parentResourcePrincipalToken/(loop|\d{1,3})(?:/(\d{1,3}))?")
+
+_EXCHANGE_FORM = {
+    "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+    "requested_token_type": "urn:oci:token-type:oci-upst",
+    "subject_token_type": "jwt",
+}
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -81,21 +89,26 @@ class FakeOCI(testing.FakeOCI):
     allowed_skew: float = knob("_allowed_skew")
     on_record: Callable[[Record], object] | None = knob("_on_record")
     token_lifetime: float = knob("token_lifetime", "_identities")
-    enhanced_cluster: bool = knob("enhanced_cluster", "_auth")
     stream_delay: float = knob("delay", "_model")
     region: str = knob("region", "_identities")
     tenancy: str = knob("tenancy", "_identities")
     user: str = knob("user", "_identities")
     instance: str = knob("instance", "_auth")
-    domain_client: tuple[str, str] = knob("domain_client", "_auth")
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.clock_offset = 0.0
         self.latency: dict[str, float] = {}
         self.fault_source: Callable[[str, Record], Fault | None] | None = None
+        self.enhanced_cluster = True
+        self.domain_client = ("client", "domain-client-secret")
         self._resources = Resources(self)
-        self._endpoints += self._resources.endpoints()
+        self._endpoints[:0] = [
+            *self._resources.endpoints(),
+            Endpoint("metadata", compile_path("/opc/v2/instance/regionInfo"), ["GET"], self._region_info),
+            Endpoint("workload_identity", compile_path("/resourcePrincipalSessionTokens"), ["POST"], self._pods_token),
+            Endpoint("token_exchange", compile_path("/oauth2/v1/token"), ["POST"], self._exchange_token),
+        ]
 
     def start(self) -> FakeOCI:
         self.__enter__()
@@ -204,6 +217,8 @@ class FakeOCI(testing.FakeOCI):
         """Give the instance a new certificate and key, valid for `lifetime` seconds."""
         with self._lock:
             self._auth.rotate_certificate(lifetime)
+            if lifetime < 0:
+                self._auth.rotate_at = math.inf  # What has expired stays there to be read.
 
     def change_tenancy(self, tenancy: str | None = None) -> str:
         """Move the instance: its next certificate is of another tenancy, whose OCID is returned."""
@@ -267,6 +282,40 @@ class FakeOCI(testing.FakeOCI):
                 **resource(leaf, "_FOR_LEAF_RESOURCE"),
             }
 
+    def _region_info(self, exchange: Exchange) -> Reply:
+        """As the stand-in's, but for a region of any realm."""
+        self._auth.metadata(exchange)
+        return Reply.json(region_info(self.region))
+
+    def _pods_token(self, exchange: Exchange) -> Reply:
+        if not self.enhanced_cluster:
+            raise Refused("the cluster is a basic one", status=403)
+        return self._auth.workload_identity(exchange)
+
+    def _exchange_token(self, exchange: Exchange) -> Reply:
+        """Exchange a trusted issuer's JWT for a token, as an identity domain does: RFC 8693 with OCI's own types."""
+        request = exchange.request
+        expected = base64.b64encode(":".join(self.domain_client).encode()).decode()
+        if request.header("authorization") != f"Basic {expected}":
+            raise OAuthRefused("invalid_client", "Client authentication failed.", status=401)
+        if request.header("content-type") != "application/x-www-form-urlencoded":
+            raise OAuthRefused("invalid_request", "The body is not a form.")
+        form = dict(parse_qsl(request.body.decode("latin-1")))
+        for name, value in _EXCHANGE_FORM.items():
+            if form.get(name) != value:
+                code = "unsupported_grant_type" if name == "grant_type" else "invalid_request"
+                raise OAuthRefused(code, f"Invalid {name}.")
+        try:
+            subject = self._identities.tokens.verify(form.get("subject_token", ""))
+        except Refused as refused:
+            raise OAuthRefused("invalid_request", f"Invalid subject token: {refused.reason}.") from refused
+        if subject.kind != "subject":
+            raise OAuthRefused("invalid_request", "The subject token's issuer is not trusted.")
+        key = read_public_key(form.get("public_key"), field_name="public_key")
+        name, tenancy = str(subject.claims["sub"]), self._identities.tenancy
+        exchange.identify(Principal(f"workload {name}", "token_exchange", tenancy, name, key))
+        return exchange.token_reply("upst", key, {"sub": name, "ptype": "user", "tenant": tenancy})
+
     def _next_fault(self, record: Record) -> Fault | None:
         fault = super()._next_fault(record)
         if fault is None and self.fault_source is not None:
@@ -276,6 +325,16 @@ class FakeOCI(testing.FakeOCI):
             return fault
         fault = fault or Fault()
         return replace(fault, delay=fault.delay + wait)
+
+
+class OAuthRefused(Refused):
+    """A refusal in the form of OAuth 2.0."""
+
+    def __init__(self, code: str, description: str, *, status: int = 400) -> None:
+        super().__init__(description, status=status, code=code, message=description)
+
+    def reply(self, service: str) -> Reply:
+        return Reply.json({"error": self.code, "error_description": self.message}, self.status)
 
 
 @dataclass(frozen=True)
@@ -427,3 +486,53 @@ class Resources:
         if pair.security_context is not None and context != [pair.security_context]:
             raise Refused("security-context is missing or not that of the resource")
         return pair.resource
+
+
+# Each realm with its domain, and its regions by their keys. As in the SDK's tables.
+REALMS = """
+oc1 oraclecloud.com: yny ap-chuncheon-1, hyd ap-hyderabad-1, mel ap-melbourne-1, bom ap-mumbai-1, kix ap-osaka-1,
+ icn ap-seoul-1, syd ap-sydney-1, nrt ap-tokyo-1, yul ca-montreal-1, yyz ca-toronto-1, ams eu-amsterdam-1,
+ fra eu-frankfurt-1, zrh eu-zurich-1, jed me-jeddah-1, dxb me-dubai-1, gru sa-saopaulo-1, cwl uk-cardiff-1,
+ lhr uk-london-1, iad us-ashburn-1, phx us-phoenix-1, sjc us-sanjose-1, vcp sa-vinhedo-1, scl sa-santiago-1,
+ mtz il-jerusalem-1, mrs eu-marseille-1, sin ap-singapore-1, auh me-abudhabi-1, lin eu-milan-1, arn eu-stockholm-1,
+ jnb af-johannesburg-1, cdg eu-paris-1, qro mx-queretaro-1, mad eu-madrid-1, ord us-chicago-1, mty mx-monterrey-1,
+ aga us-saltlake-2, bog sa-bogota-1, vap sa-valparaiso-1, xsp ap-singapore-2, ruh me-riyadh-1, onm ap-delhi-1,
+ hsg ap-batam-1, orf eu-madrid-3, nrq eu-turin-1, jbp ap-kulai-2, lej af-casablanca-1
+oc2 oraclegovcloud.com: lfi us-langley-1, luf us-luke-1
+oc3 oraclegovcloud.com: ric us-gov-ashburn-1, pia us-gov-chicago-1, tus us-gov-phoenix-1
+oc4 oraclegovcloud.uk: ltn uk-gov-london-1, brs uk-gov-cardiff-1
+oc8 oraclecloud8.com: nja ap-chiyoda-1, ukb ap-ibaraki-1
+oc9 oraclecloud9.com: mct me-dcc-muscat-1, ibr me-ibri-1
+oc10 oraclecloud10.com: wga ap-dcc-canberra-1
+oc14 oraclecloud14.com: bgy eu-dcc-milan-1, mxp eu-dcc-milan-2, snn eu-dcc-dublin-2, dtm eu-dcc-rating-2,
+ dus eu-dcc-rating-1, ork eu-dcc-dublin-1
+oc15 oraclecloud15.com: dac ap-dcc-gazipur-1
+oc19 oraclecloud.eu: vll eu-madrid-2, str eu-frankfurt-2
+oc20 oraclecloud20.com: beg eu-jovanovac-1
+oc21 oraclecloud21.com: doh me-dcc-doha-1, vve me-alrayyan-1
+oc23 oraclecloud23.com: ebb us-somerset-1, ebl us-thames-1
+oc24 oraclecloud24.com: avz eu-dcc-zurich-1, avf eu-crissier-1
+oc26 oraclecloud26.com: ahu me-abudhabi-3, rba me-alain-1
+oc29 oraclecloud29.com: rkt me-abudhabi-2, shj me-abudhabi-4
+oc35 oraclecloud35.com: dtz ap-seoul-2, dln ap-suwon-1, bno ap-chuncheon-2
+oc42 oraclecloud42.com: yxj us-ashburn-2, pgc us-newark-1
+oc51 oraclecloud51.com: jsk eu-budapest-1
+oc52 oraclecloud52.com: hnw sa-riodejaneiro-1
+"""
+
+
+def region_info(region: str) -> dict[str, str]:
+    """A region as the metadata service describes it. An unknown one is in oc1, and is its own key."""
+    realm, domain, key = "oc1", "oraclecloud.com", region
+    for line in REALMS.replace(",\n", ",").strip().splitlines():
+        head, _, regions = line.partition(": ")
+        keys = {name: key for key, name in (pair.split() for pair in regions.split(","))}
+        if region in keys:
+            realm, domain = head.split()
+            key = keys[region]
+    return {
+        "realmKey": realm,
+        "realmDomainComponent": domain,
+        "regionKey": key.upper(),
+        "regionIdentifier": region,
+    }

@@ -1,39 +1,26 @@
-"""The services behind credentials: instance metadata, federation, session refresh, token exchange, workload identity."""
+"""Instance metadata, federation, session refresh, workload identity, and Identity's list of regions."""
 
 from __future__ import annotations
 
 import base64
 import json
-import math
 import re
 from collections.abc import Iterator
-from urllib.parse import parse_qsl
 
 from ._certificates import InstanceCertificate, check_chain, fingerprints_of, read_certificate
 from ._exchange import Endpoint, Exchange, compile_path
 from ._identity import Identities, made_up_ocid
-from ._services import region_info
 from ._tokens import read_public_key
 from ._verify import Principal
 from ._wire import Refused, Reply
 
 CERTIFICATE_LIFETIME = 7200.0  # seconds
 
-METADATA = (
-    "instance/region",
-    "instance/id",
-    "instance/regionInfo",
-    "identity/cert.pem",
-    "identity/key.pem",
-    "identity/intermediate.pem",
-)
+REGIONS = {"ORD": "us-chicago-1", "PHX": "us-phoenix-1", "IAD": "us-ashburn-1", "FRA": "eu-frankfurt-1"}
+
+METADATA = r"/opc/v2/(?:instance/(?:id|region|regionInfo)|identity/(?:cert|key|intermediate)\.pem)"
 
 _FEDERATION_KEY_ID = re.compile(r"([^/]+)/(fed-x509|fed-x509-sha256)/([0-9A-Fa-f:]+)")
-_EXCHANGE_FORM = {
-    "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
-    "requested_token_type": "urn:oci:token-type:oci-upst",
-    "subject_token_type": "jwt",
-}
 
 
 class AuthServices:
@@ -45,19 +32,17 @@ class AuthServices:
         self.instance = made_up_ocid("instance", identities.region)
         self.instance_tenancy = identities.tenancy
         self._certificates: dict[int, InstanceCertificate] = {}  # all that were issued, by serial number
-        self._rotate_at = 0.0
-        self.enhanced_cluster = True
-        self.domain_client = ("client", "domain-client-secret")
+        self.rotate_at = 0.0
 
     def endpoints(self) -> Iterator[Endpoint]:
         """The paths of these services."""
         for service, path, methods, act in (
-            *(("metadata", f"/opc/v2/{re.escape(path)}", ["GET"], self.metadata) for path in METADATA),
+            ("metadata", METADATA, ["GET"], self.metadata),
             ("metadata", "/opc/v2(?:/.*)?", [], self.metadata),
             ("federation", "/v1/x509", ["POST"], self.federation),
             ("session_refresh", "/v1/authentication/refresh", ["POST"], self.session_refresh),
-            ("token_exchange", "/oauth2/v1/token", ["POST"], self.token_exchange),
             ("workload_identity", "/resourcePrincipalSessionTokens", ["POST"], self.workload_identity),
+            ("identity", "/20160918/regions", ["GET"], self.regions),
         ):
             yield Endpoint(service, compile_path(path), methods, act)
 
@@ -66,7 +51,7 @@ class AuthServices:
         now, compartment = self._identities.now(), self._identities.compartment
         issued = InstanceCertificate(self.instance_tenancy, compartment, self.instance, now, lifetime)
         self._certificates[issued.serial_number] = issued
-        self._rotate_at = now + lifetime - CERTIFICATE_LIFETIME / 2 if lifetime > 0 else math.inf
+        self.rotate_at = now + lifetime - CERTIFICATE_LIFETIME / 2
 
     def metadata(self, exchange: Exchange) -> Reply:
         request = exchange.request
@@ -78,10 +63,12 @@ class AuthServices:
         what = request.path.removeprefix("/opc/v2/")
         region = self._identities.region
         if what == "instance/regionInfo":
-            return Reply.json(region_info(region))
+            realm = {"realmKey": "oc1", "realmDomainComponent": "oraclecloud.com"}
+            key = {name: key for key, name in REGIONS.items()}.get(region, region.upper())
+            return Reply.json({**realm, "regionKey": key, "regionIdentifier": region})
         texts = {"instance/region": region.encode(), "instance/id": self.instance.encode()}
         if what.startswith("identity/"):
-            if exchange.now > self._rotate_at:
+            if exchange.now > self.rotate_at:
                 self.rotate_certificate()
             texts = next(reversed(self._certificates.values())).files
         if what not in texts:
@@ -141,37 +128,11 @@ class AuthServices:
             renewed["exp"] = claims["exp"]
         return exchange.token_reply("session", key, renewed)
 
-    def token_exchange(self, exchange: Exchange) -> Reply:
-        """Exchange a trusted issuer's JWT for a token, as an identity domain does: RFC 8693 with OCI's own types."""
-        request = exchange.request
-        expected = base64.b64encode(":".join(self.domain_client).encode()).decode()
-        if request.header("authorization") != f"Basic {expected}":
-            raise OAuthRefused("invalid_client", "Client authentication failed.", status=401)
-        if request.header("content-type") != "application/x-www-form-urlencoded":
-            raise OAuthRefused("invalid_request", "The body is not a form.")
-        form = dict(parse_qsl(request.body.decode("latin-1")))
-        for name, value in _EXCHANGE_FORM.items():
-            if form.get(name) != value:
-                code = "unsupported_grant_type" if name == "grant_type" else "invalid_request"
-                raise OAuthRefused(code, f"Invalid {name}.")
-        try:
-            subject = self._identities.tokens.verify(form.get("subject_token", ""))
-        except Refused as refused:
-            raise OAuthRefused("invalid_request", f"Invalid subject token: {refused.reason}.") from refused
-        if subject.kind != "subject":
-            raise OAuthRefused("invalid_request", "The subject token's issuer is not trusted.")
-        key = read_public_key(form.get("public_key"), field_name="public_key")
-        name, tenancy = str(subject.claims["sub"]), self._identities.tenancy
-        exchange.identify(Principal(f"workload {name}", "token_exchange", tenancy, name, key))
-        return exchange.token_reply("upst", key, {"sub": name, "ptype": "user", "tenant": tenancy})
-
     def workload_identity(self, exchange: Exchange) -> Reply:
         """Exchange a pod's service account token for a session token, as OKE's proxymux does."""
         request = exchange.request
         if not request.secure:
             raise Refused("proxymux is reached by TLS only", status=400)
-        if not self.enhanced_cluster:
-            raise Refused("the cluster is a basic one", status=403)
         values = request.values("authorization")
         if len(values) != 1 or not values[0].startswith("Bearer "):
             raise Refused("there is no service account token")
@@ -186,12 +147,7 @@ class AuthServices:
         encoded = base64.b64encode(json.dumps(answer).encode()).decode()
         return Reply.content(f'"{encoded}"'.encode(), "application/json")
 
-
-class OAuthRefused(Refused):
-    """A refusal in the form of OAuth 2.0."""
-
-    def __init__(self, code: str, description: str, *, status: int = 400) -> None:
-        super().__init__(description, status=status, code=code, message=description)
-
-    def reply(self, service: str) -> Reply:  # noqa: ARG002
-        return Reply.json({"error": self.code, "error_description": self.message}, self.status)
+    def regions(self, exchange: Exchange) -> Reply:
+        """The regions to which the tenancy is subscribed, as Identity lists them."""
+        exchange.verify()
+        return Reply.json([{"key": key, "name": name} for key, name in REGIONS.items()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
@@ -97,15 +98,30 @@ def compile_path(path: str) -> re.Pattern[str]:
     return re.compile(path, re.DOTALL)
 
 
-def route(endpoints: list[Endpoint], request: Request, otherwise: Endpoint) -> Endpoint:
-    """The first endpoint for the request's path and method; `otherwise` if the path is unknown."""
+def route(endpoints: list[Endpoint], request: Request) -> Endpoint:
+    """The first endpoint for the request's path and method. The last of them all takes any path."""
     matching = [endpoint for endpoint in endpoints if endpoint.pattern.fullmatch(request.path)]
     for endpoint in matching:
         if request.method in endpoint.methods:
             return endpoint
-    if not matching:
-        return otherwise
     return replace(matching[0], act=_refuse_method) if matching[0].methods else matching[0]
+
+
+def echo(exchange: Exchange) -> Reply:
+    """The received request, once its signature is verified: what a path without a service of its own answers."""
+    principal = exchange.verify()
+    request = exchange.request
+    return Reply.json(
+        {
+            "method": request.method,
+            "target": request.target,
+            # The response may end up in a log, and the authorization header holds a token.
+            "headers": [list(item) for item in request.headers if item[0].lower() != "authorization"],
+            "body_sha256": hashlib.sha256(request.body).hexdigest(),
+            "length": len(request.body),
+            "principal": principal.name,
+        }
+    )
 
 
 def _refuse_method(exchange: Exchange) -> Reply:

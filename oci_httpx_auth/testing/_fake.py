@@ -17,13 +17,12 @@ from typing import Any
 from ._auth_services import AuthServices
 from ._certificates import server_certificate
 from ._chat import check_chat, message_of
-from ._exchange import Endpoint, Exchange, compile_path, route
+from ._exchange import Endpoint, Exchange, compile_path, echo, route
 from ._identity import Identities
 from ._inference import inference_endpoints
 from ._machine import PREFIX, key_values, literals_or_files, pod_environment, write_profile
 from ._model import Model, ToolCall, check_model_name
 from ._server import Server
-from ._services import echo, regions
 from ._transport import transport_for
 from ._verify import Principal, check_framing
 from ._wire import Fault, Record, Refused, Reply, Request, compress_events, error_reply
@@ -80,9 +79,8 @@ class FakeOCI:
         self._endpoints = [
             *self._auth.endpoints(),
             *inference_endpoints(self._model, strict=self._strict),
-            Endpoint("identity", compile_path("/20160918/regions"), ["GET"], regions),
+            Endpoint("echo", compile_path(".*"), [], echo),
         ]
-        self._otherwise = Endpoint("echo", compile_path(".*"), [], echo)
         self._faults: dict[str, deque[Fault]] = {}
         self._ports = (port, workload_identity_port)
         self._server: Server | None = None
@@ -199,7 +197,7 @@ class FakeOCI:
 
     def fail(self, service: str, *faults: Fault) -> None:
         """Make the next requests to a service ("*": to any) fail with these faults, one each, in order."""
-        services = {endpoint.service for endpoint in (*self._endpoints, self._otherwise)}
+        services = {endpoint.service for endpoint in self._endpoints}
         if service != "*" and service not in services:
             raise ValueError(f"no such service: {service!r}; there are {', '.join(sorted(services))}")
         with self._lock:
@@ -264,7 +262,7 @@ class FakeOCI:
 
     def _handle(self, request: Request) -> Reply:
         """The reply to one request, which is given unchanged from the wire."""
-        endpoint = route(self._endpoints, request, self._otherwise)
+        endpoint = route(self._endpoints, request)
         record = Record(endpoint.service, request.method, request.target, list(request.headers), request.body)
         if request.values("x-content-sha256"):
             _ = request.digest  # Hashing a long body takes a while, so not under the lock.

@@ -14,10 +14,12 @@ from endpoints import openai_files, openai_objects
 from oci_httpx_auth.testing import FakeOCI, Request
 from oci_httpx_auth.testing._exchange import Endpoint, route
 
+from .. import standin
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "stand-in.md").read_text()
 ROW = re.compile(r"^\| `([A-Za-z, ]+) (/\S*?(?: \S+)?)` \| (\w+) \| .+ \| (.+) \|$", re.MULTILINE)
-OWN, ADDED = (ROW.findall(part) for part in TEXT.split("\n## What the examples add\n"))
+OWN, ADDED, TESTED = (ROW.findall(part) for part in re.split("\n## What the (?:examples|tests) add\n", TEXT))
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 MODULES = sorted(
     path.stem for path in (ROOT / "examples" / "endpoints").glob("*.py") if "def add_to" in path.read_text()
@@ -80,6 +82,14 @@ PROOFS = {
         testing/test_auth_services::test_a_pod_exchanges_its_service_accounts_token
         testing/test_auth_services::test_workload_identity_refuses
         campaigns/against_oracle/test_stand_in::test_a_pod_of_the_sdk_gets_its_token_over_tls""",
+    "`GET /20180711/resourcePrincipalToken": """
+        testing/test_resource_principals::test_a_resource_with_a_key_pair_signs_with_its_own_key_id
+        testing/test_resource_principals::test_a_chain_of_parents_is_climbed_level_by_level
+        campaigns/against_oracle/test_stand_in::test_a_resource_principal_1_1_of_the_sdk_gets_its_token""",
+    "`POST /v1/resourcePrincipalSessionToken`": """
+        testing/test_resource_principals::test_the_second_step_refuses_incomplete_requests
+        testing/test_resource_principals::test_the_second_step_refuses_tokens_that_do_not_belong
+        campaigns/against_oracle/test_stand_in::test_a_resource_principal_1_1_of_the_sdk_gets_its_token""",
     "`POST /openai/v1/chat/completions`": """
         testing/test_inference::test_a_compartment_or_a_project_must_be_named
         testing/test_strictness::test_a_model_of_no_known_vendor_is_404
@@ -120,7 +130,7 @@ PROOFS = {
         testing/test_inference::test_an_unknown_path_is_404_in_ocis_form
         frameworks/test_oracles_clients::test_a_refusal_reaches_oci_openai_in_ocis_form""",
     "`GET /20160918/regions`": """
-        testing/test_services::test_regions_are_listed
+        testing/test_auth_services::test_regions_are_listed
         campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it""",
     "`any /{anything else}`": """
         testing/test_verify::test_a_request_signed_by_the_rules_is_accepted
@@ -196,7 +206,7 @@ def named(table: list[tuple[str, str, str, str]], of: str) -> list[tuple[str, st
 
 
 def endpoint_for(oci: FakeOCI, method: str, path: str) -> Endpoint:
-    return route(oci._endpoints, Request(method, path, (), b""), oci._otherwise)
+    return route(oci._endpoints, Request(method, path, (), b""))
 
 
 def patterns(endpoints: list[Endpoint], names: list[tuple[str, str]], oci: FakeOCI) -> set[tuple[str, str]]:
@@ -207,8 +217,8 @@ def patterns(endpoints: list[Endpoint], names: list[tuple[str, str]], oci: FakeO
 
 def test_each_row_has_a_source_or_is_unverified() -> None:
     """None is empty, and the tables were read at all."""
-    assert (len(OWN), len(ADDED)) >= (12, 15)
-    assert all(source.strip() for *_, source in OWN + ADDED)
+    assert (len(OWN), len(ADDED), len(TESTED)) >= (12, 15, 5)
+    assert all(source.strip() for *_, source in OWN + ADDED + TESTED)
 
 
 def test_each_row_has_a_test() -> None:
@@ -231,12 +241,12 @@ def test_each_row_has_a_test() -> None:
         assert f"def {name}(" in (ROOT / "tests" / f"{module}.py").read_text(), proof
 
 
-@pytest.mark.parametrize("service", sorted({endpoint.service for endpoint in FakeOCI()._endpoints} | {"echo"}))
+@pytest.mark.parametrize("service", sorted({endpoint.service for endpoint in FakeOCI()._endpoints}))
 def test_the_stand_in_serves_what_the_table_lists(service: str) -> None:
     """Each method of each endpoint has a row, and each row is served, below every base path."""
     oci = FakeOCI()
     rows = named(OWN, service)
-    own = [endpoint for endpoint in [*oci._endpoints, oci._otherwise] if endpoint.service == service]
+    own = [endpoint for endpoint in oci._endpoints if endpoint.service == service]
     assert patterns(own, rows, oci) == {(e.pattern.pattern, method) for e in own for method in e.methods or METHODS}
     for method, path in rows:
         for base in BASES if path.startswith("/openai/v1") else ["/openai/v1"]:
@@ -253,6 +263,14 @@ def test_the_examples_serve_what_the_table_lists(module: str) -> None:
     importlib.import_module(f"endpoints.{module}").add_to(oci)
     own = oci._endpoints[: len(oci._endpoints) - before]
     assert patterns(own, named(ADDED, module), oci) == {(e.pattern.pattern, m) for e in own for m in e.methods}
+
+
+def test_the_tests_serve_what_the_table_lists() -> None:
+    """As above, for what `tests/standin.py` adds."""
+    oci = standin.FakeOCI()
+    own = oci._endpoints[: len(oci._endpoints) - len(FakeOCI()._endpoints)]
+    rows = [row for endpoint in own for row in named(TESTED, endpoint.service)]
+    assert patterns(own, rows, oci) == {(e.pattern.pattern, method) for e in own for method in e.methods}
 
 
 def test_what_openais_client_keeps_at_the_examples_endpoints(tmp_path: Path) -> None:

@@ -17,7 +17,20 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-from ..byhand import Answer, Draft, Holder, accepted, answers, connect, exchange, metadata, post, public_pem, stripped
+from ..byhand import (
+    Answer,
+    Draft,
+    Holder,
+    accepted,
+    answers,
+    connect,
+    exchange,
+    get,
+    metadata,
+    post,
+    public_pem,
+    stripped,
+)
 from ..standin import FakeOCI, Fault, claims_of
 
 # Instance metadata.
@@ -444,3 +457,13 @@ def test_a_session_is_renewed_at_the_auth_endpoint(oci: FakeOCI) -> None:
     answer = Draft(session, target=url.path, body=body).sign().send(url.geturl())
     assert (answer.status, oci.records[-1].service) == (200, "session_refresh")
     assert Draft(Holder(f"ST${answer.json()['token']}", session.private_key)).sign().send(oci.url).status == 200
+
+
+# Identity.
+
+
+def test_regions_are_listed(oci: FakeOCI) -> None:
+    """For whoever signs."""
+    regions = get(oci, oci.add_api_key(), "/20160918/regions").json()
+    assert {"key": "ORD", "name": "us-chicago-1"} in regions
+    assert exchange(oci.url, b"GET /20160918/regions HTTP/1.1\r\nHost: x\r\n\r\n").status == 401
