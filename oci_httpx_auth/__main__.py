@@ -18,7 +18,7 @@ from ._curl import parse_data, parse_header, parse_url, send_request
 from ._secrecy import hide_secrets
 from .credentials._default import MODES
 from .diagnosis import DEFAULT_MODEL, check
-from .diagnosis.page import Page, shorten_report
+from .diagnosis.report import Page
 
 _STATUS = {"works": 0, "fails": 1, "unknown": 3}
 
@@ -128,7 +128,7 @@ def _check(options: argparse.Namespace) -> int:
     page = Page(sys.stdout, full=options.full)
     asked = {name: value for name, value in vars(options).items() if name not in ("command", "json", "full")}
     report = check(**asked, listener=None if options.json else page.show)
-    report = report if options.full else shorten_report(report)
+    report = report if options.full else report.shortened()
     if options.json:
         print(json.dumps(report.as_dict(), indent=2))
         return _STATUS[report.outcome]

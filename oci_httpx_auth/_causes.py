@@ -6,6 +6,7 @@ OCI's answers to a wrong signature do not say what is wrong. What this side know
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 from typing import Any
@@ -13,9 +14,16 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from ._errors import ConfigError, NoCredentialsFoundError, ServiceUnreachableError, SessionExpiredError, error_chain
+from ._errors import (
+    ConfigError,
+    NoCredentialsFoundError,
+    OCIAuthError,
+    ServiceUnreachableError,
+    SessionExpiredError,
+    error_chain,
+)
 from ._hosts import is_link_local, is_loopback
-from ._secrecy import hide_secrets
+from ._secrecy import hide_secrets, quote_value
 from ._verdicts import Finding, cause
 
 PRINCIPALS = frozenset({"instance_principal", "resource_principal", "oke_workload_identity"})
@@ -25,7 +33,23 @@ _REFUSALS = {
     "security_token": "session-refused",
     **dict.fromkeys(PRINCIPALS, "principal-refused"),
 }
-_OPENAI_PATHS = ("/openai/v1", "/20231130/openai/v1", "/20231130/actions/v1")
+OPENAI_PATHS = ("/openai/v1", "/20231130/openai/v1", "/20231130/actions/v1")
+
+_END_OF_SENTENCE = re.compile(r"(\.(?: \(opc-request-id [^)]*\))?) ")  # a request id belongs to what was said before it
+# For errors that leave the next step unsaid.
+_REMEDIES = {
+    "invalid-key": "Use the private key that belongs to the uploaded public key: the file that `oci setup config` created, or the "
+    "one that was downloaded with the API key.",
+    "invalid-token": "Obtain a new token; for a session, run `oci session authenticate`.",
+    "no-credentials": "Check what this mode needs, or choose another one with auth or OCI_CLI_AUTH.",
+}
+
+
+def error_cause(error: BaseException, code: str = "") -> Finding:
+    """The finding in one of our errors, which say in their first sentence what is wrong, and then what to do."""
+    code = code or re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__.removesuffix("Error")).lower()
+    text, end, remedy = (*_END_OF_SENTENCE.split(str(error), maxsplit=1), "", "")[:3]
+    return Finding("error", code, text + end, remedy or _REMEDIES.get(code, "Correct it and run `check` again."))
 
 
 def refusal_cause(
@@ -63,9 +87,9 @@ def denial_cause(mode: str, method: str, url: Any, status: int) -> Finding | Non
     """
     if status not in (403, 404) or method != "POST" or not url.host.startswith("inference.generativeai."):
         return None
-    if not url.path.startswith(_OPENAI_PATHS):
+    if not url.path.startswith(OPENAI_PATHS):
         return cause("denied/path", path=url.path)
-    return cause("denied/principal" if mode in PRINCIPALS else "denied", principal=mode.replace("_", " "))
+    return cause("denied", who=mode.replace("_", " ") if mode in PRINCIPALS else "user")
 
 
 def unavailable_cause(error: BaseException) -> Finding | None:
@@ -81,6 +105,23 @@ def unavailable_cause(error: BaseException) -> Finding | None:
             code = "auth-service-down" if status >= 500 else codes.get(status)
             return None if code is None else cause(code)
     return None
+
+
+def request_cause(error: Exception, url: str) -> Finding:
+    """Why a request to this URL got no answer, or could not be sent at all. Raises an error that nobody thought of."""
+    if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)) or "://" not in url:
+        return cause("not-a-url", value=quote_value(url))
+    if isinstance(error, OCIAuthError):
+        return error_cause(error, "not-signed")
+    if isinstance(error, ImportError):
+        return cause("proxy/socks")
+    if isinstance(error, OSError) and (error.errno is not None or error.filename):
+        return cause("no-certificates", reason=error.strerror)
+    if isinstance(error, (OSError, httpx.HTTPError)):
+        return network_cause(error)
+    if isinstance(error, (ValueError, TypeError)):
+        return cause("proxy/settings")
+    raise error
 
 
 def network_cause(error: BaseException) -> Finding:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import httpx
 
+from ._causes import request_cause
 from ._errors import OCIAuthError
 from ._secrecy import hide_secrets
 from ._signer import OCISigner
-from .diagnosis.network import failure_cause
-from .diagnosis.page import printable
+from .diagnosis.report import printable
 
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0)  # seconds; a model may think for minutes
 
@@ -68,7 +68,7 @@ def send_request(options: argparse.Namespace) -> int:
         raise
     except (httpx.HTTPError, ImportError, ValueError, TypeError, OSError) as error:
         reason = hide_secrets(str(error)) or type(error).__name__
-        print(f"{safe_url}: {failure_cause(error, url)} ({reason})", file=sys.stderr)
+        print(f"{safe_url}: {request_cause(error, url)} ({reason})", file=sys.stderr)
     return 1
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from oci_httpx_auth import CredentialsUnavailableError, InstancePrincipal, OCISigner
 from oci_httpx_auth._auth_service.service import AuthService
-from oci_httpx_auth._causes import network_cause, refusal_cause
+from oci_httpx_auth._causes import network_cause, refusal_cause, request_cause
 from oci_httpx_auth._errors import ServiceUnreachableError, error_chain
 
 from .standin import FakeOCI, Fault
@@ -96,3 +96,10 @@ def test_causes_of_a_refusal() -> None:
     assert refusal_cause("api_key", from_oci=False, expired=True).code == "proxy"
     assert refusal_cause("api_key", expired=True).code == "credential-expired"
     assert refusal_cause("custom").code == "identity-refused"
+
+
+def test_a_failure_that_nobody_thought_of_is_raised() -> None:
+    """`check` reports it as a bug, with its place. An HTTP library's failure without a request names no host."""
+    with pytest.raises(KeyError):
+        request_cause(KeyError("x"), "https://h.example")
+    assert network_cause(httpx.ConnectTimeout("")).cause == "The host did not answer in time."

@@ -104,7 +104,13 @@ def _read_sections(path: Path, what: str) -> tuple[Sections, str]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError(f"{what} {path} is not UTF-8 text. Save it as UTF-8.") from None
+        text = ""
+    if b"\0" in data or (data and not text):
+        name, encoding = ("UTF-16", "UTF-16") if b"\0" in data else ("LATIN1", "Latin-1 or similar")
+        raise ConfigError(
+            f'{what} {path} is encoded as {encoding}, but has to be UTF-8. Save it as UTF-8: with "Save as" in an editor, or '
+            f"with `iconv -f {name} -t UTF-8 {path} > config.new`."
+        )
     if blanks := re.search(_BLANKS, text):
         line = text.count("\n", 0, blanks.start()) + 1
         raise ConfigError(f"{what} {path} has 100 blanks or more in a row, on line {line}. Remove them.")

@@ -57,9 +57,8 @@ class Setting:
     """One value, and where it is from: a variable's name, or a field of a file and its line."""
 
     value: str = field(repr=False)
-    origin: str
+    origin: str = field(compare=False)
     rank: Rank
-    line: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -174,7 +173,8 @@ def _of_profile(loaded: Profile) -> dict[str, Setting]:
     for name, value in loaded.values.items():
         if value.strip():
             rank = Rank.PROFILE if name in loaded.own else Rank.INHERITED
-            fields[name] = _setting(name, value, f"{name} of {loaded.label}", rank, loaded.lines.get(name))
+            line = f", line {loaded.lines[name]}" if name in loaded.lines else ""
+            fields[name] = _setting(name, value, f"{name} of {loaded.label}{line}", rank)
     return fields
 
 
@@ -193,6 +193,6 @@ def _variable(name: str, variable: str, rank: Rank) -> dict[str, Setting]:
     return {name: _setting(name, value, variable, rank)} if value else {}
 
 
-def _setting(name: str, value: str, origin: str, rank: Rank, line: int | None = None) -> Setting:
+def _setting(name: str, value: str, origin: str, rank: Rank) -> Setting:
     value = value.strip()
-    return Setting(hidden(value) if name in _SECRETS else value, origin, rank, line)
+    return Setting(hidden(value) if name in _SECRETS else value, origin, rank)

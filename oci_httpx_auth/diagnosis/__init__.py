@@ -10,18 +10,17 @@ from collections.abc import Callable
 import httpx
 
 from .._auth_service.regions import is_known, region_domain, region_id
+from .._causes import error_cause
 from .._credential import CredentialProvider
 from .._errors import ConfigError
-from .._signer import OCISigner
-from .._verdicts import Finding
+from .._verdicts import Finding, cause
 from ..credentials._config import env_value
 from .credential import fetch_credential
 from .generative_ai import call_generative_ai
 from .identity import call_identity
-from .network import describe_proxies, first_sentence_cause
-from .run import Failed, Line, Report, Run
-from .source import choose_provider
-from .verdicts import cause
+from .report import Line, Report
+from .run import Run, describe_proxies
+from .source import choose_source
 
 __all__ = ["DEFAULT_MODEL", "Finding", "Line", "Report", "check"]
 
@@ -55,26 +54,29 @@ def check(
     """
     run = Run(
         clock=clock,
+        provider=credentials,
         auth=auth,
         profile_name=profile,
         config_file=config_file,
         region=region,
         compartment=compartment_id or env_value(("OCI_COMPARTMENT_ID",)),
-        project=project_id or env_value(("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID")),
+        project=project_id or env_value(("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID", "OCI_GENAI_PROJECT")),
         model=model,
         endpoint=endpoint,
         base_url=base_url or env_value(("OCI_GENAI_BASE_URL",)),
         listener=listener or (lambda _: None),
     )
+    # Each step adds to the report; the finding that one returns ends the run.
+    steps = [choose_source, fetch_credential, find_region, call_identity, call_generative_ai]
+    if env_value(("OCI_GENAI_API_KEY",)) and not (
+        credentials or auth or profile or config_file or env_value(("OCI_CLI_AUTH",))
+    ):
+        steps = [use_bearer_key, find_region, call_generative_ai]
     try:
         describe_proxies(run)
-        key = env_value(("OCI_GENAI_API_KEY",))
-        if key and not (credentials or auth or profile or config_file or env_value(("OCI_CLI_AUTH",))):
-            _check_bearer_call(run, key)
-        else:
-            _check_signed_calls(run, credentials)
-    except Failed as failed:
-        run.add(failed.finding)
+        failure = next(filter(None, (step(run) for step in steps)), None)
+        if failure is not None:
+            run.add(failure)
     except Exception as error:  # a report that is cut short is better than none
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{os.path.basename(where.filename)}, line {where.lineno}"
@@ -82,56 +84,35 @@ def check(
     return run.report()
 
 
-def _check_bearer_call(run: Run, key: str) -> None:
+def use_bearer_key(run: Run) -> Finding | None:
+    """Have requests carry the Generative AI API key of the environment. Identity does not take it."""
+
     def add_key(request: httpx.Request) -> httpx.Request:
-        request.headers["authorization"] = f"Bearer {key}"
+        request.headers["authorization"] = f"Bearer {env_value(('OCI_GENAI_API_KEY',))}"
         return request
 
-    run.signer = add_key
+    run.signer, run.mode, run.endpoint = add_key, "generative_ai_api_key", run.base_url
     run.log("ok", "source", "a Generative AI API key, from OCI_GENAI_API_KEY; requests are not signed")
-    if not run.base_url:
-        _find_region(run)
-        if run.region is None:
-            raise Failed(cause("region-unknown"))
-    call_generative_ai(run)
+    return None
 
 
-def _check_signed_calls(run: Run, credentials: CredentialProvider | None) -> None:
-    if credentials is not None:
-        run.log("ok", "source", f"{getattr(credentials, 'mode', 'custom')}, as given: {credentials!r}")
-    run.provider = credentials or choose_provider(run)
-    run.signer = signer = OCISigner(run.provider, clock=run.clock)
-    fetch_credential(run, signer)
-    run.mode, run.tenancy, run.source_region = signer.mode, signer.tenancy, signer.region
-    _find_region(run)
-    call_identity(run)
-    run.compartment = run.compartment or signer.compartment
-    run.project = run.project or signer.project
-    if not run.compartment and not run.project:
-        run.log("note", "Generative AI", "not called: no compartment or project is given")
-    elif run.base_url is None and run.region is None:
-        run.log("note", "Generative AI", "not called: no region is known")
-    else:
-        call_generative_ai(run)
-
-
-def _find_region(run: Run) -> None:
-    """The region that calls go to, `None` if it is unknown and Identity's endpoint is given. Raises `Failed`."""
+def find_region(run: Run) -> Finding | None:
+    """The region that calls go to, which may be unknown if Identity's endpoint is given."""
     variables = ("OCI_GENAI_REGION", "OCI_CLI_REGION", "OCI_REGION")
     variable = next((name for name in variables if env_value((name,))), "")
     origin = "as given" if run.region else variable or "of the source"
     name = run.region or env_value((variable,)) or run.source_region
     if name is None:
-        if run.endpoint is None:
-            raise Failed(cause("region-unknown/resource" if run.mode == "resource_principal" else "region-unknown"))
-        return
+        code = "region-unknown/resource" if run.mode == "resource_principal" else "region-unknown"
+        return None if run.endpoint else cause(code)
     try:
         run.region = name = region_id(name)
         domain = region_domain(name)
     except (ValueError, ConfigError) as error:
-        raise Failed(first_sentence_cause("not-a-region", error)) from None
+        return error_cause(error, "not-a-region")
     if is_known(name):
         run.log("ok", "region", f"{name} ({origin}), domain {domain}")
     else:
         run.log("warning", "region", f"{name} ({origin}) is unknown; its domain, {domain}, is a guess")
         run.add(cause("region-unknown/guess", region=name, domain=domain))
+    return None

@@ -7,9 +7,9 @@ import re
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
-from .._auth_service.tokens import parse_security_token
-from .._causes import unavailable_cause
+from .._causes import error_cause, unavailable_cause
 from .._credential import describe_source
 from .._errors import (
     ConfigError,
@@ -19,28 +19,25 @@ from .._errors import (
     SessionExpiredError,
     error_chain,
 )
-from .._signer import OCISigner
 from .._signing.waiting import in_thread
-from .._verdicts import Finding
+from .._verdicts import Finding, cause
 from ..credentials._config import config_path, env_value
 from ..credentials.api_key import APIKey
 from ..credentials.instance_principal import InstancePrincipal, read_certificates
 from ..credentials.workload_identity import OKEWorkloadIdentity
-from .network import PATIENCE, first_sentence_cause
-from .run import Failed, Run, ago, expiry
-from .values import unreadable_file_cause
-from .verdicts import cause
+from .run import PATIENCE, Run, ago, describe_token, expiry
+from .source import closed_directory_cause
 
 _PROBE = 3.0  # seconds that the metadata service has to answer
 
 
-def fetch_credential(run: Run, signer: OCISigner) -> None:
-    """Have the signer fetch a credential, and describe it. Raises `Failed` if there is none."""
-    provider, source = run.provider, describe_source(run.provider)
+def fetch_credential(run: Run) -> Finding | None:
+    """Have the signer fetch a credential, and describe it, or say why there is none."""
+    signer, provider = run.signer, run.provider
     expired = _describe_service_account(run)
-    run.announce(f"credential: waiting for {source}, {PATIENCE:.0f} s at most")
+    run.announce(f"credential: waiting for {describe_source(provider)}, {PATIENCE:.0f} s at most")
 
-    def fetch() -> dict[str, str]:
+    def fetch() -> Any:
         if type(provider) is InstancePrincipal:
             provider.look_up_region(patience=_PROBE)  # while booting, an instance would be more patient
         # Signing any request shows what goes over the wire: the key id, and a signature as long as the key.
@@ -51,7 +48,7 @@ def fetch_credential(run: Run, signer: OCISigner) -> None:
         _describe_key(run, in_thread(fetch, "oci-check").result(PATIENCE)["authorization"])
     except FutureTimeoutError:
         run.log("error", "credential", f"not available after {PATIENCE:.0f} s")
-        failure = cause("no-answer-in-time/credential", source=source, seconds=PATIENCE)
+        failure = cause("no-answer-in-time/credential", source=describe_source(provider), seconds=PATIENCE)
     except OCIAuthError as error:
         reason = error.__cause__ or error
         run.log("error", "credential", str(getattr(reason, "likely", reason)))
@@ -59,21 +56,12 @@ def fetch_credential(run: Run, signer: OCISigner) -> None:
     if isinstance(provider, InstancePrincipal) and provider.region is not None:
         _describe_certificate(run, provider)
     if failure is not None:
-        raise Failed(failure)
+        return failure
     if run.fallen_through:
         run.add(cause("not-the-workload", reason=run.fallen_through))
-
-
-def describe_token(run: Run, token: str, subject: str) -> float:
-    """A line about a token's holder and times, which are kept; how many seconds it has left. Raises `InvalidTokenError`."""
-    claims = parse_security_token(token, "the token")
-    run.claims, run.expires_at = claims.other, claims.expires_at
-    now = run.clock()
-    holder = claims.other.get("sub") or claims.other.get("res_id") or "an unnamed holder"
-    issued = "" if claims.issued_at is None else f", issued {ago(now - claims.issued_at)}"
-    left = claims.expires_at - now
-    run.log("ok" if left > 0 else "warning", subject, f"of {holder}{issued}, {expiry(left)}")
-    return left
+    run.tenancy, run.source_region = signer.tenancy, signer.region
+    run.compartment, run.project = run.compartment or signer.compartment, run.project or signer.project
+    return None
 
 
 def _describe_key(run: Run, authorization: str) -> None:
@@ -105,17 +93,18 @@ def _describe_service_account(run: Run) -> str:
 def _fetch_cause(run: Run, reason: BaseException, account_expired: str) -> Finding:
     if isinstance(reason, NoCredentialsFoundError):
         code = "no-source/pod" if run.fallen_through else "no-source"
-        unreadable = unreadable_file_cause(config_path(run.config_file))
-        return unreadable or cause(code, reason=reason.likely, remedy=reason.remedy)
+        return closed_directory_cause(config_path(run.config_file)) or cause(
+            code, reason=reason.likely, remedy=reason.remedy
+        )
     if isinstance(reason, SessionExpiredError):
-        return first_sentence_cause("session-expired", reason)
+        return error_cause(reason)
     provider = run.provider
     if isinstance(provider, InstancePrincipal) and provider.region is None and not isinstance(reason, ConfigError):
         mode = "OCI_CLI_AUTH requests this mode" if run.chosen_by.endswith("OCI_CLI_AUTH") else ""
         url = "OCI_METADATA_BASE_URL sets that service's address" if env_value(("OCI_METADATA_BASE_URL",)) else ""
         hints = "".join(f"{hint}: unset it if that is not intended. " for hint in (mode, url) if hint)
         return cause("not-an-instance", reason=reason, hints=hints)
-    wrong = first_sentence_cause("no-credentials", reason)
+    wrong = error_cause(reason, "no-credentials")
     if account_expired:
         return cause("account-token-expired", ago=account_expired, reason=wrong.cause)
     likely = unavailable_cause(reason)

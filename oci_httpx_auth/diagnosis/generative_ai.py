@@ -8,32 +8,34 @@ from typing import Any
 import httpx
 
 from .._auth_service.regions import inference_endpoint
-from .._causes import PRINCIPALS
-from .._verdicts import Finding
-from .network import from_oci, message_of, send
+from .._causes import OPENAI_PATHS, PRINCIPALS
+from .._verdicts import Finding, cause
 from .ocids import cut_off_cause, elsewhere_cause, parse_ocid, place_cause, policy_for, with_article
-from .run import Failed, Run
-from .verdicts import cause
+from .run import Run, from_oci, message_of, send
 
-_PATHS = ("/openai/v1", "/20231130/actions/v1", "/20231130/openai/v1")
 _DEPLOYMENT = re.compile(r"/ocid1\.datasciencemodeldeployment[^/]*/(?:predict|predictWithResponseStream)/v1")
 _LIMIT = re.compile(r"max_(?:completion_|output_)?tokens|maxTokens")
 
 
-def call_generative_ai(run: Run) -> None:
-    """A chat completion of one token. Raises `Failed` if it does not work."""
+def call_generative_ai(run: Run) -> Finding | None:
+    """A chat completion of one token, or why there is none."""
+    if not run.compartment and not run.project and run.mode != "generative_ai_api_key":
+        run.log("note", "Generative AI", "not called: no compartment or project is given")
+        return None
+    if run.base_url is None and run.region is None:
+        run.log("note", "Generative AI", "not called: no region is known")
+        return None
     wrong = place_cause("compartment", run.compartment, ("compartment", "tenancy"))
     if wrong := wrong or place_cause("project", run.project, ("generativeaiproject",)):
-        raise Failed(wrong)
+        return wrong
     url = (run.base_url or f"{inference_endpoint(run.region or '')}/openai/v1").rstrip("/")
     answer = _chat(run, "Generative AI", url, run.compartment, max_tokens=1)
     if isinstance(answer, httpx.Response) and answer.status_code == 400 and _LIMIT.search(answer.text):
         answer = _chat(run, "without a limit", url, run.compartment)
     if isinstance(answer, Finding):
         unresolved = answer.code == "name-not-found" or re.search(r"cannot reach .* \(50[234]\)", answer.cause)
-        raise Failed(cause("not-offered", region=run.region or "this region") if unresolved else answer)
-    if answer.status_code != 200 or not from_oci(answer):
-        raise Failed(_refusal_cause(run, url, answer))
+        return cause("not-offered", region=run.region or "this region") if unresolved else answer
+    return None if answer.status_code == 200 and from_oci(answer) else _refusal_cause(run, url, answer)
 
 
 def _chat(run: Run, subject: str, url: str, compartment: str | None, **limit: int) -> httpx.Response | Finding:
@@ -63,17 +65,15 @@ def _refusal_cause(run: Run, url: str, answer: httpx.Response) -> Finding:
         return cause("limit-reached", message=message)
     if status in (403, 404):
         return _permission_cause(run, url)
-    codes = {400: "bad-request", 429: "throttled"}
-    return cause(
-        codes.get(status, "service-down"), service="Generative AI", status=status, message=message, model=run.model
-    )
+    code = {400: "bad-request", 429: "throttled/generative-ai"}.get(status, "service-down")
+    return cause(code, service="Generative AI", status=status, message=message, model=run.model)
 
 
 def _path_cause(url: str) -> Finding | None:
     """A base URL that does not lead to OpenAI's API."""
     target = httpx.URL(url)
     path = target.path.rstrip("/")
-    if path.endswith(_PATHS) or _DEPLOYMENT.fullmatch(path):
+    if path.endswith(OPENAI_PATHS) or _DEPLOYMENT.fullmatch(path):
         return None
     values = {"path": repr(path or "/"), "base": f"{target.scheme}://{target.netloc.decode()}"}
     if target.host.startswith("modeldeployment.") or "/ocid1.datasciencemodeldeployment" in path:

@@ -14,14 +14,12 @@ from .._auth_service.regions import identity_endpoint, is_known, realm_regions
 from .._causes import refusal_cause
 from .._errors import OCIAuthError
 from .._signing.clock import parse_http_date
-from .._verdicts import Finding
+from .._verdicts import Finding, cause
 from ..credentials._config import Profile, load_profile
 from ..credentials.api_key import APIKey
-from .network import ask, from_oci, message_of, send
 from .ocids import cut_off_cause, identity_cause
-from .run import Failed, Run, duration
-from .values import mixed_identity
-from .verdicts import cause
+from .run import Run, ask, duration, from_oci, message_of, send
+from .source import inheritance_cause
 
 _PATH = "/20160918/regions"
 _TOLERANCE = 300.0  # seconds; OCI refuses dates that are further off
@@ -32,25 +30,26 @@ _AT_ONCE = 16  # regions asked at the same time
 _USUAL = ("us-ashburn-1", "us-phoenix-1", "eu-frankfurt-1", "uk-london-1", "us-chicago-1")
 
 
-def call_identity(run: Run) -> None:
-    """Have Identity verify a signature. Raises `Failed` if it does not accept it."""
+def call_identity(run: Run) -> Finding | None:
+    """Have Identity verify a signature, or say why it does not."""
     endpoint = run.endpoint or identity_endpoint(run.region or "")
     answer = send(run, "signed call", "GET", endpoint.rstrip("/") + _PATH)
     if isinstance(answer, Finding):
         unresolved = answer.code in ("name-not-found", "unreachable") or "cannot reach" in answer.cause
         if unresolved and run.endpoint is None and run.region is not None and not is_known(run.region):
-            raise Failed(cause("region-unknown/host", region=run.region))
-        raise Failed(answer)
+            return cause("region-unknown/host", region=run.region)
+        return answer
     _describe_clock(run, answer)
     status = answer.status_code
     if status == 401:
-        raise Failed(_refusal_cause(run, answer))
+        return _refusal_cause(run, answer)
     if not from_oci(answer):
-        raise Failed(cause("proxy/answers", status=status))
+        return cause("proxy/answers", status=status)
     if status == 429 or status >= 500:
-        raise Failed(cause("service-down", service="Identity", status=status, message=message_of(answer)))
+        return cause("service-down", service="Identity", status=status, message=message_of(answer))
     if status != 200:  # 403 and 404 come after the signature was found valid
         run.log("note", "signed call", "the signature was accepted, but the operation was not allowed")
+    return None
 
 
 def _describe_clock(run: Run, answer: httpx.Response) -> None:
@@ -113,8 +112,8 @@ def _profile_cause(run: Run, provider: APIKey) -> Finding | None:
     """What the config file reveals about a key that OCI does not accept for this user."""
     if run.profile is None:
         return None
-    if mixed := mixed_identity(run.profile):
-        return cause("stale-inheritance", mixed=mixed, reason="OCI does not accept this combination.")
+    if stale := inheritance_cause(run.profile, "OCI does not accept this combination."):
+        return stale
     fingerprint, user = provider.fingerprint, provider.user
     same_key = (
         other for other in _other_profiles(run.profile) if (other.get("fingerprint") or "").lower() == fingerprint

@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from .._auth_service.regions import region_id, region_realm
 from .._secrecy import quote_value
-from .._verdicts import Finding
+from .._verdicts import Finding, cause
 from .run import Run
-from .verdicts import cause
 
 # As in Oracle's "Resource Identifiers".
 _OCID = re.compile(

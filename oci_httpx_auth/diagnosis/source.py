@@ -1,49 +1,73 @@
-"""Which credentials are used, why these, and what is wrong with how they are configured."""
+"""Which credentials are used, why these, and what is wrong with how they are configured: values, and files."""
 
 from __future__ import annotations
 
 import os
 import re
+import stat
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from .._auth_service.service import AuthService
-from .._credential import CredentialProvider
+from .._causes import error_cause
+from .._credential import CredentialProvider, describe_source, mode_of
 from .._errors import ConfigError, OCIAuthError, ProfileNotFoundError
-from .._verdicts import Finding
-from ..credentials._config import DEFAULT_PROFILE, config_path, env_value, join_names
+from .._secrecy import looks_secret, quote_value
+from .._signer import OCISigner
+from .._verdicts import Finding, cause
+from ..credentials._config import DEFAULT_PROFILE, Profile, config_path, env_value, join_names
 from ..credentials._default import InstancePrincipalIfAvailable, sources
 from ..credentials._files import read_small_file
-from ..credentials._settings import Rank, Settings, resolve
-from .credential import describe_token
-from .network import first_sentence_cause
-from .run import Failed, Run
-from .values import mixed_identity, own_and_inherited, place, unreadable_file_cause, value_cause, warn_of_open_files
-from .verdicts import cause
+from ..credentials._settings import Rank, Setting, Settings, resolve
+from .run import Run, describe_token
 
 _DEADLINE = 4.0  # seconds for all calls of a fetch, each tried once: a service that needs more is worth a finding
 _OF_FILES = ("config file", "environment", "api_key", "security_token", "instance_obo_user")
+_PATHS = ("key_file", "security_token_file", "delegation_token_file")
+_IDENTITY = ("user", "tenancy", "fingerprint", "key_file")
 _SESSION = ("key_file", "security_token_file")
+_FILE = (Rank.INHERITED, Rank.PROFILE)
+
+# Values that cannot be meant as they are written, by the code of their cause.
+_PATTERNS = {
+    "continued-line": re.compile(r".*\n"),
+    "placeholder": re.compile(r"\s*<.*>|.*…|.*<path to"),
+    "quoted": re.compile(r"([\"'“”]).*\1|“.*”"),
+    "inline-comment": re.compile(r".*\s[#;]"),
+    "not-expanded": re.compile(r".*(?:\$\w+|\$\{\w+\}|%\w+%)"),
+}
+_ALWAYS = ("placeholder", "quoted", "inline-comment", "continued-line")  # cause errors that do not name the field
 
 
-def choose_provider(run: Run) -> CredentialProvider:
-    """The provider that `OCISigner` would use. Raises `Failed` for a broken source."""
+def choose_source(run: Run) -> Finding | None:
+    """Make the signer of the provider that `OCISigner` would use, or say why the source is broken."""
+    if run.provider is not None:
+        run.log("ok", "source", f"{mode_of(run.provider)}, as given: {run.provider!r}")
+    elif (broken := _find_source(run)) is not None:
+        return broken
+    run.signer = OCISigner(run.provider, clock=run.clock)
+    run.mode = run.signer.mode
+    return None
+
+
+def _find_source(run: Run) -> Finding | None:
     settings = None
     try:
         settings = resolve(run.auth, run.profile_name, run.config_file)
         run.profile = settings.profile
-        provider = _first_source(run, settings)
+        run.provider = provider = _first_source(run, settings)
     except OCIAuthError as error:
         if settings is not None and run.chosen_by.startswith(_OF_FILES):
             _describe_settings(run, settings)
         run.log("error", "source", f"{run.chosen_by}: {error}" if run.chosen_by else str(error))
-        raise Failed(_setup_cause(run, settings, error)) from None
-    mode = getattr(provider, "mode", "custom")
-    run.log("ok", "source", f"{mode} ({run.chosen_by}), from {getattr(provider, 'source', provider)}")
-    if mode in _OF_FILES:
+        return _setup_cause(run, {} if settings is None else settings.fields, error)
+    run.log("ok", "source", f"{mode_of(provider)} ({run.chosen_by}), from {describe_source(provider)}")
+    if mode_of(provider) in _OF_FILES:
         _describe_settings(run, settings)
-        warn_of_open_files(run, settings)
-    return provider
+        _warn_of_open_files(run, settings)
+    return None
 
 
 def _first_source(run: Run, settings: Settings) -> CredentialProvider:
@@ -68,7 +92,7 @@ def _describe_settings(run: Run, settings: Settings) -> None:
     """Where each field comes from: its variable, or its line of the file."""
     loaded = settings.profile
     if loaded is not None:
-        own, inherited = own_and_inherited(loaded, sorted(loaded.values))
+        own, inherited = _own_and_inherited(loaded, sorted(loaded.values))
         text = f"; inherits {join_names(inherited)} from {DEFAULT_PROFILE}" if inherited else ""
         text = f"{loaded.label}{_named_by(run)} sets {join_names(own) if own else 'nothing'}{text}"
         run.log("ok", "profile", text)
@@ -90,27 +114,91 @@ def _named_by(run: Run) -> str:
     return f" (named by {join_names(named)})" if named else ""
 
 
-def _setup_cause(run: Run, settings: Settings | None, error: OCIAuthError) -> Finding:
+def _setup_cause(run: Run, fields: Mapping[str, Setting], error: OCIAuthError) -> Finding:
     """A mistake in local files or variables: the error says what it is and what to do; the values may say why."""
     message, path = str(error), config_path(run.config_file)
-    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__.removesuffix("Error")).lower()
-    wrong = first_sentence_cause(kind, error)
-    fields = settings.fields if settings is not None else {}
-    if written := value_cause(fields, message):
+    wrong = error_cause(error)
+    if written := _value_cause(fields, message):
         return written
-    if "has the fingerprint" in wrong.cause and (mixed := mixed_identity(run.profile)):
-        return cause("stale-inheritance", mixed=mixed, reason=wrong.cause)
-    if "different sessions" in message and (mixed := mixed_identity(run.profile, _SESSION)):
-        return cause("stale-inheritance/session", mixed=mixed, reason=wrong.cause)
-    if isinstance(error, ConfigError) and str(path) in message and (unreadable := unreadable_file_cause(path)):
-        return unreadable
+    if "has the fingerprint" in message and (stale := inheritance_cause(run.profile, wrong.cause)):
+        return stale
+    if "different sessions" in message and (stale := inheritance_cause(run.profile, wrong.cause, _SESSION)):
+        return stale
+    if isinstance(error, ConfigError) and str(path) in message and (closed := closed_directory_cause(path)):
+        return closed
     if isinstance(error, ProfileNotFoundError) or "config file" in wrong.cause.lower():
         named = _named_by(run)
         return replace(wrong, cause=f"{wrong.cause.rstrip('.')}{named}.") if named else wrong
-    for setting in fields.values():
-        if setting.line and setting.origin in wrong.cause:
-            wrong = replace(wrong, cause=wrong.cause.replace(setting.origin, place(setting), 1))
-            break
     if run.chosen_by.endswith("OCI_CLI_AUTH"):
         wrong = replace(wrong, remedy=f"{wrong.remedy} If you do not want this mode, unset OCI_CLI_AUTH.")
     return wrong
+
+
+def _value_cause(fields: Mapping[str, Setting], message: str) -> Finding | None:
+    """The first value that cannot be meant as it is written, if the error with this message can come from it."""
+    for name, setting in fields.items():
+        if wrong := _written_cause(name, setting):
+            field = wrong.cause.partition(" ")[0]
+            return wrong if field in message or wrong.code in _ALWAYS else None
+    return None
+
+
+def _written_cause(name: str, setting: Setting) -> Finding | None:
+    value, where = setting.value, setting.origin
+    if name == "key_content":
+        return cause("key-escaped", where=where) if looks_secret(value) and r"\n" in value else None
+    if name in ("pass_phrase", "passphrase"):
+        return cause("quoted", where=where, value="…") if _PATTERNS["quoted"].fullmatch(value) else None
+    if looks_secret(value):
+        return None  # its own error says what to do
+    for code, pattern in _PATTERNS.items():
+        if pattern.match(value) and (code != "inline-comment" or setting.rank in _FILE):
+            return cause(code, where=where, value=quote_value(value))
+    if name not in _PATHS:
+        letters = sorted({f"U+{ord(letter):04X}" for letter in value if not letter.isascii()})
+        return cause("strange-letters", where=where, letters=", ".join(letters)) if letters else None
+    if re.match(r"[A-Za-z]:\\", value) and os.name != "nt":
+        return cause("path-of-windows", where=where, value=quote_value(value))
+    path = os.path.expanduser(value)
+    if not os.path.isabs(path) and not os.path.exists(path):
+        return cause("relative-path", where=where, value=quote_value(value), directory=os.getcwd())
+    return None
+
+
+def _own_and_inherited(profile: Profile, names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Which of these fields the profile sets itself, and which it has from DEFAULT."""
+    given = [name for name in names if profile.get(name)]
+    return [name for name in given if name in profile.own], [name for name in given if name not in profile.own]
+
+
+def inheritance_cause(profile: Profile | None, reason: str, names: Iterable[str] = _IDENTITY) -> Finding | None:
+    """Blames the mixture of these fields, if some are the profile's own and the others are inherited."""
+    own, inherited = _own_and_inherited(profile, names) if profile is not None else ([], [])
+    if profile is None or not own or not inherited:
+        return None
+    parts = f"{join_names(own)} of its own, {join_names(inherited)} inherited from {DEFAULT_PROFILE}"
+    mixed = f"The identity of {profile.label} is mixed: {parts}."
+    return cause("stale-inheritance", mixed=mixed, reason=reason, fields=join_names(names))
+
+
+def _warn_of_open_files(run: Run, settings: Settings) -> None:
+    """A warning for a key or token file that other users of this machine can read."""
+    if os.name == "nt" or env_value(("OCI_CLI_SUPPRESS_FILE_PERMISSIONS_WARNING",)):
+        return
+    for name in _PATHS:
+        value = settings.get(name)
+        path = Path(os.path.expanduser(value or ""))
+        if value is None or looks_secret(value) or not path.is_file():
+            continue
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            run.log("warning", name, f"{path} can be read or written by other users (mode {mode:04o})")
+            run.add(cause("file-open-to-others", path=path, mode=mode, name=name))
+
+
+def closed_directory_cause(path: Path) -> Finding | None:
+    """Why a file seems to be missing: it is below a directory that this user may not enter."""
+    for parent in reversed(path.parents):
+        if parent.is_dir() and not os.access(parent, os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+            return cause("directory-closed", directory=parent, path=path)
+    return None

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from oci_httpx_auth._verdicts import Finding
-from oci_httpx_auth.diagnosis.run import Line, Report, Run, duration, expiry
-from oci_httpx_auth.diagnosis.verdicts import cause
+from oci_httpx_auth._verdicts import Finding, cause
+from oci_httpx_auth.diagnosis.report import Line, Report
+from oci_httpx_auth.diagnosis.run import Run, duration, expiry
 
 ERROR = cause("region-unknown")
 UNKNOWN = cause("no-answer-in-time/credential", source="the test", seconds=5)
@@ -18,7 +18,7 @@ WARNING = cause("region-unknown/guess", region="xx-1", domain="oraclecloud.com")
 
 
 def run_of(listener: Callable[[Line | str], object] = lambda _: None) -> Run:
-    return Run(time.time, *[None] * 6, "openai.gpt-oss-20b", None, None, listener)  # type: ignore[arg-type]
+    return Run(time.time, *[None] * 7, "openai.gpt-oss-20b", None, None, listener)  # type: ignore[arg-type]
 
 
 def report_of(*findings: Finding) -> Report:

@@ -1,6 +1,12 @@
-"""What `check` says of where credentials come from."""
+"""What `check` says of where credentials come from, of values that cannot be meant, and of files as they should not be."""
 
 from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
 
 from oci_httpx_auth.diagnosis import check
 
@@ -24,3 +30,37 @@ def test_a_profile_that_cannot_be_read_does_not_hide_the_others(setting: Broken)
     path = setting.options["config_file"]
     path.write_text(path.read_text().replace("[BOB]", "[BAD]\nkey_content=x\n[BOB]"))
     assert check(**setting.options).findings[0].code == "key-of-another-user"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system has no such modes")
+def test_a_directory_that_may_not_be_entered_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file in it seems not to exist, and is not what is missing."""
+    import configparser  # noqa: F401  (now: another user may not read the interpreter's files)
+
+    with tempfile.TemporaryDirectory() as directory:
+        home = Path(directory)
+        home.chmod(0o755)
+        (home / ".oci").mkdir()
+        (home / ".oci" / "config").write_text("[DEFAULT]\n")
+        (home / ".oci").chmod(0)
+        monkeypatch.setenv("HOME", str(home))
+        check()  # for what is imported when it is needed
+        user = os.geteuid()
+        if user == 0:  # whom no mode stops
+            os.seteuid(65534)
+        try:
+            report = check()
+        finally:
+            os.seteuid(user)
+            (home / ".oci").chmod(0o700)
+    assert report.findings[0].code == "directory-closed", report
+    assert f"may not enter the directory {home / '.oci'}" in report.verdict
+
+
+def test_the_warning_of_open_files_can_be_switched_off_as_in_the_cli(setting: Broken) -> None:
+    """By the CLI's own variable."""
+    path = setting.config()
+    setting.key_file(path).chmod(0o644)
+    assert [finding.code for finding in check(**setting.options).findings] == ["file-open-to-others"]
+    setting.environment.setenv("OCI_CLI_SUPPRESS_FILE_PERMISSIONS_WARNING", "True")
+    assert check(**setting.options).findings == ()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oci_httpx_auth.diagnosis.page import shorten
+from oci_httpx_auth.diagnosis.report import shorten
 
 from ..campaigns.set_ups.running import Start, in_this_process, run
 from ..campaigns.set_ups.set_ups import SET_UPS

@@ -63,7 +63,7 @@ CASES: list[Case] = [
     # The config file
     ("config file that does not exist", lambda w: OCISigner(config_file=w.directory / "nowhere"), ConfigError, ("nowhere", "does not exist", "Correct the path")),
     ("config file that is a directory", lambda w: OCISigner(config_file=w.directory), ConfigError, ("is a directory", "Give the path of a file")),
-    ("config file that is not UTF-8", lambda w: w.profile(b"[DEFAULT]\nuser=\xff\xfe"), ConfigError, ("config", "not UTF-8", "Save it")),
+    ("config file that is not UTF-8", lambda w: w.profile(b"[DEFAULT]\nuser=\xff\xfe"), ConfigError, ("config", "has to be UTF-8", "Save it")),
     ("config file of two megabytes", lambda w: w.profile(b"#" * (2 << 20)), ConfigError, ("config", "larger than")),
     ("config file with a thousand blanks in a line", lambda w: w.profile("[DEFAULT]\nx" + " " * 1000 + "y\n"), ConfigError, ("config", "100 blanks", "line 2")),
     ("profile name of a thousand characters", lambda w: OCISigner(config_file=w.config("[A]\nx=1\n"), profile="x" * 1000), ProfileNotFoundError, ("x…'", "It has A")),

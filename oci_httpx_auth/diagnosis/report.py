@@ -1,4 +1,4 @@
-"""The report as people read it: on a terminal, in a pipe, and with OCIDs shortened so that it can be shared."""
+"""What `check` reports, and how people read it: on a terminal, in a pipe, and with OCIDs shortened so that it can be shared."""
 
 from __future__ import annotations
 
@@ -6,14 +6,70 @@ import os
 import re
 import shutil
 import textwrap
-from dataclasses import replace
-from typing import TextIO
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, TextIO
 
-from .run import Line, Report
+from .._verdicts import Finding
 
-_OCID = re.compile(r"(ocid1\.[a-z0-9]+\.[a-z0-9-]+\.[a-z0-9-]*\.)([.a-zA-Z0-9_-]{12,})")
+State = Literal["ok", "note", "warning", "error"]
+Outcome = Literal["works", "fails", "unknown"]
+
+JSON_VERSION = 1  # counts up when a field changes its meaning or is removed
+
+_OUTCOMES: dict[str, Outcome] = {"error": "fails", "unknown": "unknown", "warning": "works"}
 _COLOURS = {"ok": "32", "note": "2", "warning": "33", "error": "31"}
+_OCID = re.compile(r"(ocid1\.[a-z0-9]+\.[a-z0-9-]+\.[a-z0-9-]*\.)([.a-zA-Z0-9_-]{12,})")
 _SUBJECT = 14  # columns
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was examined, and the result."""
+
+    state: State
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check` found. lines: everything examined, in order. findings: everything wrong, the true cause first."""
+
+    lines: tuple[Line, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether calls work from here."""
+        return self.outcome == "works"
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether calls work, fail, or could not be tried to the end."""
+        return _OUTCOMES[self.findings[0].severity] if self.findings else "works"
+
+    @property
+    def verdict(self) -> str:
+        """The most probable cause, or that calls work."""
+        if self.ok:
+            return "Calls are signed and accepted." + (f" But: {self.findings[0].cause}" if self.findings else "")
+        return self.findings[0].cause
+
+    @property
+    def next_step(self) -> str:
+        """What to do; empty if there is nothing to do."""
+        return self.findings[0].remedy if self.findings else ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON. `version` identifies the format."""
+        head = {"version": JSON_VERSION, "ok": self.ok, "outcome": self.outcome}
+        return {**head, "verdict": self.verdict, "next_step": self.next_step, **asdict(self)}
+
+    def shortened(self) -> Report:
+        """A report to be shared: OCIDs are shortened, except in remedies, whose commands are to be copied."""
+        lines = (replace(line, text=shorten(line.text)) for line in self.lines)
+        findings = (replace(finding, cause=shorten(finding.cause)) for finding in self.findings)
+        return Report(tuple(lines), tuple(findings))
 
 
 class Page:
@@ -57,13 +113,6 @@ class Page:
 def shorten(text: str) -> str:
     """The text with OCIDs reduced to their type and last characters."""
     return _OCID.sub(lambda match: f"{match[1]}…{match[2][-6:]}", text)
-
-
-def shorten_report(report: Report) -> Report:
-    """A report to be shared: OCIDs are shortened, except in remedies, whose commands are to be copied."""
-    lines = (replace(line, text=shorten(line.text)) for line in report.lines)
-    findings = (replace(finding, cause=shorten(finding.cause)) for finding in report.findings)
-    return Report(tuple(lines), tuple(findings))
 
 
 def printable(text: str) -> str:

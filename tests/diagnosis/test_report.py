@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from oci_httpx_auth._verdicts import Finding
-from oci_httpx_auth.diagnosis.page import Page, printable, shorten_report
-from oci_httpx_auth.diagnosis.run import Line, Report
+from oci_httpx_auth.diagnosis.report import Line, Page, Report, printable
 
 from ..command import in_terminal
 from ..standin import FakeOCI, Fault
@@ -47,7 +46,7 @@ def test_a_line_in_a_pipe_is_one_line() -> None:
 def test_a_shared_report_has_whole_ocids_in_commands_alone() -> None:
     """They are to be copied."""
     report = Report((Line("ok", "user", OCID),), (Finding("error", "a-code", f"{OCID} is wrong.", f"Use {OCID}."),))
-    shared = shorten_report(report)
+    shared = report.shortened()
     assert shared.lines[0].text == "ocid1.tenancy.oc1..…ending"
     assert shared.findings[0].cause == "ocid1.tenancy.oc1..…ending is wrong."
     assert shared.findings[0].remedy == f"Use {OCID}."
