@@ -35,6 +35,7 @@ from .tokens import json_object, text_field, token_credential
 DEADLINE = 30.0  # seconds for one fetch with all its calls
 _ATTEMPT = 10.0  # seconds for one attempt
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0  # seconds between attempts
+_random = random.SystemRandom()  # the program's own generator is left alone
 
 T = TypeVar("T")
 
@@ -148,7 +149,7 @@ class Calls:
                 passing = response.status_code == 429 or (response.status_code >= 500 and response.status_code != 501)
                 if not passing and response.status_code not in call.retried:
                     raise failure
-            wait = min(pause, _LONGEST_PAUSE) * random.uniform(0.5, 1.5)
+            wait = min(pause, _LONGEST_PAUSE) * _random.uniform(0.5, 1.5)
             wait = max(wait, getattr(failure, "retry_after", None) or 0.0)
             if not self._patient or time.monotonic() + wait >= ends_at:
                 raise failure

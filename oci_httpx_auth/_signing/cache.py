@@ -25,6 +25,9 @@ _LONGEST_SLEEP = 30.0  # seconds; a timer does not run while a laptop sleeps, so
 _MOST_HOSTS = 1024  # that are remembered because they refused a credential
 _RECENTLY = 60.0  # seconds for which one server's acceptance of a credential outweighs another's refusal
 
+# Not the program's own generator: programs that seed it alike would refresh together, and would lose numbers to us.
+_random = random.SystemRandom()
+
 
 class CacheStatus(NamedTuple):
     """A snapshot, in seconds since the epoch by this machine's clock."""
@@ -291,20 +294,20 @@ class CredentialCache:
                 if issued_at is None or credential.expires_at is None
                 else credential.expires_at - issued_at
             )
-            due = max(life, 0.0) * random.uniform(*_REFRESH_WINDOW)
+            due = max(life, 0.0) * _random.uniform(*_REFRESH_WINDOW)
         replaces = flight.replaces is not None
         if newer and not replaces:
             return _State(credential, obtained_at, due)
         failures = self._failures(before)
         retry_at, extend_at = now + _back_off(failures), 0.0
         if usable and not replaces and expiry is not None:
-            retry_at, extend_at = min(retry_at, expiry), now + (expiry - now) * random.uniform(0.5, 0.7)
+            retry_at, extend_at = min(retry_at, expiry), now + (expiry - now) * _random.uniform(0.5, 0.7)
         on_probation = replaces and not unchanged
         return _State(credential, obtained_at, due, None, failures + 1, now, retry_at, extend_at, on_probation)
 
     def _after_failure(self, before: _State, error: BaseException, now: float) -> _State:
         failures = self._failures(before)
-        pause = max(_back_off(failures), _retry_after(error) * random.uniform(1.0, 1.1))
+        pause = max(_back_off(failures), _retry_after(error) * _random.uniform(1.0, 1.1))
         expiry = None if before.credential is None else before.credential.expiry()
         retry_at = now + pause
         if expiry is not None and now < expiry:
@@ -392,7 +395,7 @@ def _same_end(current: Credential | None, fetched: Credential) -> bool:
 
 def _back_off(failures: int) -> float:
     first, longest = _BACK_OFF
-    return min(first * 2.0 ** min(failures, 10), longest) * random.uniform(0.5, 1.0)
+    return min(first * 2.0 ** min(failures, 10), longest) * _random.uniform(0.5, 1.0)
 
 
 def _retry_after(error: BaseException | None) -> float:

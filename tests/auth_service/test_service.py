@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import httpx
@@ -38,7 +39,8 @@ def text_of(answer: httpx.Response, received_at: float) -> str:
 
 
 def test_a_call_is_repeated_after_growing_pauses(oci: FakeOCI) -> None:
-    """At least as long as `Retry-After` asks."""
+    """At least as long as `Retry-After` asks. The program's own random numbers are left alone."""
+    state = random.getstate()
     pauses: list[float] = []
     service = AuthService(sleep=pauses.append)
     oci.fail("metadata", Fault(503), Fault(reset=True), Fault(429, headers={"retry-after": "7"}), Fault(500))
@@ -47,6 +49,7 @@ def test_a_call_is_repeated_after_growing_pauses(oci: FakeOCI) -> None:
     assert len(pauses) == 4
     assert pauses[0] < 0.5 <= pauses[1] * 2
     assert pauses[2] >= 7
+    assert random.getstate() == state
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 501])

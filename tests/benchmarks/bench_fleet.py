@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     logging.getLogger("oci_httpx_auth").setLevel(logging.ERROR)
-    random.seed(options.seed)
+    _cache._random = random.Random(options.seed)
     print(
         f"{options.processes} processes, started in the same second, tokens of {LIFETIME / MINUTE:.0f} minutes, "
         f"{options.hours} hours of simulated time"

@@ -24,7 +24,7 @@ from oci_httpx_auth import Credential, CredentialsUnavailableError, SessionExpir
 from oci_httpx_auth._errors import ServiceRefusedError
 from oci_httpx_auth._log import log_refresh
 from oci_httpx_auth._signer import credential_from
-from oci_httpx_auth._signing.cache import CacheStatus, CredentialCache, Flight, _retry_after
+from oci_httpx_auth._signing.cache import CacheStatus, CredentialCache, Flight, _random, _retry_after
 from oci_httpx_auth._signing.waiting import wait, wait_async
 
 from ..conftest import Clock, Key, settle
@@ -578,8 +578,20 @@ def test_the_status_reports_each_refresh(setup: Setup) -> None:
 def lot(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> float:
     """What is drawn by lot is the least or the most that it can be."""
     share: float = request.param
-    monkeypatch.setattr(random, "uniform", lambda least, most: least + share * (most - least))
+    monkeypatch.setattr(_random, "uniform", lambda least, most: least + share * (most - least))
     return share
+
+
+def test_the_programs_random_numbers_are_left_alone(setup: Setup) -> None:
+    """A program that seeds `random` gets the same numbers again, and a fleet of them does not refresh in step."""
+    state = random.getstate()
+    for answer in (setup.credential("a"), CredentialsUnavailableError("down"), setup.credential("a")):
+        setup.cache.acquire()
+        setup.provider.answers.put(answer)
+        settle()
+        setup.clock.now += 3590
+    assert setup.provider.fetches == 3
+    assert random.getstate() == state
 
 
 def test_the_pauses_between_failures_double(setup: Setup, lot: float) -> None:

@@ -207,8 +207,7 @@ def provider(way: str, oci: FakeOCI, directory: Path, patch: pytest.MonkeyPatch)
     return OKEWorkloadIdentity(port=oci.tls_port, _service=AuthService(sleep=no_pause))
 
 
-# The stand-in's threads use the module while hypothesis draws.
-@pytest.mark.filterwarnings("ignore:Do not use the .random. module", "ignore:Generating overly large repr")
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @pytest.mark.parametrize("way", WAYS)
 def test_an_answer_is_used_or_refused(way: str, oci: FakeOCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Any bytes, JSON, tokens and headers from metadata and auth services give a credential, or our error."""
