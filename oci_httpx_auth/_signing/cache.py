@@ -411,6 +411,7 @@ def _retry_after(error: BaseException | None) -> float:
 
 
 def _failed_future(error: BaseException | None) -> Future[Credential]:
+    assert error is not None  # only a failure leaves nothing to use
     future: Future[Credential] = Future()
-    future.set_exception(error or CredentialsUnavailableError("No credential was fetched."))
+    future.set_exception(error)
     return future

@@ -74,6 +74,31 @@ A request line has one blank, and a signature one list of headers.
 @@ change_after_signing @@
 -    names = signed[b"authorization"].partition(b'headers="')[2].partition(b'"')[0].split()
 +    names = signed[b"authorization"].rpartition(b'headers="')[2].partition(b'"')[0].split()
+No clock shows these moments: the first of 1970, and the one at which a minute is over to the nanosecond.
+@@ _after_success @@
+-        retry_at, extend_at = now + _back_off(failures), 0.0
++        retry_at, extend_at = now + _back_off(failures), 1.0
+@@ _only_refused_here @@
+-    accepted = self._accepted is current and time.monotonic() - self._accepted_at < _RECENTLY
++    accepted = self._accepted is current and time.monotonic() - self._accepted_at <= _RECENTLY
+Not read before a credential was accepted.
+@@ __init__ @@
+-    self._accepted_at = 0.0  # by the monotonic clock
++    self._accepted_at = None  # by the monotonic clock
+The longest pause is reached before the exponent's limit.
+@@ _back_off @@
+-    return min(first * 2.0 ** min(failures, 10), longest) * _random.uniform(0.5, 1.0)
++    return min(first * 2.0 ** min(failures, 11), longest) * _random.uniform(0.5, 1.0)
+The timer looks at the clock a second earlier or later.
+@@ _renew_in_time @@
+-    pause = 0.0
++    pause = 1.0
+@@ _renew_in_time @@
+-        if pause <= 0:
++        if pause <= 1:
+@@ _renew_in_time @@
+-            pause = 1.0
++            pause = 2.0
 """
 
 

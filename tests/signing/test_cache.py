@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import threading
+import traceback
 import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -24,7 +25,8 @@ from oci_httpx_auth import Credential, CredentialsUnavailableError, SessionExpir
 from oci_httpx_auth._errors import ServiceRefusedError
 from oci_httpx_auth._log import log_refresh
 from oci_httpx_auth._signer import credential_from
-from oci_httpx_auth._signing.cache import CacheStatus, CredentialCache, Flight, _random, _retry_after
+from oci_httpx_auth._signing import cache
+from oci_httpx_auth._signing.cache import CacheStatus, CredentialCache, Flight, _after_fork, _random, _retry_after
 from oci_httpx_auth._signing.waiting import wait, wait_async
 
 from ..conftest import Clock, Key, settle
@@ -273,6 +275,33 @@ def test_without_a_valid_credential_all_waiting_callers_fail_at_once(setup: Setu
     setup.obtain("a")
 
 
+def test_during_the_pause_callers_get_the_last_error_at_once(setup: Setup) -> None:
+    """If there has been no credential yet, and if the last one has expired."""
+    for _ in range(2):
+        error = CredentialsUnavailableError("down")
+        flight = setup.flight()
+        setup.provider.answers.put(error)
+        wait(flight)
+        settle()
+        again = setup.cache.acquire()
+        assert isinstance(again, Future)
+        assert again.exception(timeout=0) is error
+        setup.clock.now += 1
+        setup.obtain("a")
+        setup.clock.now += 3600
+    assert setup.provider.fetches == 4
+
+
+def test_an_error_keeps_the_frames_of_the_provider(setup: Setup) -> None:
+    """Whoever reads the traceback sees where it was raised."""
+    flight = setup.flight()
+    setup.provider.answers.put(CredentialsUnavailableError("down"))
+    wait(flight)
+    error = flight.exception()
+    assert error is not None
+    assert [frame.name for frame in traceback.extract_tb(error.__traceback__)] == ["fetch_from", "fetch"]
+
+
 def test_a_foreign_exception_is_named_and_chained_but_not_quoted(setup: Setup) -> None:
     """What a third party's exception says may be a secret: the message has its type, the chain has the rest."""
     flight = setup.flight()
@@ -476,7 +505,36 @@ assert started.wait(20)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
+def test_a_fork_during_a_fetch_does_not_lose_its_result(setup: Setup) -> None:
+    """The thread that forked goes on in the child, and its caller with it."""
+    expected = setup.credential("a")
+
+    def fetch() -> Credential:
+        _after_fork()  # as in a child that this thread has forked
+        return expected
+
+    setup.provider.fetch = fetch  # type: ignore[method-assign]
+    assert setup.obtain("ignored") is expected
+    assert setup.cache.acquire() is expected
+
+
 # What people and dashboards see of it, and when exactly things happen.
+
+
+def test_a_failing_report_harms_nobody(key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refresh counts, and nothing is printed."""
+    printed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", printed.append)
+    expected = Setup(key).credential("a")
+    provider = ControlledProvider()
+    provider.answers.put(expected)
+    cache = CredentialCache(provider, clock=Clock(), report=lambda refresh: refresh.no_such_field)  # type: ignore[attr-defined]
+    flight = cache.acquire()
+    assert isinstance(flight, Future)
+    assert wait(flight, 20)
+    settle()
+    assert cache.acquire() is expected
+    assert not printed
 
 
 def test_the_log_says_whether_a_failure_matters(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
@@ -633,6 +691,18 @@ def test_a_session_that_is_not_extended_is_requested_half_a_dozen_times(setup: S
     assert 1 <= answers <= 8
 
 
+def test_a_credential_that_is_the_same_again_is_due_after_half_of_what_is_left(setup: Setup, lot: float) -> None:
+    """Or a little more: its source has nothing newer yet."""
+    first = setup.obtain("a")
+    setup.clock.now += 3300
+    setup.cache.acquire()
+    setup.provider.answers.put(first)
+    settle()
+    next_refresh = setup.cache.status().next_refresh
+    assert next_refresh is not None
+    assert next_refresh - setup.clock.now == pytest.approx(300 * (0.5 + 0.2 * lot), abs=1e-5)
+
+
 @pytest.mark.parametrize("rejected", [True, False])
 def test_a_session_that_is_not_extended_is_requested_again_once_rejected(setup: Setup, rejected: bool) -> None:
     """The long pause is for those who can use it. By a server's clock it may be over long before ours says so."""
@@ -642,7 +712,9 @@ def test_a_session_that_is_not_extended_is_requested_again_once_rejected(setup: 
     setup.provider.answers.put(setup.credential("b", lifetime=300))
     settle()
     current = setup.cache._state.credential
+    assert current is not None
     assert current is not first
+    setup.cache.accept(current, "a host")
     setup.clock.now += 2  # the back-off's longest after one fetch
     if rejected:
         assert isinstance(setup.cache.acquire(rejected=current), Future)
@@ -709,6 +781,29 @@ def test_a_replacement_that_is_refused_as_well_starts_a_growing_pause(setup: Set
         refusals.refuse("bad")
         setup.clock.now += 0.5
     assert 50 <= refusals.fetched <= 130
+
+
+def test_the_pauses_between_replacements_double(setup: Setup, lot: float) -> None:
+    """Until one is accepted, which begins the count anew."""
+    setup.obtain("a", lifetime=None)
+    refusals = Refusals(setup)
+    for host, longest in (("bad", 1), ("bad", 2), ("bad", 4), ("good", 1)):
+        if host == "good":
+            refusals.accept(host)
+        assert refusals.refuse(host)
+        pause = setup.cache._state.retry_at - setup.clock.now
+        assert pause == pytest.approx(longest * (0.5 + lot / 2), abs=1e-5)
+        setup.clock.now += pause
+
+
+def test_acceptance_of_the_old_credential_says_nothing_about_its_replacement(setup: Setup) -> None:
+    """Which is replaced in turn if it is refused before any host has accepted it."""
+    setup.obtain("a", lifetime=None)
+    refusals = Refusals(setup)
+    refusals.accept("good")
+    assert refusals.refuse("bad")
+    setup.clock.now += 1
+    assert refusals.refuse("bad")
 
 
 def test_an_accepted_replacement_may_be_replaced_at_once(setup: Setup) -> None:
@@ -871,6 +966,37 @@ def test_an_idle_credential_is_renewed_without_any_request(idle: Setup) -> None:
     settle()
     assert idle.provider.fetches == 2
     assert timers() == [timer]
+
+
+def test_the_timer_looks_at_the_clock_by_itself(idle: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Again and again, since a laptop's sleep and a person may move the clock."""
+    monkeypatch.setattr(cache, "_LONGEST_SLEEP", 0.01)
+    idle.obtain("a")
+    assert idle.provider.started.acquire(timeout=20)
+    for name in ("b", "c"):
+        settle()
+        next_refresh = idle.cache.status().next_refresh
+        assert next_refresh is not None
+        idle.clock.now = next_refresh
+        assert idle.provider.started.acquire(timeout=20)
+        idle.provider.answers.put(idle.credential(name))
+
+
+def test_no_thread_keeps_a_program_alive(idle: Setup) -> None:
+    """Neither a fetch's nor the timer's, also if the main thread has started it, as in a forked child."""
+    threads: list[threading.Thread] = []
+    expected = idle.credential("a")
+
+    def fetch() -> Credential:
+        threads.append(threading.current_thread())
+        return expected
+
+    idle.provider.fetch = fetch  # type: ignore[method-assign]
+    wait(idle.flight())
+    settle()
+    idle.cache._after_fork()
+    assert len(timers()) >= 1
+    assert all(thread.daemon for thread in [*threads, *timers()])
 
 
 def test_the_timer_ends_with_what_it_would_renew(idle: Setup) -> None:
@@ -1064,7 +1190,7 @@ def test_a_fetch_that_a_signal_handler_has_claimed_is_left_to_it(setup: Setup) -
 def test_the_hosts_that_are_remembered_are_bounded(setup: Setup) -> None:
     """However many refuse a credential."""
     current = setup.obtain("a")
-    for number in range(1030):
+    for number in range(1025):
         setup.cache._only_refused_here(current, f"host-{number}.example")
     assert 0 < len(setup.cache._refused) <= 1024
 
@@ -1074,3 +1200,7 @@ def test_a_pause_is_looked_for_in_an_errors_nearest_causes() -> None:
     first, second = CredentialsUnavailableError("a"), CredentialsUnavailableError("b")
     first.__cause__, second.__cause__ = second, first
     assert _retry_after(first) == 0.0
+    errors = [CredentialsUnavailableError("a") for _ in range(10)]
+    for error, cause in zip(errors, [*errors[1:], ServiceRefusedError("429", 429, 7.0)], strict=True):
+        error.__cause__ = cause
+    assert (_retry_after(errors[0]), _retry_after(errors[1])) == (0.0, 7.0)
