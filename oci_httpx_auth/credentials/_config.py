@@ -6,17 +6,19 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 from .._auth_service.regions import region_id
 from .._errors import ConfigError, ProfileNotFoundError
-from .._secrecy import quote_name, quote_path, quote_value
+from .._secrecy import hidden, quote_name, quote_path, quote_value
 from ._files import read_small_file
 
 Sections = dict[str, dict[str, str]]
 
 DEFAULT_PROFILE = "DEFAULT"
+_SECRETS = ("pass_phrase", "passphrase", "key_content")
 
 # The SDK's notion of an OCID: five or more parts, joined by dots (colons in very old ones).
 _OCID = r"[0-9A-Za-z_-]+(?:[.:][0-9A-Za-z_-]*){3,}[.:][0-9A-Za-z_-]+"
@@ -28,23 +30,43 @@ _MAX_CONFIG = 256 * 1024  # bytes; a profile is some 500
 _BLANKS = r"[^\S\n]{100}"
 
 
+class Rank(IntEnum):
+    """How close to the program a value was set. The closest wins."""
+
+    OTHER = 1  # another tool's variable
+    INHERITED = 2  # inherited by the profile from DEFAULT
+    PROFILE = 3
+    CLI = 4  # the CLI's variable, or a default of its rc file
+    ARGUMENT = 5
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value, and where it is from: a variable's name, or a field of a file and its line."""
+
+    value: str = field(repr=False)
+    origin: str = field(compare=False)
+    rank: Rank
+
+
+def setting_of(name: str, value: str, origin: str, rank: Rank) -> Setting:
+    """The setting with this value, whose repr is hidden if the field is a secret."""
+    value = value.strip()
+    return Setting(hidden(value) if name in _SECRETS else value, origin, rank)
+
+
 @dataclass(frozen=True)
 class Profile:
-    """One profile: its values, including inherited ones, the names of those that it sets itself, and their lines."""
+    """One profile: the values of its fields, including inherited ones."""
 
     name: str
     path: Path
-    values: Mapping[str, str] = field(repr=False)
-    own: frozenset[str]
-    lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
-
-    @property
-    def label(self) -> str:
-        return f"profile {quote_name(self.name)} of {quote_path(self.path)}"
+    label: str
+    fields: Mapping[str, Setting]
 
     def get(self, name: str) -> str | None:
         """The value of this key; `None` if it is missing or empty."""
-        return self.values.get(name, "").strip() or None
+        return self.fields[name].value if name in self.fields else None
 
 
 def config_path(config_file: str | os.PathLike[str] | None = None) -> Path:
@@ -77,7 +99,14 @@ def load_profile(profile: str | None = None, config_file: str | os.PathLike[str]
             "move it to a separate file, mode 0600, and set key_file to that file's path."
         )
     lines = {**_lines(text, DEFAULT_PROFILE), **_lines(text, name)}
-    return Profile(name=name, path=path, values=values, own=frozenset(sections[name]), lines=lines)
+    label = f"profile {quote_name(name)} of {quote_path(path)}"
+    fields = {}
+    for key, value in values.items():
+        if value.strip():
+            rank = Rank.PROFILE if key in sections[name] else Rank.INHERITED
+            line = f", line {lines[key]}" if key in lines else ""
+            fields[key] = setting_of(key, value, f"{key} of {label}{line}", rank)
+    return Profile(name, path, label, fields)
 
 
 def load_rc_file() -> tuple[Path, Sections]:
@@ -162,14 +191,10 @@ def check_fingerprint(value: str, what: str) -> str:
 
 def check_region(value: str | None, what: str) -> str | None:
     """The region's id. Raises `ConfigError` if the value cannot be a region."""
-    if value is None:
-        return None
     try:
-        return region_id(value)
-    except ValueError:
-        raise ConfigError(
-            f"{what}: {quote_value(value)} is not a region. A region looks like 'us-chicago-1'."
-        ) from None
+        return None if value is None else region_id(value)
+    except ValueError as error:
+        raise ConfigError(f"{what}: {error}") from None
 
 
 def check_header(value: str, what: str) -> str:

@@ -11,8 +11,8 @@ from .._auth_service.service import DEADLINE, AuthService, Calls
 from .._credential import Credential, CredentialProvider
 from .._errors import ConfigError, CredentialsUnavailableError, NoCredentialsFoundError
 from .._secrecy import hides_locals, quote_value
-from ._config import env_value, join_names
-from ._settings import Rank, Settings, resolve
+from ._config import Rank, env_value, join_names
+from ._settings import Settings, resolve
 from .api_key import APIKey
 from .delegation import DelegationToken
 from .instance_principal import InstancePrincipal
@@ -114,14 +114,13 @@ def _by_mode(mode: str, settings: Settings, service: AuthService | None) -> Cred
         raise ConfigError(
             f"{named_by} is {quote_value(mode)}, which is not a supported auth mode. Use one of {join_names(MODES)}."
         )
-    if mode == "api_key":
-        return APIKey.from_settings(settings)
-    provider: CredentialProvider
-    if issubclass(MODES[mode], (SecurityToken, DelegationToken)):
-        provider = MODES[mode].from_settings(settings, _service=service)
+    provider = MODES[mode]
+    made: CredentialProvider
+    if issubclass(provider, (APIKey, SecurityToken, DelegationToken)):
+        made = provider.from_settings(settings, service)
     else:
-        provider = MODES[mode](_service=service)
-    return provider
+        made = provider(_service=service)
+    return made
 
 
 def implied_mode(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""Files with secrets: read completely, replaced atomically, and watched for changes."""
+"""Files with secrets: read completely, replaced atomically, and compared with an earlier state."""
 
 from __future__ import annotations
 
@@ -104,26 +104,8 @@ def _remove_leftovers(directory: str, name: str) -> None:
                 path.unlink()
 
 
-class FileWatch:
-    """Detects changes of files without reading them."""
-
-    def __init__(self) -> None:
-        self._seen: dict[str, object] = {}
-
-    def note(self, *paths: str | os.PathLike[str]) -> None:
-        """Remember the files' state. Call this before reading them, so that no change in between is missed."""
-        self._seen = {os.path.expanduser(path): _stamp(path) for path in paths}
-
-    def note_also(self, path: str | os.PathLike[str]) -> None:
-        """Remember one more file's state."""
-        self._seen.setdefault(os.path.expanduser(path), _stamp(path))
-
-    def changed(self) -> bool:
-        """Whether any of the files was replaced, changed, created or deleted."""
-        return any(_stamp(path) != seen for path, seen in self._seen.items())
-
-
-def _stamp(path: str | os.PathLike[str]) -> object:
+def file_state(path: str | os.PathLike[str]) -> object:
+    """A value that differs once the file has been replaced, changed, created or deleted. The file is not read."""
     try:
         found = os.stat(os.path.expanduser(path))
     except (OSError, ValueError):

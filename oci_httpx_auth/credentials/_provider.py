@@ -1,14 +1,21 @@
-"""The base class of all providers: their source, repr, file watch and pickling."""
+"""The base class of all providers: their source, repr, the files that they read, and pickling."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
+from .._auth_service.service import AuthService
 from .._errors import ConfigError
-from ._files import FileWatch
+from ._files import file_state, read_small_file
 from ._settings import Settings
+
+P = TypeVar("P", bound="Provider")
+
+# A provider with one of these arguments, or with positional ones, is not pickled.
+_SECRETS = frozenset({"private_key", "passphrase", "token", "client_secret", "signer"})
 
 
 class Provider:
@@ -20,13 +27,19 @@ class Provider:
     compartment: str | None = None
     project: str | None = None
 
-    def __init__(self, source: str, arguments: dict[str, Any] | None = None, settings: Settings | None = None) -> None:
-        """arguments: recreate the provider in another process; `None` if some of them are secrets."""
+    _recipe: Callable[[], Any] | None  # pickled in place of the provider; `None` if secrets are needed to make it again
+
+    def __new__(cls: type[P], *arguments: Any, **options: Any) -> P:
+        self = object.__new__(cls)
+        given = {name: value for name, value in options.items() if value is not None and not name.startswith("_")}
+        self._recipe = None if arguments or _SECRETS & given.keys() else partial(cls, **given)
+        return self
+
+    def __init__(self, source: str, settings: Settings | None = None, service: AuthService | None = None) -> None:
         self.source: str = source
-        # Pickled in place of the provider.
-        self._recipe: Callable[[], Any] | None = None if arguments is None else partial(type(self), **arguments)
         self._settings = settings
-        self._watch = FileWatch()
+        self._service = service or AuthService()
+        self._seen: dict[str, object] = {}
         if settings is not None:
             self.source = settings.source
             self.compartment = settings.get("compartment_id", "compartment-id", "compartment")
@@ -35,7 +48,18 @@ class Provider:
 
     def changed(self) -> bool:
         """Whether the files that the last credential was made from have changed since they were read."""
-        return self._watch.changed()
+        return any(file_state(path) != seen for path, seen in self._seen.items())
+
+    def _note(self, path: str | os.PathLike[str]) -> None:
+        """Remember a file's state. Done before reading it, so that no change in between is missed."""
+        self._seen = {**self._seen, os.path.expanduser(path): file_state(path)}
+
+    def _read_file(self, path: str | os.PathLike[str], what: str) -> bytes:
+        self._note(path)
+        return read_small_file(path, what)
+
+    def _read_text(self, path: str | os.PathLike[str], what: str) -> str:
+        return self._read_file(path, what).decode(errors="replace").strip()
 
     def _label(self, argument: str, field: str = "") -> str:
         """An argument's name in errors: the profile's field or the variable that it came from, if any."""
@@ -53,6 +77,6 @@ class Provider:
         return f"<{type(self).__name__} of {self.source}>"
 
 
-def rebuild(provider_class: Any, again: Callable[[], Settings], **options: Any) -> Any:
+def rebuild(provider_class: Any, again: Callable[[], Settings]) -> Any:
     """A provider from newly resolved settings. Providers pickle as a call of this."""
-    return provider_class.from_settings(again(), **options)
+    return provider_class.from_settings(again())

@@ -8,19 +8,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from functools import partial
 
 from .._errors import ConfigError, ProfileNotFoundError
-from .._secrecy import hidden, quote_path
+from .._secrecy import quote_path
 from ._config import (
     DEFAULT_PROFILE,
     Profile,
+    Rank,
+    Setting,
     config_path,
     env_value,
     join_names,
     load_profile,
     load_rc_file,
+    setting_of,
     with_defaults,
 )
 
@@ -39,26 +41,6 @@ _VARIABLES = {
     "security_token_file": ("OCI_CLI_SECURITY_TOKEN_FILE",),
     "delegation_token_file": ("OCI_CLI_DELEGATION_TOKEN_FILE",),
 }
-_SECRETS = ("pass_phrase", "passphrase", "key_content")
-
-
-class Rank(IntEnum):
-    """How close to the program a value was set. The closest wins."""
-
-    OTHER = 1  # another tool's variable
-    INHERITED = 2  # inherited by the profile from DEFAULT
-    PROFILE = 3
-    CLI = 4  # the CLI's variable, or a default of its rc file
-    ARGUMENT = 5
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One value, and where it is from: a variable's name, or a field of a file and its line."""
-
-    value: str = field(repr=False)
-    origin: str = field(compare=False)
-    rank: Rank
 
 
 @dataclass(frozen=True)
@@ -82,7 +64,7 @@ class Settings:
         """Where the identity is from, for logs and errors."""
         if self.profile is None:
             return "the environment"
-        nearer = [setting.origin for setting in self.fields.values() if setting.rank > Rank.PROFILE]
+        nearer = [setting.origin for setting in self.fields.values() if setting.rank is Rank.CLI]
         return self.profile.label + (f" with {join_names(nearer)}" if nearer else "")
 
     def get(self, *names: str) -> str | None:
@@ -125,7 +107,7 @@ def resolve(auth: str | None = None, profile: str | None = None, config_file: Co
     named = profile or env_value(("OCI_CLI_PROFILE",)) or rc.get("OCI_CLI_SETTINGS", {}).get("default_profile")
     name = named or env_value(("OCI_CONFIG_PROFILE",)) or DEFAULT_PROFILE
     defaults = {
-        key: _setting(key, os.path.expandvars(value), f"{key} of {quote_path(rc_path)}", Rank.CLI)
+        key: setting_of(key, os.path.expandvars(value), f"{key} of {quote_path(rc_path)}", Rank.CLI)
         for key, value in with_defaults(rc, name).items()
         if value.strip()
     }
@@ -155,11 +137,15 @@ def resolve(auth: str | None = None, profile: str | None = None, config_file: Co
     return settings({**_of_profile(loaded), **fields}, profile=loaded, again=partial(resolve, auth, name, path))
 
 
-def resolve_profile(profile: str | None = None, config_file: ConfigFile = None) -> Settings:
-    """Only a profile, as the SDK reads it: no variable overrides the file's fields. Raises `ConfigError`."""
+def resolve_profile(profile: str | None = None, config_file: ConfigFile = None, **given: str | None) -> Settings:
+    """Only a profile, as the SDK reads it: no variable overrides the file's fields, but those `given` do.
+
+    Raises `ConfigError`.
+    """
     loaded = load_profile(profile, config_file)
     fields = {**_variable("pass_phrase", "OCI_CLI_PASSPHRASE", Rank.OTHER), **_of_profile(loaded)}
-    return Settings(fields, partial(resolve_profile, loaded.name, loaded.path), loaded)
+    fields |= {name: Setting(value, name, Rank.ARGUMENT) for name, value in given.items() if value}
+    return Settings(fields, partial(resolve_profile, loaded.name, loaded.path, **given), loaded)
 
 
 def resolve_environment() -> Settings:
@@ -169,13 +155,7 @@ def resolve_environment() -> Settings:
 
 def _of_profile(loaded: Profile) -> dict[str, Setting]:
     """A profile's fields, and `OCI_REGION`, which the SDK reads if the profile has no region."""
-    fields = _variable("region", "OCI_REGION", Rank.OTHER)
-    for name, value in loaded.values.items():
-        if value.strip():
-            rank = Rank.PROFILE if name in loaded.own else Rank.INHERITED
-            line = f", line {loaded.lines[name]}" if name in loaded.lines else ""
-            fields[name] = _setting(name, value, f"{name} of {loaded.label}{line}", rank)
-    return fields
+    return {**_variable("region", "OCI_REGION", Rank.OTHER), **loaded.fields}
 
 
 def _variables(rank: Rank) -> dict[str, Setting]:
@@ -190,9 +170,4 @@ def _variables(rank: Rank) -> dict[str, Setting]:
 def _variable(name: str, variable: str, rank: Rank) -> dict[str, Setting]:
     """The field that a variable sets, if it has a value."""
     value = env_value((variable,))
-    return {name: _setting(name, value, variable, rank)} if value else {}
-
-
-def _setting(name: str, value: str, origin: str, rank: Rank) -> Setting:
-    value = value.strip()
-    return Setting(hidden(value) if name in _SECRETS else value, origin, rank)
+    return {name: setting_of(name, value, variable, rank)} if value else {}

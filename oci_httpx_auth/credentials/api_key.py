@@ -6,11 +6,11 @@ import os
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from .._auth_service.service import AuthService
 from .._credential import Credential
 from .._errors import ConfigError, InvalidKeyError
 from .._secrecy import hidden, hides_locals, quote_path
 from ._config import check_fingerprint, check_ocid, check_region
-from ._files import read_small_file
 from ._keys import fingerprint as fingerprint_of
 from ._keys import load_private_key
 from ._provider import Provider
@@ -45,26 +45,15 @@ class APIKey(Provider):
     ) -> None:
         if (key_file is None) == (private_key is None):
             raise ConfigError("Pass either key_file or private_key, not both.")
-        arguments = {
-            "tenancy": tenancy,
-            "user": user,
-            "fingerprint": fingerprint,
-            "key_file": key_file,
-            "region": region,
-        }
         super().__init__(
-            "the APIKey arguments" if key_file is None else f"the API key in {quote_path(key_file)}",
-            arguments if private_key is None and passphrase is None else None,
-            _settings,
+            "the APIKey arguments" if key_file is None else f"the API key in {quote_path(key_file)}", _settings
         )
         self.tenancy: str = check_ocid(tenancy, self._label("tenancy"))
         self.user: str = check_ocid(user, self._label("user"))
         self.fingerprint: str = check_fingerprint(fingerprint, self._label("fingerprint"))
         self.region: str | None = check_region(region, self._label("region"))
         self._key_file, self._passphrase = key_file, hidden(passphrase)
-        profile = _settings.profile if _settings else None
-        self._files = [path for path in (key_file, None if profile is None else profile.path) if path is not None]
-        self._watch.note(*self._files)
+        self._note_profile()
         if private_key is not None and not isinstance(private_key, RSAPrivateKey):
             private_key = load_private_key(private_key, passphrase, self._label("private_key", "key_content"))
         self._fixed: RSAPrivateKey | None = private_key
@@ -89,7 +78,7 @@ class APIKey(Provider):
         return cls.from_settings(resolve_environment())
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> APIKey:
+    def from_settings(cls, settings: Settings, _service: AuthService | None = None) -> APIKey:
         """The API key that these settings describe. Raises `ConfigError` and `InvalidKeyError`."""
         content = settings.get("key_content")  # wins over the file, as in the CLI
         return cls(
@@ -103,21 +92,25 @@ class APIKey(Provider):
     @hides_locals
     def fetch(self) -> Credential:
         """Read the profile and the key again, and check them. Raises `ConfigError` and `InvalidKeyError`."""
-        self._watch.note(*self._files)
+        self._note_profile()
         if self._settings is not None:
             settings = self._settings.again()
             if settings != self._settings:
                 if key_file := settings.get("key_file"):
-                    self._watch.note_also(key_file)  # it may be missing, and come later
+                    self._note(key_file)  # it may be missing, and come later
                 vars(self).update(vars(self.from_settings(settings)))
         return self._read()
+
+    def _note_profile(self) -> None:
+        if self._settings is not None and self._settings.profile is not None:
+            self._note(self._settings.profile.path)
 
     def _read(self) -> Credential:
         key = self._fixed
         if self._key_file is not None:
             label = self._label("key_file")
             where = f"{label} ({os.path.expanduser(self._key_file)})"
-            key = load_private_key(read_small_file(self._key_file, label), self._passphrase, where)
+            key = load_private_key(self._read_file(self._key_file, label), self._passphrase, where)
         assert key is not None
         actual = fingerprint_of(key)
         if actual != self.fingerprint:

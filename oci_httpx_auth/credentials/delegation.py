@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,7 +13,6 @@ from .._credential import KEY_ID, Credential, CredentialProvider
 from .._errors import ConfigError, InvalidTokenError, SessionExpiredError
 from .._secrecy import hidden, hides_locals, quote_path
 from ._config import check_region
-from ._files import read_small_file
 from ._provider import Provider
 from ._settings import Settings
 from .instance_principal import InstancePrincipal
@@ -49,19 +47,18 @@ class DelegationToken(Provider):
             raise ConfigError("Pass either token_file or token, not both.")
         super().__init__(
             "the given delegation token" if token_file is None else f"the delegation token in {quote_path(token_file)}",
-            None if token_file is None else {"token_file": token_file, "base": base, "region": region},
             _settings,
+            _service,
         )
         self._token_file, self._fixed = token_file, hidden(token)
         self._what = "token" if token_file is None else self._label("token_file", "delegation_token_file")
         self._base = base or InstancePrincipal(_service=_service)
         self._region = check_region(region, "region")
-        self._clock = time.time if _service is None else _service.clock
         self._token()
 
     @classmethod
     @hides_locals
-    def from_settings(cls, settings: Settings, *, _service: AuthService | None = None) -> DelegationToken:
+    def from_settings(cls, settings: Settings, _service: AuthService | None = None) -> DelegationToken:
         """The delegation token from these settings, presented by the instance. Raises as the constructor does."""
         [token_file] = settings.require("delegation_token_file").values()
         return cls(token_file=token_file, region=settings.get("region"), _settings=settings, _service=_service)
@@ -91,7 +88,7 @@ class DelegationToken(Provider):
         except InvalidTokenError:
             ends_at = None  # unverified: whether every delegation token is a JWT
         credential = self._base.fetch()
-        if ends_at is not None and ends_at <= self._clock() + (credential.clock_offset or 0.0):
+        if ends_at is not None and ends_at <= self._service.clock() + (credential.clock_offset or 0.0):
             raise SessionExpiredError(
                 f"The delegation token of {self.source} has expired. In Cloud Shell, open a new session; elsewhere, replace "
                 "the token."
@@ -101,11 +98,8 @@ class DelegationToken(Provider):
         return replace(credential, headers=headers, expires_at=min(expiries, default=None))
 
     def _token(self) -> str:
-        if self._token_file is None:
-            token = str(self._fixed).strip()
-        else:
-            self._watch.note(self._token_file)
-            token = read_small_file(self._token_file, self._what).decode(errors="replace").strip()
+        file = self._token_file
+        token = str(self._fixed).strip() if file is None else self._read_text(file, self._what)
         if not token:
             raise InvalidTokenError(f"{self._what} is empty. It should hold a delegation token.")
         if not re.fullmatch(KEY_ID, token):

@@ -54,11 +54,9 @@ class InstancePrincipal(Provider):
     ) -> None:
         import cryptography.x509  # noqa: F401 - slow, so only if needed; and now rather than during a request
 
-        arguments = {"metadata_url": metadata_url, "federation_endpoint": federation_endpoint}
-        super().__init__("the instance metadata service", arguments)
+        super().__init__("the instance metadata service", service=_service)
         self.region: str | None = None
         self.tenancy: str | None = None
-        self._service = _service or AuthService()
         self._metadata = Metadata(metadata_url)
         self._endpoint = federation_endpoint or env_value(("OCI_CLI_FEDERATION_ENDPOINT",))
 
@@ -106,20 +104,13 @@ class InstancePrincipal(Provider):
         return credential
 
     @hides_locals
-    def look_up_region(self, *, patience: float = DEADLINE) -> str:
-        """The instance's region, from the metadata service if it is not known yet. Waits for `patience` seconds at most.
+    def discover_region(self, *, patience: float = 1.0) -> str:
+        """The region, for callers that need a URL before the first request. Waits for `patience` seconds at most.
 
         Raises `CredentialsUnavailableError`.
         """
         with self._service.calls() as calls:
             return self._known_region(calls, patience=patience)
-
-    def discover_region(self) -> str:
-        """The region, for callers that need a URL before the first request. Waits for a second at most.
-
-        Raises `CredentialsUnavailableError`.
-        """
-        return self.look_up_region(patience=1.0)
 
     def _known_region(self, calls: Calls, *, patience: float = DEADLINE) -> str:
         if self.region is None:

@@ -23,7 +23,7 @@ from .._credential import Credential
 from .._errors import ConfigError, CredentialsUnavailableError, ServiceRefusedError
 from .._secrecy import hidden, hides_locals, quote_value
 from ._config import check_header, check_region, env_value, join_names
-from ._files import read_pair, read_small_file
+from ._files import read_pair
 from ._keys import generate_private_key, load_private_key, public_key_text
 from ._provider import Provider
 from .instance_principal import InstancePrincipal
@@ -78,12 +78,9 @@ class ResourcePrincipal(Provider):
                 f"{_PREFIX}VERSION is not set. The platform sets it where resource principals work: in functions, container "
                 "instances, data science notebooks and the like."
             )
-        super().__init__(
-            f"resource principal {version}", {"auth_endpoint": auth_endpoint, "metadata_url": metadata_url}
-        )
+        super().__init__(f"resource principal {version}", service=_service)
         self.tenancy: str | None = None
         self._claims: Mapping[str, Any] = {}
-        self._service = _service or AuthService()
         self._variables = _Variables("_FOR_LEAF_RESOURCE", auth_endpoint) if version == "3.0" else variables
         [self._version] = self._variables.require("VERSION")
         if self._version not in _REQUIRED:
@@ -98,7 +95,7 @@ class ResourcePrincipal(Provider):
         if self._version == "1.1":
             self._instance = InstancePrincipal(metadata_url=metadata_url, _service=self._service)
         elif self._version != "2.2":
-            self._variables.private_key()
+            self._private_key()
             self._security_context()
         if version == "3.0":
             self._parent = _Variables("_FOR_PARENT_RESOURCE", auth_endpoint).require("RPT_URL", "RPST_ENDPOINT")
@@ -147,9 +144,23 @@ class ResourcePrincipal(Provider):
 
     def _injected(self) -> Credential:
         """Version 2.2: the platform injects token and key, as text or as files."""
-        self._watch.note(*filter(os.path.isabs, self._variables.require("RPST", "PRIVATE_PEM")))
-        key = self._variables.private_key()
-        return token_credential(self._variables.content("RPST"), key, self._variables.name("RPST"))
+        key = self._private_key()
+        return token_credential(self._content("RPST"), key, self._variables.name("RPST"))
+
+    def _content(self, name: str) -> str:
+        """A variable's value, or the text of the file that it names."""
+        value = self._variables.get(name) or ""
+        if not os.path.isabs(value):
+            return value
+        what = f"The file that {self._variables.name(name)} names"
+        try:
+            return self._read_file(value, what).decode().strip()
+        except UnicodeDecodeError:
+            raise ConfigError(f"{what} is not text: {value}.") from None
+
+    def _private_key(self) -> RSAPrivateKey:
+        passphrase = self._content("PRIVATE_PEM_PASSPHRASE")
+        return load_private_key(self._content("PRIVATE_PEM"), passphrase, self._variables.name("PRIVATE_PEM"))
 
     def _exchange(self, calls: Calls) -> Credential:
         """The other versions: the instance's identity, or an injected key pair, fetches the resource's token."""
@@ -161,7 +172,7 @@ class ResourcePrincipal(Provider):
             headers: dict[str, str] = {}
         else:
             _, rpst_endpoint, resource, _, *tenancy = self._variables.require(*_REQUIRED[self._version])
-            key = self._variables.private_key()  # again: it may have been rotated
+            key = self._private_key()  # again: it may have been rotated
             signer = Credential("/".join(["resource", f"v{self._version}", *tenancy, resource]), key)
             headers = self._security_context()
         path = get("RPT_PATH") if self._version in ("1.1", "2.1.2") else None
@@ -215,20 +226,6 @@ class _Variables:
                 "resource principals work; elsewhere, authenticate in another way."
             )
         return [str(value) for value in values.values()]
-
-    def content(self, name: str) -> str:
-        """A variable's value, or the text of the file that it names."""
-        value = self.get(name) or ""
-        if not os.path.isabs(value):
-            return value
-        try:
-            return read_small_file(value, f"The file that {self.name(name)} names").decode().strip()
-        except UnicodeDecodeError:
-            raise ConfigError(f"The file that {self.name(name)} names is not text: {value}.") from None
-
-    def private_key(self) -> RSAPrivateKey:
-        passphrase = self.content("PRIVATE_PEM_PASSPHRASE")
-        return load_private_key(self.content("PRIVATE_PEM"), passphrase, self.name("PRIVATE_PEM"))
 
 
 def _request_token(

@@ -7,7 +7,6 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from functools import partial
 
 from .._auth_service.regions import auth_endpoint as regional_auth_endpoint
 from .._auth_service.service import AuthService, Call
@@ -16,9 +15,9 @@ from .._credential import Credential
 from .._errors import ConfigError, InvalidTokenError, OCIAuthError, ServiceRefusedError, SessionExpiredError
 from .._secrecy import hidden, hides_locals, quote_path
 from ._config import check_region
-from ._files import read_pair, read_small_file, replace_secret_file
+from ._files import read_pair, replace_secret_file
 from ._keys import load_private_key
-from ._provider import Provider, rebuild
+from ._provider import Provider
 from ._settings import Settings, resolve_profile
 
 try:
@@ -63,28 +62,16 @@ class SecurityToken(Provider):
         _settings: Settings | None = None,
         _service: AuthService | None = None,
     ) -> None:
-        arguments = {
-            "token_file": token_file,
-            "key_file": key_file,
-            "region": region,
-            "tenancy": tenancy,
-            "auth_endpoint": auth_endpoint,
-        }
-        super().__init__(
-            f"the session token in {quote_path(token_file)}", arguments if passphrase is None else None, _settings
-        )
+        super().__init__(f"the session token in {quote_path(token_file)}", _settings, _service)
         self._endpoint = auth_endpoint
-        if _settings is not None:
-            self._recipe = partial(rebuild, type(self), _settings.again, auth_endpoint=auth_endpoint)
-            self._endpoint = auth_endpoint or _settings.get("auth_endpoint")
         self._token_file, self._key_file = os.path.expanduser(token_file), os.path.expanduser(key_file)
         self._token_label = self._label("token_file", "security_token_file")
         self._key_label = self._label("key_file")
         self._passphrase = hidden(passphrase)
         self.region: str | None = check_region(region, self._label("region"))
         self.tenancy: str | None = tenancy
-        self._service = _service or AuthService()
         self._clock = self._service.clock
+        self._on_file = hidden("")  # the token file, when it was last read
         self._last: str | None = None  # the key id of the last fetch
         self._unwritten: Credential | None = None  # the last renewal, if it could not be written to the file
         self._final_expiry: float | None = None  # the expiry that a renewal did not extend
@@ -104,17 +91,10 @@ class SecurityToken(Provider):
 
         Raises as the constructor does, and `ConfigError` naming all missing fields at once.
         """
-        settings = resolve_profile(profile, config_file)
-        return cls.from_settings(settings, auth_endpoint=auth_endpoint, _service=_service)
+        return cls.from_settings(resolve_profile(profile, config_file, auth_endpoint=auth_endpoint), _service)
 
     @classmethod
-    def from_settings(
-        cls,
-        settings: Settings,
-        *,
-        auth_endpoint: str | None = None,
-        _service: AuthService | None = None,
-    ) -> SecurityToken:
+    def from_settings(cls, settings: Settings, _service: AuthService | None = None) -> SecurityToken:
         """The session that these settings describe. Raises as the constructor does.
 
         A profile may name its `auth_endpoint`; those of `oci_httpx_auth.testing` do, so that the stand-in renews the session.
@@ -126,7 +106,7 @@ class SecurityToken(Provider):
             passphrase=settings.get("pass_phrase"),
             region=settings.get("region"),
             tenancy=settings.get("tenancy"),
-            auth_endpoint=auth_endpoint,
+            auth_endpoint=settings.get("auth_endpoint"),
             _settings=settings,
             _service=_service,
         )
@@ -167,14 +147,14 @@ class SecurityToken(Provider):
         return credential.expires_at - self._clock() > life * _FRESH
 
     def _renew(self, old: Credential) -> Credential:
-        before = self._on_file()
+        before = self._on_file.encode(errors="surrogateescape")
         url, payload = f"{self._auth_endpoint()}/v1/authentication/refresh", {"currentToken": token_of(old)}
         try:
             with self._service.calls() as calls:
                 call = Call("POST", url, old, payload, patience=_RENEWAL)
                 renewed = calls.token(call, old.private_key, "the auth service")
         except OCIAuthError as error:
-            if (newer := self._written_meanwhile(before)) is not None:
+            if (newer := self._written_meanwhile()) is not None:
                 return newer
             if old.key_id != self._last and old.expires_at is not None and self._clock() < old.expires_at:
                 log.warning(
@@ -190,7 +170,7 @@ class SecurityToken(Provider):
         self._log_final_expiry(old, renewed)
         self._unwritten = None
         try:
-            written = before is not None and replace_secret_file(self._token_file, token_of(renewed), instead_of=before)
+            written = replace_secret_file(self._token_file, token_of(renewed), instead_of=before)
         except OSError as error:
             self._unwritten = renewed
             log.warning(
@@ -202,10 +182,10 @@ class SecurityToken(Provider):
             return renewed
         if not written:
             # These files belong to another session and must not be mixed with this one's token.
-            if (newer := self._written_meanwhile(before)) is not None:
+            if (newer := self._written_meanwhile()) is not None:
                 return newer
             self._unwritten = renewed
-        self._note_files()
+        self._note(self._token_file)
         return renewed
 
     def _log_final_expiry(self, before: Credential, renewed: Credential) -> None:
@@ -226,19 +206,8 @@ class SecurityToken(Provider):
             self._command(),
         )
 
-    def _note_files(self) -> None:
-        self._watch.note(self._token_file, self._key_file)
-
-    def _on_file(self) -> bytes | None:
-        try:
-            return read_small_file(self._token_file, self._token_label)
-        except ConfigError:
-            return None
-
-    def _written_meanwhile(self, before: bytes | None) -> Credential | None:
-        """The token that someone else has written in place of `before`, if it is usable."""
-        if self._on_file() in (None, before):
-            return None
+    def _written_meanwhile(self) -> Credential | None:
+        """The token that someone else has written since the renewal began, if it is usable."""
         try:
             credential = self._newest()
         except OCIAuthError:
@@ -246,11 +215,10 @@ class SecurityToken(Provider):
         return credential if self._is_new(credential) else None
 
     def _read(self) -> Credential:
-        self._note_files()
-        token = read_small_file(self._token_file, self._token_label).decode(errors="replace").strip()
-        pem = read_small_file(self._key_file, self._key_label)
+        self._on_file = hidden(self._read_file(self._token_file, self._token_label))
+        pem = self._read_file(self._key_file, self._key_label)
         key = load_private_key(pem, self._passphrase, f"{self._key_label} ({self._key_file})")
-        return token_credential(token, key, f"{self._token_label} ({self._token_file})")
+        return token_credential(self._on_file.strip(), key, f"{self._token_label} ({self._token_file})")
 
     def _auth_endpoint(self) -> str:
         if self._endpoint is not None:

@@ -10,7 +10,6 @@ import binascii
 import os
 import re
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from .._auth_service.service import AuthService, Call
 from .._auth_service.tokens import parse_security_token, token_of
@@ -19,7 +18,6 @@ from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenErro
 from .._hosts import is_loopback
 from .._secrecy import hidden, hides_locals, quote_path, quote_value
 from ._config import check_region, env_value, join_names
-from ._files import read_small_file
 from ._keys import generate_private_key, public_key_text
 from ._provider import Provider
 
@@ -65,14 +63,13 @@ class TokenExchange(Provider):
     ) -> None:
         if not client_id or not client_secret:
             raise ConfigError("client_id or client_secret is empty. The domain's confidential application shows both.")
-        super().__init__(f"the identity domain {quote_value(domain)}")
+        super().__init__(f"the identity domain {quote_value(domain)}", service=_service)
         self._url = f"{_domain_url(domain)}/oauth2/v1/token"
         self._basic = hidden(base64.b64encode(f"{client_id}:{client_secret}".encode()).decode())
         self._given: SubjectToken = subject_token
         if isinstance(subject_token, str) and not os.path.isabs(subject_token):
             self._given = hidden(subject_token)
         self.region: str | None = check_region(region, "region")
-        self._service = _service or AuthService()
         if not callable(subject_token):
             self._subject_token()
 
@@ -150,8 +147,7 @@ class TokenExchange(Provider):
             token = str(given)
         else:
             label = f"The subject token in {quote_path(given)}"
-            self._watch.note(given)
-            token = read_small_file(given, "The file of subject_token").decode(errors="replace")
+            token = self._read_text(given, "The file of subject_token")
         token = token.strip() if isinstance(token, str) else ""
         if not token:
             raise InvalidTokenError(
@@ -167,17 +163,13 @@ def _domain_url(domain: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9-]+", domain):
         return f"https://{domain}.identity.oraclecloud.com"
     url = domain if "://" in domain else f"https://{domain}"
-    try:
-        parts = urlsplit(url)
-        usable = bool(parts.hostname) and parts.port is not False and not parts.query and "@" not in parts.netloc
-    except ValueError:
-        parts, usable = urlsplit(""), False
-    if not usable or any(character.isspace() for character in url):
+    target = re.fullmatch(r"(https?)://([^\s/?#@:]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[^\s?#]*)?", url)
+    if target is None:
         raise ConfigError(
             f"domain is {quote_value(domain)}, which is not an identity domain. One looks like "
             "'https://idcs-0123.identity.oraclecloud.com', or is just the id at its beginning."
         )
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+    if target[1] == "http" and not is_loopback(target[2]):
         raise ConfigError(
             f"domain is {quote_value(domain)}: a client secret is sent over https only. Use its https URL."
         )

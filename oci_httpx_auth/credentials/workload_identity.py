@@ -18,7 +18,6 @@ from .._credential import KEY_ID, Credential
 from .._errors import ConfigError, InvalidTokenError, ServiceRefusedError
 from .._secrecy import hides_locals, quote_path
 from ._config import check_region, env_value
-from ._files import read_small_file
 from ._keys import generate_private_key, public_key_text
 from ._provider import Provider
 
@@ -58,10 +57,7 @@ class OKEWorkloadIdentity(Provider):
             raise ConfigError(
                 "KUBERNETES_SERVICE_HOST is not set. It is set in every pod; workload identity works only in OKE clusters."
             )
-        super().__init__(
-            f"the service account of this pod, at {quote_path(address)}",
-            {"host": host, "port": port, "ca_file": ca_file, "token_file": token_file, "region": region},
-        )
+        super().__init__(f"the service account of this pod, at {quote_path(address)}", service=_service)
         self._url = f"https://{_url_host(address)}:{port}/resourcePrincipalSessionTokens"
         self._ca_file = os.path.expanduser(
             ca_file or env_value(("OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH",)) or f"{_ACCOUNT}/ca.crt"
@@ -72,7 +68,6 @@ class OKEWorkloadIdentity(Provider):
         self.region: str | None = check_region(
             region or env_value(("OCI_RESOURCE_PRINCIPAL_REGION",)), "OCI_RESOURCE_PRINCIPAL_REGION"
         )
-        self._service = _service or AuthService()
         self._check_authorities()
         self._account_token()
 
@@ -107,14 +102,13 @@ class OKEWorkloadIdentity(Provider):
         return credential
 
     def _account_token(self) -> str:
-        self._watch.note(self._token_file, self._ca_file)
-        token = read_small_file(self._token_file, "The service account token").decode(errors="replace").strip()
+        token = self._read_text(self._token_file, "The service account token")
         if not re.fullmatch(KEY_ID, token):
             raise InvalidTokenError(f"The service account token in {self._token_file} is not a token.")
         return token
 
     def _check_authorities(self) -> None:
-        read_small_file(self._ca_file, "The cluster's CA file")
+        self._read_file(self._ca_file, "The cluster's CA file")
         try:
             ssl.create_default_context(cafile=self._ca_file)
         except (ssl.SSLError, OSError):

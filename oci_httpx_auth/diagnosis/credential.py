@@ -39,7 +39,7 @@ def fetch_credential(run: Run) -> Finding | None:
 
     def fetch() -> Any:
         if type(provider) is InstancePrincipal:
-            provider.look_up_region(patience=_PROBE)  # while booting, an instance would be more patient
+            provider.discover_region(patience=_PROBE)  # while booting, an instance would be more patient
         # Signing any request shows what goes over the wire: the key id, and a signature as long as the key.
         return signer.signed_headers("GET", "https://localhost/")
 

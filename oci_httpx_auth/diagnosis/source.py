@@ -17,10 +17,10 @@ from .._errors import ConfigError, OCIAuthError, ProfileNotFoundError
 from .._secrecy import looks_secret, quote_value
 from .._signer import OCISigner
 from .._verdicts import Finding, cause
-from ..credentials._config import DEFAULT_PROFILE, Profile, config_path, env_value, join_names
+from ..credentials._config import DEFAULT_PROFILE, Profile, Rank, Setting, config_path, env_value, join_names
 from ..credentials._default import InstancePrincipalIfAvailable, sources
 from ..credentials._files import read_small_file
-from ..credentials._settings import Rank, Setting, Settings, resolve
+from ..credentials._settings import Settings, resolve
 from .run import Run, describe_token
 
 _DEADLINE = 4.0  # seconds for all calls of a fetch, each tried once: a service that needs more is worth a finding
@@ -92,7 +92,7 @@ def _describe_settings(run: Run, settings: Settings) -> None:
     """Where each field comes from: its variable, or its line of the file."""
     loaded = settings.profile
     if loaded is not None:
-        own, inherited = _own_and_inherited(loaded, sorted(loaded.values))
+        own, inherited = _own_and_inherited(loaded, sorted(loaded.fields))
         text = f"; inherits {join_names(inherited)} from {DEFAULT_PROFILE}" if inherited else ""
         text = f"{loaded.label}{_named_by(run)} sets {join_names(own) if own else 'nothing'}{text}"
         run.log("ok", "profile", text)
@@ -168,7 +168,8 @@ def _written_cause(name: str, setting: Setting) -> Finding | None:
 def _own_and_inherited(profile: Profile, names: Iterable[str]) -> tuple[list[str], list[str]]:
     """Which of these fields the profile sets itself, and which it has from DEFAULT."""
     given = [name for name in names if profile.get(name)]
-    return [name for name in given if name in profile.own], [name for name in given if name not in profile.own]
+    own = [name for name in given if profile.fields[name].rank is Rank.PROFILE]
+    return own, [name for name in given if name not in own]
 
 
 def inheritance_cause(profile: Profile | None, reason: str, names: Iterable[str] = _IDENTITY) -> Finding | None:

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from oci_httpx_auth import ConfigError
-from oci_httpx_auth.credentials._files import FileWatch, read_small_file, replace_secret_file
+from oci_httpx_auth.credentials._files import read_small_file, replace_secret_file
+from oci_httpx_auth.credentials._provider import Provider
 
 from ..conftest import Key
 from ..world import World
@@ -49,7 +50,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, key: Key, other_key: Key) -> N
 # Forks a writer for each line that it is given, and says its id, and when it is gone: only one interpreter has to start.
 WRITERS = """
 import os, sys
-from oci_httpx_auth.credentials._files import FileWatch, read_small_file, replace_secret_file
+from oci_httpx_auth.credentials._files import read_small_file, replace_secret_file
 path, size = sys.argv[1], int(sys.argv[2])
 for _ in sys.stdin:
     writer = os.fork()
@@ -201,19 +202,21 @@ def test_a_watch_notices_whatever_happens_to_a_file(tmp_path: Path, change: Call
     """Without reading it, until it is noted again."""
     path = tmp_path / "key"
     path.write_text("key")
-    watch = FileWatch()
-    watch.note(path, tmp_path / "missing")
-    assert not watch.changed()
+    provider = Provider("a test")
+    provider._note(path)
+    provider._note(tmp_path / "missing")
+    assert not provider.changed()
     change(path)
-    assert watch.changed()
-    watch.note(path)
-    assert not watch.changed()
+    assert provider.changed()
+    provider._note(path)
+    assert not provider.changed()
 
 
 def test_a_watch_notices_a_file_that_was_missing(tmp_path: Path) -> None:
     """A path that no system has is missing for good, and no error."""
-    watch = FileWatch()
-    watch.note(tmp_path / "key", "a\0b")
-    assert not watch.changed()
+    provider = Provider("a test")
+    provider._note(tmp_path / "key")
+    provider._note("a\0b")
+    assert not provider.changed()
     (tmp_path / "key").touch()
-    assert watch.changed()
+    assert provider.changed()

@@ -147,7 +147,7 @@ def test_nonsense_in_the_metadata_is_named(platform: Platform, path: str, body: 
         Fault(status=200, body=body) if record.target.endswith(path) else None
     )
     # What is of no use is asked for again until time is up.
-    read = partial(provider.look_up_region, patience=0.2) if path == "region" else provider.fetch
+    read = partial(provider.discover_region, patience=0.2) if path == "region" else provider.fetch
     with pytest.raises(CredentialsUnavailableError, match=message):
         read()
 

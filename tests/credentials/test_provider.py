@@ -15,7 +15,7 @@ from ..standin import FakeOCI
 
 def test_a_provider_pickles_as_the_arguments_that_make_it_again() -> None:
     """Another process reads the same files for itself."""
-    provider = Provider("a test", {"source": "a test"})
+    provider = Provider(source="a test")
     again = pickle.loads(pickle.dumps(provider))
     assert type(again) is Provider
     assert repr(again) == repr(provider) == "<Provider of a test>"

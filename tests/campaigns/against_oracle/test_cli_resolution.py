@@ -31,8 +31,9 @@ from oci_httpx_auth import (
     SecurityToken,
 )
 from oci_httpx_auth._auth_service.regions import region_id
+from oci_httpx_auth.credentials._config import Rank
 from oci_httpx_auth.credentials._default import default_credentials
-from oci_httpx_auth.credentials._settings import Rank, resolve
+from oci_httpx_auth.credentials._settings import resolve
 
 from ...conftest import Key
 from ...interceptor import Interceptor
