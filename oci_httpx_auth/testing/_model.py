@@ -14,6 +14,16 @@ from ._wire import Refused
 DEEPEST_SCHEMA = 8
 MOST_PIECES = 200
 
+FORMATS = {
+    "date": "2026-01-02",
+    "date-time": "2026-01-02T03:04:05Z",
+    "time": "03:04:05Z",
+    "email": "someone@example.com",
+    "uri": "https://example.com/",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "ipv4": "192.0.2.1",
+}
+
 # A vendor's model that is served on demand, and the endpoint of one that is hosted on a dedicated cluster.
 _MODEL_NAME = re.compile(
     r"(?:cohere|google|meta|openai|xai)\.[a-z0-9][a-z0-9._-]*|ocid1\.generativeaiendpoint\.oc\d+\.[a-z0-9-]*\.\w+"
@@ -134,7 +144,7 @@ def tokens_in(text: str) -> int:
 
 def pieces(text: str) -> list[str]:
     """The text in small deltas: word by word, or in coarser steps when it is long."""
-    words = re.findall(r"\s*\S+\s*?(?=\s|$)|\s+", text)
+    words = re.findall(r"\s*\S+|\s+$", text)
     if len(words) == 1 and len(text) > 1:
         middle = len(text) // 2
         return [text[:middle], text[middle:]]
@@ -142,42 +152,37 @@ def pieces(text: str) -> list[str]:
     return ["".join(words[i : i + step]) for i in range(0, len(words), step)]
 
 
-def example(schema: dict[str, Any]) -> Any:
-    """A JSON value that fits the schema."""
-    return _example(schema, schema, "value", 0)
-
-
-def _example(schema: Any, root: dict[str, Any], name: str, depth: int) -> Any:
+def example(schema: Any, root: Any = None, name: str = "value", depth: int = 0) -> Any:
+    """A JSON value that fits the schema. References start from `root`, and a text is the property's `name`."""
     if not isinstance(schema, dict):
         return None
+    root = root or schema
     # Deep down, optional and nullable values are left out, since a schema may contain itself.
     deep = depth > DEEPEST_SCHEMA
-    if "$ref" in schema:
-        return _example(_resolve(schema, root), root, name, depth + 1)
+    schema = _resolve(schema, root)
     if "const" in schema:
         return schema["const"]
     if schema.get("enum"):
         return schema["enum"][0]
     if options := schema.get("anyOf") or schema.get("oneOf"):
-        return _example(_null_if(deep, options), root, name, depth + 1)
-    if schema.get("allOf"):
-        return _example(_merge(schema, root), root, name, depth + 1)
+        return example(_null_if(deep, options), root, name, depth + 1)
     kind = schema.get("type", "object" if "properties" in schema else "string")
     if isinstance(kind, list):
         kind = _null_if(deep, kind)
     if kind == "object":
-        properties = schema.get("properties", {})
-        wanted = [key for key in properties if not deep or key in schema.get("required", [])]
-        return {key: _example(properties[key], root, key, depth + 1) for key in wanted}
+        required = schema.get("required", []) if deep else schema.get("properties", {})
+        members = {key: value for key, value in schema.get("properties", {}).items() if key in required}
+        return {key: example(value, root, key, depth + 1) for key, value in members.items()}
     if kind == "array":
         count = int(schema.get("minItems", 0)) or (0 if deep else 1)
         count = min(count, int(schema.get("maxItems", count)))
-        return [_example(schema.get("items", {}), root, name, depth + 1) for _ in range(count)]
+        return [example(schema.get("items", {}), root, name, depth + 1) for _ in range(count)]
     if kind in ("integer", "number"):
         return _number(schema, whole=kind == "integer")
-    if kind == "boolean":
-        return True
-    return None if kind == "null" else _string(schema, name)
+    if kind == "string":
+        text = FORMATS.get(schema.get("format", ""), name).ljust(schema.get("minLength", 0), "x")
+        return text[: schema.get("maxLength")]
+    return True if kind == "boolean" else None
 
 
 def _null_if(deep: bool, options: list[Any]) -> Any:
@@ -189,50 +194,28 @@ def _null_if(deep: bool, options: list[Any]) -> Any:
     return min(options, key=lambda option: is_null(option) != deep)
 
 
-def _merge(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    """A schema merged with the parts of its `allOf`."""
-    merged = {key: value for key, value in schema.items() if key != "allOf"}
-    for part in schema["allOf"]:
-        resolved = _resolve(part, root)
-        properties = {**merged.get("properties", {}), **resolved.get("properties", {})}
-        merged = {**resolved, **merged}
-        if properties:
-            merged["properties"] = properties
+def _resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    """The schema that is meant by a reference, or by `allOf` with its siblings."""
+    if "$ref" in schema:
+        target = root
+        for step in schema["$ref"].split("/")[1:]:
+            target = target[step]
+        return _resolve(target, root)
+    merged: dict[str, Any] = {}
+    for part in (*(_resolve(part, root) for part in schema.get("allOf", ())), schema):
+        properties = {**merged.get("properties", {}), **part.get("properties", {})}
+        merged |= {**part, **({"properties": properties} if properties else {})}
     return merged
 
 
-def _resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    """The schema that a reference points to, or the schema itself if it is not a reference."""
-    if "$ref" not in schema:
-        return schema
-    found: Any = root
-    for step in filter(None, schema["$ref"].strip("#/").split("/")):
-        found = found.get(step) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
 def _number(schema: dict[str, Any], *, whole: bool) -> float:
+    """The lowest multiple within the bounds, or without a lower bound the highest, but at most one step above zero."""
     step = schema.get("multipleOf", 1 if whole else 0.5)
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
-    high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    value = step if low is None else -(-low // step) * step
-    if low is not None and value == schema.get("exclusiveMinimum"):
-        value += step
-    if high is not None and low is None and value >= high:
-        value = (high // step) * step - (step if "exclusiveMaximum" in schema else 0)
-    return int(value) if whole else float(value)
-
-
-def _string(schema: dict[str, Any], name: str) -> str:
-    formats = {
-        "date": "2026-01-02",
-        "date-time": "2026-01-02T03:04:05Z",
-        "time": "03:04:05Z",
-        "email": "someone@example.com",
-        "uri": "https://example.com/",
-        "uuid": "00000000-0000-4000-8000-000000000000",
-        "ipv4": "192.0.2.1",
-    }
-    text = formats.get(schema.get("format", ""), name)
-    text = text.ljust(schema.get("minLength", 0), "x")
-    return text[: schema.get("maxLength", len(text))]
+    high = schema.get("maximum", schema.get("exclusiveMaximum", step))
+    steps = min(1, high // step) if low is None else -(-low // step)
+    if steps * step == schema.get("exclusiveMinimum"):
+        steps += 1
+    if steps * step == schema.get("exclusiveMaximum"):
+        steps -= 1
+    return int(steps * step) if whole else float(steps * step)
