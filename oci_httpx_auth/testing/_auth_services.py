@@ -7,7 +7,9 @@ import json
 import re
 from collections.abc import Iterator
 
-from ._certificates import InstanceCertificate, check_chain, fingerprints_of, read_certificate
+from cryptography.hazmat.primitives import hashes
+
+from ._certificates import InstanceCertificate, check_chain, read_certificate
 from ._exchange import Endpoint, Exchange, compile_path
 from ._identity import Identities, made_up_ocid
 from ._tokens import read_public_key
@@ -89,7 +91,8 @@ class AuthServices:
                 raise Refused("intermediateCertificates is not a list", status=400)
             check_chain(leaf, [read_certificate(other)[0] for other in others], exchange.now)
             tenancy, form, fingerprint = match.groups()
-            expected = fingerprints_of(leaf)[form]
+            algorithm = hashes.SHA1() if form == "fed-x509" else hashes.SHA256()
+            expected = leaf.fingerprint(algorithm).hex(":").upper()
             # Go spells the SHA-256 in lower case and Java in upper case; the SHA-1 is upper case only.
             if fingerprint != expected and not (form == "fed-x509-sha256" and fingerprint.upper() == expected):
                 raise Refused("the key id's fingerprint is not that of the certificate")

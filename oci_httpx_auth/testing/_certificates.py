@@ -25,18 +25,12 @@ class InstanceCertificate:
     """A leaf certificate with its key and intermediate. `files` has them by their path at the metadata service."""
 
     def __init__(self, tenancy: str, compartment: str, instance: str, now: float, lifetime: float) -> None:
-        intermediate, intermediate_key, _ = _authority()
+        intermediate, intermediate_key = _intermediate()
         key = new_key()
-        units = (
-            "opc-certtype:instance",
-            f"opc-compartment:{compartment}",
-            f"opc-instance:{instance}",
-            f"opc-tenant:{tenancy}",
-        )
         # The four units are one multi-valued part of OCI's names.
-        unit_parts = [_attribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit) for unit in units]
-        name_parts = [_attribute(NameOID.COMMON_NAME, instance)]
-        subject = x509.Name([x509.RelativeDistinguishedName(part) for part in (unit_parts, name_parts)])
+        units = ("certtype:instance", f"compartment:{compartment}", f"instance:{instance}", f"tenant:{tenancy}")
+        unit_part = [_attribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"opc-{unit}") for unit in units]
+        subject = x509.Name([x509.RelativeDistinguishedName(unit_part), *_name(instance).rdns])
         start, end = (_utc(when) for when in (min(now, now + lifetime) - 60, now + lifetime))
         leaf = _issue(subject, key, intermediate.subject, intermediate_key, start=start, end=end)
         self.tenancy, self.instance, self.serial_number = tenancy, instance, leaf.serial_number
@@ -62,61 +56,49 @@ def read_certificate(text: object) -> tuple[x509.Certificate, rsa.RSAPublicKey]:
 
 
 def check_chain(leaf: x509.Certificate, intermediates: list[x509.Certificate], now: float) -> None:
-    """Refuse a leaf that does not chain to the root of instances through one of the intermediates."""
-    root = _authority()[2]
-    if _issued_by(leaf, root):
-        # An instance's leaf comes from an intermediate; only intermediates come from the root.
+    """Refuse a leaf that the intermediate of instances has not issued, and a request without that intermediate."""
+    issuer, _ = _intermediate()
+    if leaf == issuer:
         raise Refused("the certificate is not an instance's leaf")
-    issuer = next((other for other in intermediates if _issued_by(leaf, other) and _issued_by(other, root)), None)
-    if issuer is None:
+    try:
+        leaf.verify_directly_issued_by(issuer)
+        issued = issuer in intermediates
+    except (ValueError, TypeError, InvalidSignature):
+        issued = False
+    if not issued:
         raise Refused("the certificate was not issued by the intermediates that were sent")
-    for certificate in (leaf, issuer):
-        if not certificate.not_valid_before_utc <= _utc(now) <= certificate.not_valid_after_utc:
-            raise Refused("a certificate of the chain is not valid at this time")
-
-
-def fingerprints_of(leaf: x509.Certificate) -> dict[str, str]:
-    """The leaf's fingerprints as upper-case hex with colons, by the middle part of the key id."""
-    algorithms: dict[str, hashes.HashAlgorithm] = {"fed-x509": hashes.SHA1(), "fed-x509-sha256": hashes.SHA256()}
-    return {name: leaf.fingerprint(algorithm).hex(":").upper() for name, algorithm in algorithms.items()}
+    if not leaf.not_valid_before_utc <= _utc(now) <= leaf.not_valid_after_utc:
+        raise Refused("the certificate is not valid at this time")
 
 
 def server_certificate() -> tuple[bytes, bytes]:
     """The CA in PEM; key and certificate of a server on this machine in one PEM."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("Stand-in TLS authority")
-    # Of the nine usages, the CA has two: key_cert_sign and crl_sign.
-    signs_certificates = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-    addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
-    # Python 3.13 verifies strictly, and requires the identifiers of both keys.
-    ca = _issue(
-        ca_name,
-        ca_key,
-        ca_name,
-        ca_key,
+    # Python 3.13 verifies strictly, and requires usages of the CA (of nine, to sign certificates and lists), and the
+    # identifiers of both keys.
+    extensions: list[x509.ExtensionType] = [
         x509.BasicConstraints(ca=True, path_length=0),
-        signs_certificates,
+        x509.KeyUsage(False, False, False, False, False, True, True, False, False),
         x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()),
-    )
-    leaf = _issue(
-        _name("localhost"),
-        key,
-        ca_name,
-        ca_key,
+    ]
+    ca = _issue(ca_name, ca_key, ca_name, ca_key, *extensions)
+    addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
+    extensions = [
         x509.SubjectAlternativeName([x509.DNSName("localhost"), *addresses]),
         x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
         x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()),
-    )
+    ]
+    leaf = _issue(_name("localhost"), key, ca_name, ca_key, *extensions)
     key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return ca.public_bytes(Encoding.PEM), key_pem + leaf.public_bytes(Encoding.PEM)
 
 
 @functools.cache
-def _authority() -> tuple[x509.Certificate, rsa.RSAPrivateKey, x509.Certificate]:
-    """The intermediate, its key, and the root: one set per process, since keys are slow to generate."""
-    root_key, key = new_key(), new_key()
-    root_name, name = _name("Stand-in instance root"), _name("Stand-in instance intermediate")
-    return _issue(name, key, root_name, root_key), key, _issue(root_name, root_key, root_name, root_key)
+def _intermediate() -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
+    """What certifies instances, and its key: one per process, since keys are slow to generate."""
+    key = new_key()
+    return _issue(_name("Stand-in instance intermediate"), key, _name("Stand-in instance root"), new_key()), key
 
 
 def _issue(
@@ -135,16 +117,8 @@ def _issue(
     return builder.sign(issuer_key, hashes.SHA256())
 
 
-def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
-
-
 def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    return x509.Name([_attribute(NameOID.COMMON_NAME, common_name)])
 
 
 def _attribute(oid: x509.ObjectIdentifier, value: str) -> x509.NameAttribute[str]:
