@@ -38,31 +38,30 @@ class Responses:
     def create(self, exchange: Exchange) -> Reply:
         document, place = exchange.request.json(), place_of(exchange.request)
         given = document.get("input", [])
-        fresh = _check_items([{"role": "user", "content": given}] if isinstance(given, str) else given)
-        history, conversation = [], document.get("conversation")
-        if conversation:
-            identifier = conversation.get("id") if isinstance(conversation, dict) else conversation
-            conversation = self._find(place, str(identifier), "conversation")
-            history = list(conversation.items)
+        fresh = _items([{"role": "user", "content": given}] if isinstance(given, str) else given)
+        history, conversation = [], None
+        if named := document.get("conversation"):
+            conversation = self._find(place, named["id"] if isinstance(named, dict) else named, "conversation")
+            history = conversation.items
         if document.get("previous_response_id"):
-            previous = self._find(place, str(document["previous_response_id"]), "response")
+            previous = self._find(place, document["previous_response_id"], "response")
             history = [*previous.items, *previous.document["output"]]
         chat = _chat(document, [*history, *fresh])
         answer = self._model.answer(chat)
         response = _response(document, exchange.now, answer, *usage_of(chat, answer))
         if response["store"]:
-            self._kept[response["id"]] = Kept(place, response, [_stored(item) for item in [*history, *fresh]])
+            self._kept[response["id"]] = Kept(place, response, [*history, *fresh])
         if conversation:
-            conversation.items.extend(_stored(item) for item in [*fresh, *response["output"]])
+            conversation.items += [*fresh, *response["output"]]
         if document.get("stream"):
             return Reply.events(list(_events(response)), self._model.delay)
         return Reply.json(response)
 
     def create_conversation(self, exchange: Exchange) -> Reply:
         document = exchange.request.json() if exchange.request.body else {}
-        items = [_stored(item) for item in _check_items(document.get("items") or [])]
         identifier, metadata = f"conv_{secrets.token_hex(16)}", document.get("metadata") or {}
         about = {"id": identifier, "object": "conversation", "created_at": int(exchange.now), "metadata": metadata}
+        items = _items(document.get("items") or [])
         self._kept[identifier] = Kept(place_of(exchange.request), about, items)
         return Reply.json(about)
 
@@ -85,7 +84,7 @@ class Responses:
 
     def add_items(self, exchange: Exchange) -> Reply:
         conversation = self._addressed(exchange)
-        added = [_stored(item) for item in _check_items(exchange.request.json().get("items") or [])]
+        added = _items(exchange.request.json().get("items") or [])
         conversation.items += added
         return Reply.json(_page(added))
 
@@ -115,27 +114,25 @@ class Responses:
         raise Refused("there is no such item", status=404)
 
 
-def _check_items(items: Any) -> list[dict[str, Any]]:
-    """The items, unchanged. Raises `Refused` (400) for anything else, and for malformed messages."""
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+def _items(given: Any) -> list[dict[str, Any]]:
+    """The items as they are kept. Raises `Refused` (400) for anything else, and for malformed messages."""
+    if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
         raise Refused("input is neither a text nor a list of items", status=400)
-    for item in items:
-        if item.get("type", "message") == "message":
-            check_message(item, ("user", "assistant", "system", "developer"))
-    return items
+    return [_message(item) if item.get("type", "message") == "message" else _with_id(item, "item") for item in given]
 
 
-def _stored(item: dict[str, Any]) -> dict[str, Any]:
-    kind = item.get("type", "message")
-    stored = {"id": f"{'msg' if kind == 'message' else 'item'}_{secrets.token_hex(12)}", **item, "type": kind}
-    if kind == "message":
-        content = item.get("content")
-        output = item.get("role") == "assistant"
-        if isinstance(content, str):
-            part: dict[str, Any] = {"type": "output_text" if output else "input_text", "text": content}
-            stored["content"] = [part | ({"annotations": []} if output else {})]
-        stored.setdefault("status", "completed")
-    return stored
+def _message(item: dict[str, Any]) -> dict[str, Any]:
+    """A message whose content is a list of parts."""
+    check_message(item, ("user", "assistant", "system", "developer"))
+    content = item.get("content")
+    if isinstance(content, str):
+        output = {"type": "output_text", "text": content, "annotations": []}
+        content = [output if item["role"] == "assistant" else {"type": "input_text", "text": content}]
+    return _with_id({"status": "completed", **item, "type": "message", "content": content}, "msg")
+
+
+def _with_id(item: dict[str, Any], prefix: str) -> dict[str, Any]:
+    return {"id": f"{prefix}_{secrets.token_hex(12)}", **item}
 
 
 def _page(items: list[dict[str, Any]]) -> dict[str, Any]:

@@ -12,29 +12,6 @@ from ._wire import Reply, Request, pieces_to_send
 def transport_for(library: Any, handle: Callable[[Request], Reply]) -> Any:
     """A transport for the clients of `library` (the module `httpx` or `httpx2`), sync and async."""
 
-    class Body(library.SyncByteStream, library.AsyncByteStream):  # type: ignore[misc]
-        def __init__(self, reply: Reply, method: str) -> None:
-            self._reply = reply
-            self._pieces = pieces_to_send(reply, method)
-
-        def _check_end(self) -> None:
-            if self._reply.cut == "truncate":
-                raise library.RemoteProtocolError("the stand-in cut the response short")
-
-        def __iter__(self) -> Iterator[bytes]:
-            for number, piece in enumerate(self._pieces):
-                if number and self._reply.delay:
-                    time.sleep(self._reply.delay)
-                yield piece
-            self._check_end()
-
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            for number, piece in enumerate(self._pieces):
-                if number and self._reply.delay:
-                    await _asleep(self._reply.delay)
-                yield piece
-            self._check_end()
-
     class FakeOCITransport(library.BaseTransport, library.AsyncBaseTransport):  # type: ignore[misc]
         """Routes by path, for any host; https counts as secure."""
 
@@ -42,26 +19,45 @@ def transport_for(library: Any, handle: Callable[[Request], Reply]) -> Any:
             reply = self._ask(request, b"".join(request.stream))
             if reply.wait:
                 time.sleep(reply.wait)
-            return self._response(request, reply)
+
+            def body() -> Iterator[bytes]:
+                for number, piece in enumerate(pieces_to_send(reply, request.method)):
+                    if number and reply.delay:
+                        time.sleep(reply.delay)
+                    yield piece
+                check_end(reply)
+
+            return self._response(request, reply, body())
 
         async def handle_async_request(self, request: Any) -> Any:
             reply = self._ask(request, b"".join([part async for part in request.stream]))
             if reply.wait:
                 await _asleep(reply.wait)
-            return self._response(request, reply)
+
+            async def body() -> AsyncIterator[bytes]:
+                for number, piece in enumerate(pieces_to_send(reply, request.method)):
+                    if number and reply.delay:
+                        await _asleep(reply.delay)
+                    yield piece
+                check_end(reply)
+
+            return self._response(request, reply, body())
 
         def _ask(self, request: Any, body: bytes) -> Reply:
             headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
             target = request.url.raw_path.decode("latin-1")
             return handle(Request(request.method, target, tuple(headers), body, request.url.scheme == "https"))
 
-        def _response(self, request: Any, reply: Reply) -> Any:
+        def _response(self, request: Any, reply: Reply, body: Iterator[bytes] | AsyncIterator[bytes]) -> Any:
             if reply.cut == "reset":
                 raise library.ReadError("the stand-in reset the connection", request=request)
             if reply.cut == "hang":
                 raise library.ReadTimeout("the stand-in does not answer", request=request)
-            stream = Body(reply, request.method)
-            return library.Response(reply.status, headers=reply.headers, stream=stream, request=request)
+            return library.Response(reply.status, headers=reply.headers, content=body, request=request)
+
+    def check_end(reply: Reply) -> None:
+        if reply.cut == "truncate":
+            raise library.RemoteProtocolError("the stand-in cut the response short")
 
     return FakeOCITransport()
 
