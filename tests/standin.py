@@ -22,15 +22,18 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from oci_httpx_auth import testing
-from oci_httpx_auth.testing import Fault, Principal, Record, Refused, Reply, Request, ToolCall, _identity
+from oci_httpx_auth.testing import Fault, Principal, Record, Refused, Reply, Request, ToolCall, _identity, _inference
 from oci_httpx_auth.testing._exchange import Endpoint, Exchange, compile_path
 from oci_httpx_auth.testing._identity import made_up_ocid
 from oci_httpx_auth.testing._machine import PREFIX, key_values, literals_or_files
 from oci_httpx_auth.testing._tokens import new_key, read_public_key
+from oci_httpx_auth.testing._verify import credential_of
 
 __all__ = ["FakeCredential", "FakeOCI", "Fault", "Principal", "Record", "Refused", "Reply", "Request", "ToolCall"]
 
 DEEPEST_PARENT = 32
+
+_identity.MODES["upst"] = "token_exchange"  # Identity domains issue these tokens, and the stand-in does not.
 
 _RPT_PATH = re.compile(r"/20180711/(resourcePrincipalToken|resourcePrincipalTokenV2(?:12)?)/(?:.*/)?([^/]+)")
 _PARENT_PATH = re.compile(r"/20180711/parentResourcePrincipalToken/(loop|\d{1,3})(?:/(\d{1,3}))?")
@@ -100,6 +103,9 @@ class FakeOCI(testing.FakeOCI):
         self.clock_offset = 0.0
         self.latency: dict[str, float] = {}
         self.fault_source: Callable[[str, Record], Fault | None] | None = None
+        self._identities.on_behalf = self._on_behalf  # type: ignore[method-assign]
+        self._bearer_keys: set[str] = set()
+        self._endpoints = [self._with_bearer_keys(endpoint) for endpoint in self._endpoints]
         self.enhanced_cluster = True
         self.domain_client = ("client", "domain-client-secret")
         self._resources = Resources(self)
@@ -192,7 +198,7 @@ class FakeOCI(testing.FakeOCI):
         """A Generative AI API key's secret."""
         key = f"sk-{token_urlsafe(48)}"
         with self._lock:
-            self._identities.bearer_keys.add(key)
+            self._bearer_keys.add(key)
         return key
 
     def delegation_token(self, lifetime: float = 3600.0) -> str:
@@ -281,6 +287,32 @@ class FakeOCI(testing.FakeOCI):
                 f"{PREFIX}RPST_ENDPOINT_FOR_PARENT_RESOURCE": self.url,
                 **resource(leaf, "_FOR_LEAF_RESOURCE"),
             }
+
+    def _on_behalf(self, principal: Principal, delegation: str) -> Principal:
+        """The user that an instance or a resource acts for."""
+        if principal.kind not in ("instance", "resource"):
+            raise Refused(f"a {principal.kind} does not act on behalf of users")
+        token = self._identities.tokens.verify(delegation)
+        if token.kind != "delegation":
+            raise Refused(f"a {token.kind} token delegates nothing")
+        user = str(token.claims["sub"])
+        return replace(principal, name=f"{principal.name} for {user}", mode="instance_obo_user", identifier=user)
+
+    def _with_bearer_keys(self, endpoint: Endpoint) -> Endpoint:
+        """An endpoint of Generative AI that takes its API keys too, without a signature or a compartment."""
+        if endpoint.service != "inference":
+            return endpoint
+
+        def act(exchange: Exchange) -> Reply:
+            scheme, _, secret = credential_of(exchange.request).partition(" ")
+            if not exchange.match["base"] or scheme != "Bearer" or not secret.startswith("sk-"):
+                return endpoint.act(exchange)
+            if secret not in self._bearer_keys:
+                raise Refused("no Generative AI API key has this secret")
+            exchange.record.principal, exchange.record.mode = "API key", "genai_api_key"
+            return _inference.answer(*endpoint.act.args, exchange)  # type: ignore[attr-defined]
+
+        return replace(endpoint, act=act)
 
     def _region_info(self, exchange: Exchange) -> Reply:
         """As the stand-in's, but for a region of any realm."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
-from ._tokens import TokenIssuer, fingerprint_of, new_key, strangers_key
+from ._tokens import TokenIssuer, fingerprint_of, new_key
 from ._verify import Principal
 from ._wire import Refused
 
@@ -19,7 +19,6 @@ MODES = {
     "instance": "instance_principal",
     "resource": "resource_principal",
     "workload": "oke_workload_identity",
-    "upst": "token_exchange",
 }
 
 
@@ -69,7 +68,6 @@ class Identities:
         self.now = now
         self.tokens = TokenIssuer(now)
         self.api_keys: dict[str, rsa.RSAPublicKey] = {}
-        self.bearer_keys: set[str] = set()
 
     def add_api_key(self) -> FakeCredential:
         """A new API key of the user."""
@@ -110,21 +108,9 @@ class Identities:
         claims = {"sub": "system:serviceaccount:default:app", "aud": ["https://kubernetes.default.svc"]}
         return self.tokens.issue("service_account", None, lifetime, claims)
 
-    def find_bearer(self, key: str) -> Principal:
-        """The owner of a Generative AI API key. Raises `Refused` for an unknown one."""
-        if key not in self.bearer_keys:
-            raise Refused("no Generative AI API key has this secret")
-        return Principal("API key", "genai_api_key", self.tenancy, "generativeaiapikey", strangers_key(), kind="bearer")
-
-    def on_behalf(self, principal: Principal, delegation: str) -> Principal:
-        """The user that an instance or a resource acts for."""
-        if principal.kind not in ("instance", "resource"):
-            raise Refused(f"a {principal.kind} does not act on behalf of users")
-        token = self.tokens.verify(delegation)
-        if token.kind != "delegation":
-            raise Refused(f"a {token.kind} token delegates nothing")
-        user = str(token.claims["sub"])
-        return replace(principal, name=f"{principal.name} for {user}", mode="instance_obo_user", identifier=user)
+    def on_behalf(self, _principal: Principal, _delegation: str) -> Principal:
+        """The user that a principal acts for. Raises `Refused`: no delegation tokens are issued here."""
+        raise Refused("the delegation token was not issued by this stand-in")
 
     def find(self, key_id: str) -> Principal:
         """The owner of a key id: of an API key or a token. Raises `Refused` for an unknown or invalid one."""

@@ -10,7 +10,6 @@ from ._chat import chat_completion
 from ._exchange import Endpoint, Exchange, compile_path
 from ._model import Model, check_model_name
 from ._responses import Responses, place_of
-from ._verify import credential_of
 from ._wire import Refused, Reply, Request, parameter_message
 
 BASES = r"(?P<base>/openai/v1|/20231130/actions/v1|/20231130/openai/v1)"
@@ -47,11 +46,18 @@ def inference_endpoints(model: Model, *, strict: bool) -> Iterator[Endpoint]:
 
 
 def _serve(act: Callable[[Exchange], Reply], strict: bool, exchange: Exchange) -> Reply:
-    base, rest = exchange.match["base"], exchange.match["rest"]
-    _check_sender(exchange, base)
+    exchange.verify()
+    if exchange.match["base"] and not place_of(exchange.request):
+        message = "Missing opc-compartment-id or OpenAI-Project header."
+        raise Refused("neither compartment nor project is named", status=400, message=message)
+    return answer(act, strict, exchange)
+
+
+def answer(act: Callable[[Exchange], Reply], strict: bool, exchange: Exchange) -> Reply:
+    """The reply to a request whose sender is known, or a refusal in Generative AI's form."""
     try:
-        if base and strict:
-            _check_request(exchange.request, rest)
+        if exchange.match["base"] and strict:
+            _check_request(exchange.request, exchange.match["rest"])
         return act(exchange)
     except Refused as refused:
         if refused.status == 400 and refused.message == refused.reason:
@@ -65,19 +71,6 @@ def _serve(act: Callable[[Exchange], Reply], strict: bool, exchange: Exchange) -
 
 def _refuse_path(_exchange: Exchange) -> Reply:
     raise Refused("there is no such path", status=404, message="HTTP 404 Not Found")
-
-
-def _check_sender(exchange: Exchange, base: str | None) -> None:
-    """Refuse an unknown sender, and a request without compartment and project, unless it has a Generative AI API key."""
-    request = exchange.request
-    scheme, _, secret = credential_of(request).partition(" ")
-    if base and scheme == "Bearer" and secret.startswith("sk-"):
-        exchange.identify(exchange.identities.find_bearer(secret))
-        return
-    exchange.verify()
-    if base and not place_of(request):
-        message = "Missing opc-compartment-id or OpenAI-Project header."
-        raise Refused("neither compartment nor project is named", status=400, message=message)
 
 
 def _check_request(request: Request, path: str) -> None:

@@ -153,6 +153,9 @@ PROOFS = {
         testing/test_strictness::test_an_api_key_is_not_taken_by_a_model_deployment
         testing/test_strictness::test_an_api_key_is_the_only_credential
         frameworks/test_oracles_clients::test_an_api_key_by_oci_genai_auth""",
+    "A delegation token": """
+        testing/test_verify::test_only_a_delegation_token_delegates
+        credentials/test_sdk::test_a_delegation_token_is_sent_and_signed""",
     "A model is": """
         testing/test_strictness::test_a_model_of_no_known_vendor_is_404
         testing/test_strictness::test_a_vendors_model_and_a_dedicated_endpoint_are_served""",

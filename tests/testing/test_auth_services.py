@@ -17,6 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+from oci_httpx_auth import testing
+
 from ..byhand import (
     Answer,
     Draft,
@@ -31,7 +33,7 @@ from ..byhand import (
     public_pem,
     stripped,
 )
-from ..standin import FakeOCI, Fault, claims_of
+from ..standin import FakeOCI, Fault, Request, claims_of
 
 # Instance metadata.
 
@@ -50,6 +52,15 @@ def test_metadata_describes_the_instance(oci: FakeOCI) -> None:
     leaf.verify_directly_issued_by(intermediate)
     assert key.public_key() == leaf.public_key()
     assert f"opc-tenant:{oci.tenancy}".encode() in leaf.tbs_certificate_bytes
+
+
+@pytest.mark.parametrize(("region", "key"), [("us-chicago-1", "ORD"), ("xx-new-1", "XX-NEW-1")])
+def test_a_region_is_of_the_commercial_realm(region: str, key: str) -> None:
+    """As the stand-in that is shipped describes it, which has no table of all regions."""
+    request = Request("GET", "/opc/v2/instance/regionInfo", (("host", "a"), ("authorization", "Bearer Oracle")), b"")
+    about = json.loads(b"".join(testing.FakeOCI(region=region)._handle(request).chunks))
+    realm = {"realmKey": "oc1", "realmDomainComponent": "oraclecloud.com"}
+    assert about == {**realm, "regionKey": key, "regionIdentifier": region}
 
 
 def test_a_certificate_is_rotated_at_half_its_life(oci: FakeOCI) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from oci_httpx_auth import testing
+
 from ..byhand import Draft
 from ..standin import FakeCredential, FakeOCI, claims_of
 
@@ -58,3 +60,17 @@ def test_nothing_secret_is_in_any_repr(oci: FakeOCI, key: FakeCredential) -> Non
     for thing in (key, session, oci.records[-1], oci):
         assert session.token not in repr(thing)
         assert "PrivateKey" not in repr(thing)
+
+
+def test_nobody_is_acted_for_where_no_delegation_tokens_are_issued(oci: FakeOCI) -> None:
+    """The stand-in that is shipped refuses such a token, as it refuses API keys of Generative AI."""
+    instance = oci.issue_token(oci.add_session().private_key.public_key(), kind="instance")
+    with testing.FakeOCI() as shipped:
+        draft = Draft(shipped._identities.add_api_key(), headers=[["opc-obo-token", instance]])
+        draft.names.append("opc-obo-token")
+        assert draft.sign().send(shipped.url).status == 401
+        assert shipped.records[-1].reason == "the delegation token was not issued by this stand-in"
+        headers = [("host", "a"), ("content-length", "2"), ("authorization", f"Bearer {oci.add_bearer_key()}")]
+        request = testing.Request("POST", "/openai/v1/chat/completions", tuple(headers), b"{}")
+        assert shipped._handle(request).status == 401
+        assert shipped.records[-1].reason == "the authorization scheme is 'Bearer', not Signature"
