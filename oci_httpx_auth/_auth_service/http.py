@@ -63,10 +63,11 @@ class Client:
             connection.close()
         self._client.close()
 
-    def load_authorities(self) -> None:
+    def load_authorities(self) -> Future[None]:
         """Start loading the authorities. Every https request waits for them."""
         if self._loading is None:
             self._loading = in_thread(partial(_load_authorities, self._context, self._ca_file), "oci-authorities")
+        return self._loading
 
     def send(
         self, method: str, url: str, headers: dict[bytes, bytes], content: bytes, seconds: float
@@ -95,10 +96,7 @@ class Client:
         self, method: str, target: httpx.URL, headers: dict[bytes, bytes], content: bytes, deadline: float
     ) -> httpx.Response:
         if target.scheme == "https":
-            self.load_authorities()
-            assert self._loading is not None
-            wait(self._loading)
-            self._loading.result()
+            self.load_authorities().result()
 
         def trace(event: str, info: Mapping[str, Any]) -> None:
             if event.endswith("connect_tcp.complete"):

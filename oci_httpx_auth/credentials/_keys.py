@@ -51,13 +51,10 @@ def load_private_key(pem: bytes | str, passphrase: bytes | str | None, source: s
             f"{source} is a private key, but not an RSA key ({type(key).__name__.lstrip('_')}). "
             "OCI signs with RSA only: create an RSA key and upload its public half."
         )
-    if key.key_size < MIN_KEY_BITS:
+    if not MIN_KEY_BITS <= key.key_size <= MAX_KEY_BITS:
         raise InvalidKeyError(
-            f"{source} is an RSA key of {key.key_size} bits; OCI requires at least {MIN_KEY_BITS}. Create a new key."
-        )
-    if key.key_size > MAX_KEY_BITS:
-        raise InvalidKeyError(
-            f"{source} is an RSA key of {key.key_size} bits, too large to sign with: at most {MAX_KEY_BITS}. Create a new key."
+            f"{source} is an RSA key of {key.key_size} bits; it must have at least {MIN_KEY_BITS} and at most {MAX_KEY_BITS}. "
+            "Create a new key."
         )
     if not _signs(key):
         raise InvalidKeyError(f"{source} is damaged: its numbers are inconsistent. Copy the key again.")

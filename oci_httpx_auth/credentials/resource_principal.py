@@ -167,7 +167,7 @@ class ResourcePrincipal(Provider):
         get, key = self._variables.get, None
         if self._instance is not None:
             signer = self._instance._fetch(calls)
-            resource = get("RPT_ID") or self._instance._metadata.read(calls, "/instance/id", str)
+            resource = get("RPT_ID") or self._instance.read_metadata(calls, "/instance/id", str)
             rpst_endpoint = get("RPST_ENDPOINT") or self._instance._regional_auth_endpoint(calls)
             headers: dict[str, str] = {}
         else:

@@ -58,7 +58,8 @@ class OKEWorkloadIdentity(Provider):
                 "KUBERNETES_SERVICE_HOST is not set. It is set in every pod; workload identity works only in OKE clusters."
             )
         super().__init__(f"the service account of this pod, at {quote_path(address)}", service=_service)
-        self._url = f"https://{_url_host(address)}:{port}/resourcePrincipalSessionTokens"
+        host_of_url = f"[{address}]" if ":" in address and not address.startswith("[") else address
+        self._url = f"https://{host_of_url}:{port}/resourcePrincipalSessionTokens"
         self._ca_file = os.path.expanduser(
             ca_file or env_value(("OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH",)) or f"{_ACCOUNT}/ca.crt"
         )
@@ -113,10 +114,6 @@ class OKEWorkloadIdentity(Provider):
             ssl.create_default_context(cafile=self._ca_file)
         except (ssl.SSLError, OSError):
             raise ConfigError(f"The cluster's CA file holds no certificate: {self._ca_file}.") from None
-
-
-def _url_host(host: str) -> str:
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def _decode(response: httpx.Response, source: str) -> dict[str, Any]:

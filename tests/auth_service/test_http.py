@@ -21,9 +21,7 @@ def test_a_clusters_authority_is_verified_as_before_python_3_13(tmp_path: Path) 
     with FakeOCI() as oci:
         (tmp_path / "ca.crt").write_bytes(oci.ca_pem)
     with Client(ca_file=str(tmp_path / "ca.crt")) as client:
-        client.load_authorities()
-        assert client._loading is not None
-        client._loading.result(20)
+        client.load_authorities().result(20)
         context = client._context
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert context.check_hostname

@@ -21,7 +21,7 @@ with atheris.instrument_imports(include=["oci_httpx_auth", "configparser", "json
     from oci_httpx_auth._signing.clock import parse_http_date
     from oci_httpx_auth.credentials._config import load_profile
     from oci_httpx_auth.credentials._keys import load_private_key
-    from oci_httpx_auth.credentials._metadata import load_certificate, tenancy_of
+    from oci_httpx_auth.credentials.instance_principal import load_certificate, tenancy_of
     from oci_httpx_auth.credentials.workload_identity import _decode
 
 CONFIG = Path(tempfile.mkdtemp()) / "config"

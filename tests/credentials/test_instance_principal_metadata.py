@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from oci_httpx_auth import CredentialsUnavailableError, InstancePrincipal
-from oci_httpx_auth.credentials._metadata import load_certificate
+from oci_httpx_auth.credentials.instance_principal import load_certificate
 
 from ..conftest import Key
 from ..platforms import Platform
