@@ -51,6 +51,7 @@ from .standin import Record, ToolCall
 # `Runner.run_sync` leaves its loop, and with it the connections, to the garbage collector.
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.usefixtures("quick_collections"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

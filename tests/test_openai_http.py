@@ -24,6 +24,8 @@ openai = pytest.importorskip("openai")
 
 from oci_httpx_auth.openai import PerLoopAsyncClient, create_async_openai, create_openai, sign_openai_client  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("quick_collections")
+
 MESSAGES = [{"role": "user", "content": "hello"}]
 
 
