@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class _Portable:
-    """Pickles as its options, headers and signer; deep copies share the connections."""
+    """Pickles as its options, headers, signer and what it does about redirects; deep copies share the connections."""
 
     _arguments: Any = {}  # noqa: RUF012
 
     def __reduce__(self: Any) -> Any:
-        return _rebuild, (type(self), self._arguments, self.auth, dict(self.headers))
+        return _rebuild, (type(self), self._arguments, self.auth, dict(self.headers), self.follow_redirects)
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self
@@ -139,13 +139,12 @@ def copy_client(http_client: Any) -> Any:
     return copied
 
 
-def _rebuild(kind: type[Any], options: dict[str, Any], auth: Any, headers: dict[str, str]) -> Any:
+def _rebuild(
+    kind: type[Any], options: dict[str, Any], auth: Any, headers: dict[str, str], follow_redirects: bool
+) -> Any:
     http_client = kind(**options)
-    http_client.headers = headers
-    if isinstance(auth, OCISigner):
-        attach_signer(http_client, auth)
-    else:
-        http_client.auth = auth
+    attach_signer(http_client, auth)
+    http_client.headers, http_client.follow_redirects = headers, follow_redirects
     return http_client
 
 

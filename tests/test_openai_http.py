@@ -210,3 +210,10 @@ def test_a_client_with_an_auth_of_its_own_pickles_with_it() -> None:
     client = PerLoopAsyncClient()
     client.auth = ("user", "password-of-mine")
     assert type(copy.copy(client).auth) is type(client.auth)
+
+
+@pytest.mark.parametrize("way", [copy.copy, lambda client: pickle.loads(pickle.dumps(client))])
+def test_the_copy_of_a_client_with_an_api_key_follows_no_redirects(way: Callable[[Any], Any]) -> None:
+    """They would take the key along."""
+    copied = way(create_openai(region="us-chicago-1", api_key="sk-0123456789abcdef"))
+    assert copied._client.follow_redirects is False
