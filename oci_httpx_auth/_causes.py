@@ -23,7 +23,7 @@ from ._errors import (
     error_chain,
 )
 from ._hosts import is_link_local, is_loopback
-from ._secrecy import hide_secrets, quote_value
+from ._secrecy import quote_value
 from ._verdicts import Finding, cause
 
 PRINCIPALS = frozenset({"instance_principal", "resource_principal", "oke_workload_identity"})
@@ -161,7 +161,7 @@ def network_cause(error: BaseException) -> Finding:
 def _proxy_cause(answer: str, host: str, proxy: str) -> Finding:
     """answer: the proxy's, which begins with its status."""
     codes = {"407": "proxy/password", **dict.fromkeys(("502", "503", "504"), "proxy/target")}
-    reason = hide_secrets(answer) or "no reason given"
+    reason = answer or "no reason given"
     return cause(codes.get(answer[:3], "proxy/forbids"), proxy=proxy, host=host, status=answer[:3], reason=reason)
 
 
@@ -183,7 +183,7 @@ def _proxy_for(url: httpx.URL) -> str:
         return ""
     names = f"{scheme}_proxy", f"{scheme}_proxy".upper()
     variable = next((name for name in names if os.environ.get(name)), "the system's settings")
-    return f"proxy {hide_secrets(proxies[scheme].rpartition('@')[2].rpartition('//')[2].rstrip('/'))} ({variable})"
+    return f"proxy {proxies[scheme].rpartition('@')[2].rpartition('//')[2].rstrip('/')} ({variable})"
 
 
 def _url_of(error: BaseException) -> httpx.URL | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+from ._secrecy import hide_secrets
+
 Severity = Literal["error", "unknown", "warning"]
 
 
@@ -14,13 +16,18 @@ Severity = Literal["error", "unknown", "warning"]
 class Finding:
     """Something that is wrong, and what to do about it, in whole sentences. code: a stable name for programs.
 
-    An `error` keeps calls from working; `unknown` means that `check` could not find out whether they work.
+    An `error` keeps calls from working; `unknown` means that `check` could not find out whether they work. Keys and tokens,
+    which quoted values may hold, are masked.
     """
 
     severity: Severity
     code: str
     cause: str
     remedy: str
+
+    def __post_init__(self) -> None:
+        for name in ("cause", "remedy"):
+            object.__setattr__(self, name, hide_secrets(getattr(self, name)))
 
     def __str__(self) -> str:
         return f"{self.cause} {self.remedy}".strip()
@@ -129,9 +136,7 @@ no-answer-in-time/credential (unknown): No credential arrived from {source} with
   Check the way to the auth service: firewall, route tables and security lists for outgoing traffic to port 443.
 
 region-unknown: No region is known, so there is no endpoint to call.
-  Set OCI_REGION, or add a region to the profile.
-region-unknown/resource: No region is known, so there is no endpoint to call: OCI_RESOURCE_PRINCIPAL_REGION, which the platform should set, is not set.
-  Set OCI_RESOURCE_PRINCIPAL_REGION or OCI_REGION.
+  Set OCI_REGION, or add a region to the profile. For a resource principal, the platform should set OCI_RESOURCE_PRINCIPAL_REGION.
 region-unknown/guess (warning): The region {region} is unknown, so its domain, {domain}, is a guess.
   Check its spelling; if it is a new region, describe it in OCI_REGION_METADATA.
 region-unknown/host: signed call: The region {region} is unknown, and the host name derived from it does not exist.
@@ -174,7 +179,7 @@ elsewhere: The {name} is in {there}, but the call went to {region}.
   Send requests to {there} (OCI_REGION, or region=), or use another {name}, in {region}.
 not-a-place: {value} is not the OCID of a {name}{other}.
   A {name}'s OCID starts with 'ocid1.{kind}.'.
-key-of-another-user: According to {label}, the key {fingerprint} belongs to user {other}, not to {user}.
+key-of-another-user: According to profile {profile}, the key {fingerprint} belongs to user {other}, not to {user}.
   Correct the user or the key in {own}, or use profile {profile}.
 key-unknown/here: OCI has no API key {fingerprint} for {user} in {tenancy}: it was never uploaded, it was deleted, or one of these three values is wrong.
   Upload this public key in the console (user, API keys), or correct the values; a new key takes a minute to become active.{public_key}

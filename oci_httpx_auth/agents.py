@@ -16,7 +16,6 @@ the default of the whole process, keep its placeholder API key from the trace ex
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -54,21 +53,23 @@ class OCIProvider(ModelProvider):
     closes its connections at the end.
     """
 
+    _client: AsyncOpenAI
+
     def __init__(
         self, *, default_model: str = DEFAULT_MODEL, client: AsyncOpenAI | None = None, **options: Unpack[ClientOptions]
     ) -> None:
         _check("OCIProvider", client, options)
-        self._default_model, self._options = default_model, options
-        self._client, self._owns_client = client, client is None
-        self._lock = threading.Lock()
+        self._default_model, self._options, self._owns_client = default_model, options, client is None
+        if client is not None:
+            self._client = client
 
     @property
     def client(self) -> AsyncOpenAI:
         """The client that all models share."""
-        with self._lock:
-            if self._client is None:
-                self._client = create_async_openai(**self._options)
-            return self._client
+        if "_client" not in vars(self):
+            # Of several threads that create one at once, the first wins for all.
+            vars(self).setdefault("_client", create_async_openai(**self._options))
+        return self._client
 
     def get_model(self, model_name: str | None) -> Model:
         """The model with this name, or the default model."""
@@ -80,14 +81,8 @@ class OCIProvider(ModelProvider):
 
     async def aclose(self) -> None:
         """Close the connections, unless the client was given. A later run opens new ones."""
-        if self._client is not None and self._owns_client:
+        if self._owns_client and "_client" in vars(self):
             await self._client.close()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_lock"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _lock=threading.Lock())
 
     async def __aenter__(self) -> Self:
         return self

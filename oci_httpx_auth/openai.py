@@ -27,7 +27,7 @@ from ._errors import ConfigError
 from ._hosts import is_loopback
 from ._openai_http import PerLoopAsyncClient, SyncClient, attach_signer, copy_client
 from ._signer import OCISigner, as_signer
-from .credentials._config import check_header, env_value
+from .credentials._config import GENERATIVE_AI, check_header, env_value, generative_ai_key
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -180,13 +180,11 @@ def check_options(caller: str, options: Mapping[str, Any]) -> None:
 
 def _create(caller: str, client_class: Callable[..., Any], http_class: type[Any], options: Mapping[str, Any]) -> Any:
     check_options(caller, options)
-    api_key = options.get("api_key") or _api_key_of_environment(options)
-    signer = options.get("signer")
-    if api_key is None and signer is None:
-        signer = OCISigner(
-            auth=options.get("auth"), profile=options.get("profile"), config_file=options.get("config_file")
-        )
-    signer = None if signer is None else as_signer(signer)
+    signer, *source = (options.get(name) for name in ("signer", "auth", "profile", "config_file"))
+    api_key = options.get("api_key") or generative_ai_key(signer, *source)
+    if api_key is None:
+        auth, profile, config_file = source
+        signer = OCISigner(auth=auth, profile=profile, config_file=config_file) if signer is None else as_signer(signer)
     url = _base_url(signer, options)
     if api_key is not None:
         _check_api_key(api_key, url)
@@ -212,13 +210,6 @@ def _create(caller: str, client_class: Callable[..., Any], http_class: type[Any]
     return client
 
 
-def _api_key_of_environment(options: Mapping[str, Any]) -> str | None:
-    """`OCI_GENAI_API_KEY`, unless an option or variable asks for signatures."""
-    if any(options.get(name) is not None for name in ("signer", "auth", "profile", "config_file")):
-        return None
-    return None if env_value(("OCI_CLI_AUTH",)) else env_value(("OCI_GENAI_API_KEY",))
-
-
 def _check_api_key(api_key: object, url: str) -> None:
     """Raises `ConfigError`, without quoting the key, if it is malformed or would travel over plain http."""
     if not isinstance(api_key, str) or not re.fullmatch(r"[!-~]+", api_key):
@@ -236,22 +227,18 @@ def _base_url(signer: OCISigner | None, options: Mapping[str, Any]) -> str:
         if value := options.get(name):
             url = _check_filled_in(str(value), name, "your own URL")
             return url if name == "base_url" else f"{url.rstrip('/').removesuffix('/openai/v1')}/openai/v1"
-    if base_url := env_value(("OCI_GENAI_BASE_URL",)):
+    if base_url := env_value(GENERATIVE_AI["base_url"]):
         return _check_filled_in(base_url, "OCI_GENAI_BASE_URL", "your own URL")
-    region = options.get("region") or env_value(("OCI_GENAI_REGION", "OCI_CLI_REGION", "OCI_REGION"))
-    ocids = [options.get("compartment_id") or env_value(("OCI_COMPARTMENT_ID",))]
+    region = options.get("region") or env_value(GENERATIVE_AI["region"])
+    ocids = [options.get("compartment_id") or env_value(GENERATIVE_AI["compartment_id"])]
     if signer is not None:
         region = region or signer.region or _discover(signer)
         ocids += [signer.compartment, signer.tenancy]
-    elif region is None:
-        raise ConfigError(
-            "No region is known for this API key, which works only in the region where it was created. Pass region= or set "
-            "OCI_GENAI_REGION."
-        )
     if region is None:
+        whose = "this API key, which works only in the region where it was created" if signer is None else repr(signer)
         raise ConfigError(
-            f"No region is known from the arguments, OCI_REGION, or {signer!r}. Pass region='us-chicago-1' (or the "
-            "region that serves your models), or base_url."
+            f"No region is known for {whose}. Pass region='us-chicago-1' (or the region that serves your models), or base_url, "
+            "or set OCI_REGION."
         )
     try:
         # The OCIDs name the realm of a region that is newer than our tables.
@@ -275,9 +262,8 @@ def _headers(signer: OCISigner | None, url: str, options: Mapping[str, Any]) -> 
     """The headers for compartment and conversation store, and the project, whose header openai sends itself."""
     store = options.get("conversation_store_id")
     own = (None, None) if signer is None else (signer.compartment, signer.project)
-    compartment = options.get("compartment_id") or env_value(("OCI_COMPARTMENT_ID",)) or own[0]
-    projects = ("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID", "OCI_GENAI_PROJECT")
-    project = options.get("project_id") or env_value(projects) or own[1]
+    compartment = options.get("compartment_id") or env_value(GENERATIVE_AI["compartment_id"]) or own[0]
+    project = options.get("project_id") or env_value(GENERATIVE_AI["project_id"]) or own[1]
     if signer is not None and not compartment and not project and "generativeai" in (urlsplit(url).hostname or ""):
         raise ConfigError(
             "OCI Generative AI needs the compartment or the project of a request. Pass compartment_id or "

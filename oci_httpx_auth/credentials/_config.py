@@ -25,6 +25,14 @@ _OCID = r"[0-9A-Za-z_-]+(?:[.:][0-9A-Za-z_-]*){3,}[.:][0-9A-Za-z_-]+"
 _FINGERPRINT = r"(?:[0-9a-f]{2}:){15}[0-9a-f]{2}"
 _HEADER_VALUE = r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?"
 
+# The variables of calls to Generative AI, by the argument of the factories and of `check` that overrides them.
+GENERATIVE_AI = {
+    "region": ("OCI_GENAI_REGION", "OCI_CLI_REGION", "OCI_REGION"),
+    "compartment_id": ("OCI_COMPARTMENT_ID",),
+    "project_id": ("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID", "OCI_GENAI_PROJECT"),
+    "base_url": ("OCI_GENAI_BASE_URL",),
+}
+
 _MAX_CONFIG = 256 * 1024  # bytes; a profile is some 500
 # configparser's time for a line grows with the square of its blanks.
 _BLANKS = r"[^\S\n]{100}"
@@ -89,7 +97,7 @@ def load_profile(profile: str | None = None, config_file: str | os.PathLike[str]
     """
     name = profile or os.environ.get("OCI_CLI_PROFILE") or os.environ.get("OCI_CONFIG_PROFILE") or DEFAULT_PROFILE
     path = config_path(config_file)
-    sections, text = _read_sections(path, "The OCI config file")
+    sections, text = read_sections(path, "The OCI config file")
     if name not in sections:
         raise _no_profile(name, path, list(sections))
     values = with_defaults(sections, name)
@@ -118,7 +126,7 @@ def load_rc_file() -> tuple[Path, Sections]:
     for candidate in ("~/.oci/oci_cli_rc", named, "~/.oci/cli-defaults"):
         path = Path(os.path.expandvars(os.path.expanduser(candidate)))
         if candidate and os.path.exists(path):
-            return path, _read_sections(path, "The OCI CLI's rc file")[0]
+            return path, read_sections(path, "The OCI CLI's rc file")[0]
     return Path(), {}
 
 
@@ -127,7 +135,7 @@ def with_defaults(sections: Sections, name: str) -> dict[str, str]:
     return {**sections.get(DEFAULT_PROFILE, {}), **sections[name]} if name in sections else {}
 
 
-def _read_sections(path: Path, what: str) -> tuple[Sections, str]:
+def read_sections(path: Path, what: str) -> tuple[Sections, str]:
     """The values that each section of a file sets itself, and the file's text."""
     data = read_small_file(path, what, limit=_MAX_CONFIG)
     try:
@@ -209,6 +217,12 @@ def check_header(value: str, what: str) -> str:
 def env_value(names: Iterable[str]) -> str | None:
     """The value of the first of these variables that is set."""
     return next((value for name in names if (value := os.environ.get(name, "").strip())), None)
+
+
+def generative_ai_key(*ways_to_sign: object) -> str | None:
+    """`OCI_GENAI_API_KEY`, unless one of these options, or `OCI_CLI_AUTH`, asks for signatures."""
+    signs = any(way is not None for way in ways_to_sign) or env_value(("OCI_CLI_AUTH",))
+    return None if signs else env_value(("OCI_GENAI_API_KEY",))
 
 
 def join_names(names: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from .._causes import error_cause
 from .._credential import CredentialProvider
 from .._errors import ConfigError
 from .._verdicts import Finding, cause
-from ..credentials._config import env_value
+from ..credentials._config import GENERATIVE_AI, env_value, generative_ai_key
 from .credential import fetch_credential
 from .generative_ai import call_generative_ai
 from .identity import call_identity
@@ -59,28 +59,26 @@ def check(
         profile_name=profile,
         config_file=config_file,
         region=region,
-        compartment=compartment_id or env_value(("OCI_COMPARTMENT_ID",)),
-        project=project_id or env_value(("OCI_PROJECT_ID", "OCI_GENAI_PROJECT_ID", "OCI_GENAI_PROJECT")),
+        compartment=compartment_id or env_value(GENERATIVE_AI["compartment_id"]),
+        project=project_id or env_value(GENERATIVE_AI["project_id"]),
         model=model,
         endpoint=endpoint,
-        base_url=base_url or env_value(("OCI_GENAI_BASE_URL",)),
+        base_url=base_url or env_value(GENERATIVE_AI["base_url"]),
         listener=listener or (lambda _: None),
     )
     # Each step adds to the report; the finding that one returns ends the run.
     steps = [choose_source, fetch_credential, find_region, call_identity, call_generative_ai]
-    if env_value(("OCI_GENAI_API_KEY",)) and not (
-        credentials or auth or profile or config_file or env_value(("OCI_CLI_AUTH",))
-    ):
+    if generative_ai_key(credentials, auth, profile, config_file) is not None:
         steps = [use_bearer_key, find_region, call_generative_ai]
     try:
         describe_proxies(run)
         failure = next(filter(None, (step(run) for step in steps)), None)
         if failure is not None:
-            run.add(failure)
+            run.findings.append(failure)
     except Exception as error:  # a report that is cut short is better than none
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{os.path.basename(where.filename)}, line {where.lineno}"
-        run.add(cause("internal", kind=type(error).__name__, place=place))
+        run.findings.append(cause("internal", kind=type(error).__name__, place=place))
     return run.report()
 
 
@@ -88,7 +86,7 @@ def use_bearer_key(run: Run) -> Finding | None:
     """Have requests carry the Generative AI API key of the environment. Identity does not take it."""
 
     def add_key(request: httpx.Request) -> httpx.Request:
-        request.headers["authorization"] = f"Bearer {env_value(('OCI_GENAI_API_KEY',))}"
+        request.headers["authorization"] = f"Bearer {generative_ai_key()}"
         return request
 
     run.signer, run.mode, run.endpoint = add_key, "generative_ai_api_key", run.base_url
@@ -98,13 +96,11 @@ def use_bearer_key(run: Run) -> Finding | None:
 
 def find_region(run: Run) -> Finding | None:
     """The region that calls go to, which may be unknown if Identity's endpoint is given."""
-    variables = ("OCI_GENAI_REGION", "OCI_CLI_REGION", "OCI_REGION")
-    variable = next((name for name in variables if env_value((name,))), "")
+    variable = next((name for name in GENERATIVE_AI["region"] if env_value((name,))), "")
     origin = "as given" if run.region else variable or "of the source"
     name = run.region or env_value((variable,)) or run.source_region
     if name is None:
-        code = "region-unknown/resource" if run.mode == "resource_principal" else "region-unknown"
-        return None if run.endpoint else cause(code)
+        return None if run.endpoint else cause("region-unknown")
     try:
         run.region = name = region_id(name)
         domain = region_domain(name)
@@ -114,5 +110,5 @@ def find_region(run: Run) -> Finding | None:
         run.log("ok", "region", f"{name} ({origin}), domain {domain}")
     else:
         run.log("warning", "region", f"{name} ({origin}) is unknown; its domain, {domain}, is a guess")
-        run.add(cause("region-unknown/guess", region=name, domain=domain))
+        run.findings.append(cause("region-unknown/guess", region=name, domain=domain))
     return None

@@ -19,6 +19,7 @@ from .._errors import (
     SessionExpiredError,
     error_chain,
 )
+from .._signer import OCISigner
 from .._signing.waiting import in_thread
 from .._verdicts import Finding, cause
 from ..credentials._config import config_path, env_value
@@ -33,8 +34,9 @@ _PROBE = 3.0  # seconds that the metadata service has to answer
 
 def fetch_credential(run: Run) -> Finding | None:
     """Have the signer fetch a credential, and describe it, or say why there is none."""
-    signer, provider = run.signer, run.provider
-    expired = _describe_service_account(run)
+    provider = run.provider
+    run.signer = signer = OCISigner(provider, clock=run.clock)
+    _describe_service_account(run)
     run.announce(f"credential: waiting for {describe_source(provider)}, {PATIENCE:.0f} s at most")
 
     def fetch() -> Any:
@@ -52,14 +54,14 @@ def fetch_credential(run: Run) -> Finding | None:
     except OCIAuthError as error:
         reason = error.__cause__ or error
         run.log("error", "credential", str(getattr(reason, "likely", reason)))
-        failure = _fetch_cause(run, reason, expired)
+        failure = _fetch_cause(run, reason)
     if isinstance(provider, InstancePrincipal) and provider.region is not None:
         _describe_certificate(run, provider)
     if failure is not None:
         return failure
     if run.fallen_through:
-        run.add(cause("not-the-workload", reason=run.fallen_through))
-    run.tenancy, run.source_region = signer.tenancy, signer.region
+        run.findings.append(cause("not-the-workload", reason=run.fallen_through))
+    run.mode, run.tenancy, run.source_region = signer.mode, signer.tenancy, signer.region
     run.compartment, run.project = run.compartment or signer.compartment, run.project or signer.project
     return None
 
@@ -77,20 +79,16 @@ def _describe_key(run: Run, authorization: str) -> None:
             describe_token(run, parameters["keyId"][3:], "token")
 
 
-def _describe_service_account(run: Run) -> str:
-    """Whose token a pod has; how long ago it expired, if it did."""
-    if not isinstance(run.provider, OKEWorkloadIdentity):
-        return ""
-    try:
-        left = describe_token(run, run.provider._account_token(), "account token")
-    except OCIAuthError:
-        return ""  # the fetch says so
-    account = str(run.claims.get("sub", ""))
-    run.service_account = account if account.count(":") == 3 else ""
-    return "" if left > 0 else ago(-left)
+def _describe_service_account(run: Run) -> None:
+    """Whose token a pod has."""
+    if isinstance(run.provider, OKEWorkloadIdentity):
+        with suppress(OCIAuthError):  # the fetch says so
+            describe_token(run, run.provider._account_token(), "account token")
+            account = str(run.claims.get("sub", ""))
+            run.service_account = account if account.count(":") == 3 else ""
 
 
-def _fetch_cause(run: Run, reason: BaseException, account_expired: str) -> Finding:
+def _fetch_cause(run: Run, reason: BaseException) -> Finding:
     if isinstance(reason, NoCredentialsFoundError):
         code = "no-source/pod" if run.fallen_through else "no-source"
         return closed_directory_cause(config_path(run.config_file)) or cause(
@@ -105,8 +103,8 @@ def _fetch_cause(run: Run, reason: BaseException, account_expired: str) -> Findi
         hints = "".join(f"{hint}: unset it if that is not intended. " for hint in (mode, url) if hint)
         return cause("not-an-instance", reason=reason, hints=hints)
     wrong = error_cause(reason, "no-credentials")
-    if account_expired:
-        return cause("account-token-expired", ago=account_expired, reason=wrong.cause)
+    if isinstance(provider, OKEWorkloadIdentity) and run.expires_at is not None and run.expires_at <= run.clock():
+        return cause("account-token-expired", ago=ago(run.clock() - run.expires_at), reason=wrong.cause)
     likely = unavailable_cause(reason)
     if likely is None:
         return wrong
@@ -124,4 +122,4 @@ def _describe_certificate(run: Run, provider: InstancePrincipal) -> None:
     text = f"{expiry(left)}; {'' if chained else 'not '}issued by the intermediate one"
     run.log("ok" if left > 0 and chained else "error", "certificate", text)
     if left <= 0:
-        run.add(cause("certificate-expired", ago=ago(-left)))
+        run.findings.append(cause("certificate-expired", ago=ago(-left)))

@@ -16,6 +16,18 @@ from .run import Run, from_oci, message_of, send
 _DEPLOYMENT = re.compile(r"/ocid1\.datasciencemodeldeployment[^/]*/(?:predict|predictWithResponseStream)/v1")
 _LIMIT = re.compile(r"max_(?:completion_|output_)?tokens|maxTokens")
 
+# What Generative AI's answers mean: their statuses, words in their messages, and the finding. The first row that fits counts.
+_ANSWERS = (
+    ({404}, "HTTP 404 Not Found", "wrong-path/unknown"),
+    ({400}, "OpenAI-Project", "no-project"),
+    ({400, 404}, r"(?i)\bmodels?\b", "model-unknown"),
+    ({400, 403, 404, 429}, "LimitExceeded|QuotaExceeded|service limit", "limit-reached"),
+    ({400}, "", "bad-request"),
+    ({401}, "", "not-subscribed/generative-ai"),
+    ({403, 404}, "", "no-policy"),
+    ({429}, "", "throttled/generative-ai"),
+)
+
 
 def call_generative_ai(run: Run) -> Finding | None:
     """A chat completion of one token, or why there is none."""
@@ -46,27 +58,23 @@ def _chat(run: Run, subject: str, url: str, compartment: str | None, **limit: in
 
 
 def _refusal_cause(run: Run, url: str, answer: httpx.Response) -> Finding:
-    status, message, region = answer.status_code, message_of(answer), run.region or "this region"
+    status, message = answer.status_code, message_of(answer)
     if status in (404, 405) and (wrong := _path_cause(url)):
         return wrong
     if not from_oci(answer):
         return cause("proxy/answers", status=status)
-    if status == 401 and run.mode == "generative_ai_api_key":
-        return cause("bearer-key-refused", region=region, policy=policy_for(run))
-    if status == 401:
-        return cause("not-subscribed/generative-ai", region=region)
-    if status == 404 and "HTTP 404 Not Found" in message:
-        return cause("wrong-path/unknown", region=region, path=repr(f"{httpx.URL(url).path}/chat/completions"))
-    if status == 400 and "OpenAI-Project" in message:
-        return cause("no-project", message=message)
-    if status in (400, 404) and (wrong := _model_cause(run, message)):
+    if status in (400, 404) and (wrong := _model_cause(run)):
         return wrong
-    if re.search(r"LimitExceeded|QuotaExceeded|service limit", message):
-        return cause("limit-reached", message=message)
-    if status in (403, 404):
+    said = re.sub(re.escape(run.model), "model", message, flags=re.IGNORECASE)
+    fits = (code for statuses, words, code in _ANSWERS if status in statuses and re.search(words, said))
+    code = next(fits, "service-down")
+    if code == "no-policy":
         return _permission_cause(run, url)
-    code = {400: "bad-request", 429: "throttled/generative-ai"}.get(status, "service-down")
-    return cause(code, service="Generative AI", status=status, message=message, model=run.model)
+    if status == 401 and run.mode == "generative_ai_api_key":
+        code = "bearer-key-refused"
+    facts = {"status": status, "message": message, "model": run.model, "region": run.region or "this region"}
+    path = repr(f"{httpx.URL(url).path}/chat/completions")
+    return cause(code, service="Generative AI", path=path, policy=policy_for(run), **facts)
 
 
 def _path_cause(url: str) -> Finding | None:
@@ -83,14 +91,12 @@ def _path_cause(url: str) -> Finding | None:
     return cause("wrong-path/native" if "/20231130" in path else "wrong-path", **values)
 
 
-def _model_cause(run: Run, message: str) -> Finding | None:
-    """An answer about the model, as far as its words and the model's name show it."""
-    if elsewhere := elsewhere_cause("endpoint", run.model, run.region):
+def _model_cause(run: Run) -> Finding | None:
+    """What is wrong with the OCID of a model, as far as it shows it."""
+    if elsewhere := elsewhere_cause(run.region, endpoint=run.model):
         return elsewhere
     if (ocid := parse_ocid(run.model)) and ocid["kind"] != "generativeaiendpoint":
         return cause("model-unknown/kind", kind=with_article(ocid["kind"]))
-    if run.model.lower() in message.lower() or re.search(r"\bmodels?\b", message, re.IGNORECASE):
-        return cause("model-unknown", region=run.region or "this region", model=run.model, message=message)
     return None
 
 
@@ -98,8 +104,7 @@ def _permission_cause(run: Run, url: str) -> Finding:
     """A 403 or 404, with which OCI says that something does not exist or may not be used."""
     if "modeldeployment" in url:
         return cause("deployment-not-found", policy=policy_for(run, "{DATA_SCIENCE_MODEL_DEPLOYMENT_PREDICT}"))
-    elsewhere = elsewhere_cause("compartment", run.compartment, run.region)
-    if elsewhere := elsewhere or elsewhere_cause("project", run.project, run.region):
+    if elsewhere := elsewhere_cause(run.region, compartment=run.compartment, project=run.project):
         return elsewhere
     place = run.compartment or run.project
     if run.compartment and run.tenancy not in (None, run.compartment) and run.mode not in PRINCIPALS:

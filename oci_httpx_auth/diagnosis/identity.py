@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import suppress
 
 import httpx
 from cryptography.hazmat.primitives import serialization
 
 from .._auth_service.regions import identity_endpoint, is_known, realm_regions
 from .._causes import refusal_cause
-from .._errors import OCIAuthError
+from .._secrecy import quote_name
 from .._signing.clock import parse_http_date
 from .._verdicts import Finding, cause
-from ..credentials._config import Profile, load_profile
+from ..credentials._config import read_sections, with_defaults
 from ..credentials.api_key import APIKey
 from .ocids import cut_off_cause, identity_cause
 from .run import Run, ask, duration, from_oci, message_of, send
@@ -62,7 +60,7 @@ def _describe_clock(run: Run, answer: httpx.Response) -> None:
         return
     text = f"{duration(abs(ahead))} {'behind' if ahead > 0 else 'ahead of'} the server's"
     run.log("warning", "clock", text)
-    run.add(cause("clock-off" if abs(ahead) > _TOLERANCE else "clock-off/slightly", text=text))
+    run.findings.append(cause("clock-off" if abs(ahead) > _TOLERANCE else "clock-off/slightly", text=text))
 
 
 def _refusal_cause(run: Run, answer: httpx.Response) -> Finding:
@@ -114,15 +112,13 @@ def _profile_cause(run: Run, provider: APIKey) -> Finding | None:
         return None
     if stale := inheritance_cause(run.profile, "OCI does not accept this combination."):
         return stale
-    fingerprint, user = provider.fingerprint, provider.user
-    same_key = (
-        other for other in _other_profiles(run.profile) if (other.get("fingerprint") or "").lower() == fingerprint
-    )
-    other = next((other for other in same_key if other.get("user") != user), None)
-    if other is None:
-        return None
-    names = {"label": other.label, "own": run.profile.label, "profile": other.name}
-    return cause("key-of-another-user", fingerprint=fingerprint, other=other.get("user"), user=user, **names)
+    sections, _ = read_sections(run.profile.path, "The OCI config file")
+    for name in sections.keys() - {run.profile.name}:
+        other = with_defaults(sections, name)
+        if other.get("fingerprint", "").strip().lower() == provider.fingerprint and other.get("user") != provider.user:
+            values = {"fingerprint": provider.fingerprint, "user": provider.user, "own": run.profile.label}
+            return cause("key-of-another-user", other=other.get("user"), profile=quote_name(name), **values)
+    return None
 
 
 def _key_cause(provider: APIKey) -> Finding:
@@ -130,14 +126,3 @@ def _key_cause(provider: APIKey) -> Finding:
     pem = public_key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     names = {"fingerprint": provider.fingerprint, "user": provider.user, "tenancy": provider.tenancy}
     return cause("key-unknown/here", public_key=f"\n{pem.decode().strip()}", **names)
-
-
-def _other_profiles(profile: Profile) -> Iterator[Profile]:
-    import configparser
-
-    parser = configparser.ConfigParser(interpolation=None, default_section="", strict=False)
-    parser.read(profile.path, encoding="utf-8-sig")
-    for name in parser.sections():
-        if name != profile.name:
-            with suppress(OCIAuthError):
-                yield load_profile(name, profile.path)

@@ -49,7 +49,7 @@ def identity_cause(user: str, tenancy: str, region: str | None) -> Finding | Non
         if kind != name:
             menu = "Tenancy" if name == "tenancy" else "My profile"
             return cause("ocid-of-another-kind", name=name, kind=with_article(kind), menu=menu)
-    return elsewhere_cause("tenancy", tenancy, region) or elsewhere_cause("user", user, region)
+    return elsewhere_cause(region, **values)
 
 
 def cut_off_cause(**values: str) -> Finding | None:
@@ -71,16 +71,17 @@ def place_cause(name: str, value: str | None, kinds: tuple[str, ...]) -> Finding
     return replace(wrong, code=f"not-a-{name}")
 
 
-def elsewhere_cause(name: str, value: str | None, region: str | None) -> Finding | None:
-    """Why an OCID cannot be found in a region: it is of another one, or of another realm."""
-    ocid = parse_ocid(value)
-    if ocid is None or region is None:
+def elsewhere_cause(region: str | None, **values: str | None) -> Finding | None:
+    """Why the first of these OCIDs cannot be found in a region: it is of another one, or of another realm."""
+    if region is None:
         return None
     realm = region_realm(region)
-    if realm is not None and ocid["realm"] != realm:
-        return cause("other-realm", name=name, theirs=ocid["realm"], region=region, realm=realm)
-    if ocid["region"] and (there := region_id(ocid["region"])) != region:
-        return replace(cause("elsewhere", name=name, there=there, region=region), code=f"{name}-elsewhere")
+    for name, value in values.items():
+        ocid = parse_ocid(value)
+        if ocid and realm is not None and ocid["realm"] != realm:
+            return cause("other-realm", name=name, theirs=ocid["realm"], region=region, realm=realm)
+        if ocid and ocid["region"] and (there := region_id(ocid["region"])) != region:
+            return replace(cause("elsewhere", name=name, there=there, region=region), code=f"{name}-elsewhere")
     return None
 
 

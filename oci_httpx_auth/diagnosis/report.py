@@ -96,13 +96,11 @@ class Page:
         """Print a text after its label, which has the colour of the state."""
         self._clear()
         lines = printable(text).split("\n")
-        margin = len(label)
         if self._columns is not None:  # long words stay whole, since keys and commands are copied
-            margin = min(margin, self._columns // 2)
-            wrap = textwrap.TextWrapper(self._columns - margin, break_long_words=False, break_on_hyphens=False)
+            wrap = textwrap.TextWrapper(self._columns - len(label), break_long_words=False, break_on_hyphens=False)
             lines = [line for paragraph in lines for line in wrap.wrap(paragraph) or [""]]
         coloured = f"\033[{_COLOURS[state]}m{label}\033[0m" if self._coloured and state else label
-        print(coloured + ("\n" + " " * margin).join(lines), file=self._stream, flush=True)
+        print(coloured + ("\n" + " " * len(label)).join(lines), file=self._stream, flush=True)
 
     def _clear(self) -> None:
         if self._announced:

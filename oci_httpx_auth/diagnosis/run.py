@@ -68,11 +68,6 @@ class Run:
         self.lines.append(line)
         self.listener(line)
 
-    def add(self, finding: Finding) -> None:
-        """Report something that is wrong."""
-        hidden = replace(finding, cause=hide_secrets(finding.cause), remedy=hide_secrets(finding.remedy))
-        self.findings.append(hidden)
-
     def report(self) -> Report:
         """Errors come before warnings, which may explain nothing; otherwise in the order in which they were met."""
         order = ("error", "unknown", "warning")

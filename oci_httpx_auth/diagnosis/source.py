@@ -15,7 +15,6 @@ from .._causes import error_cause
 from .._credential import CredentialProvider, describe_source, mode_of
 from .._errors import ConfigError, OCIAuthError, ProfileNotFoundError
 from .._secrecy import looks_secret, quote_value
-from .._signer import OCISigner
 from .._verdicts import Finding, cause
 from ..credentials._config import DEFAULT_PROFILE, Profile, Rank, Setting, config_path, env_value, join_names
 from ..credentials._default import InstancePrincipalIfAvailable, sources
@@ -42,17 +41,10 @@ _ALWAYS = ("placeholder", "quoted", "inline-comment", "continued-line")  # cause
 
 
 def choose_source(run: Run) -> Finding | None:
-    """Make the signer of the provider that `OCISigner` would use, or say why the source is broken."""
+    """The provider that `OCISigner` would use, unless one was given; or why the source is broken."""
     if run.provider is not None:
         run.log("ok", "source", f"{mode_of(run.provider)}, as given: {run.provider!r}")
-    elif (broken := _find_source(run)) is not None:
-        return broken
-    run.signer = OCISigner(run.provider, clock=run.clock)
-    run.mode = run.signer.mode
-    return None
-
-
-def _find_source(run: Run) -> Finding | None:
+        return None
     settings = None
     try:
         settings = resolve(run.auth, run.profile_name, run.config_file)
@@ -194,7 +186,7 @@ def _warn_of_open_files(run: Run, settings: Settings) -> None:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
             run.log("warning", name, f"{path} can be read or written by other users (mode {mode:04o})")
-            run.add(cause("file-open-to-others", path=path, mode=mode, name=name))
+            run.findings.append(cause("file-open-to-others", path=path, mode=mode, name=name))
 
 
 def closed_directory_cause(path: Path) -> Finding | None:

@@ -77,5 +77,5 @@ def test_a_compartment_is_not_a_project() -> None:
 )
 def test_a_project_belongs_to_a_region(value: str | None, region: str | None, code: str | None) -> None:
     """In another one it cannot be found."""
-    found = elsewhere_cause("project", value, region)
+    found = elsewhere_cause(region, project=value)
     assert (None if found is None else found.code) == code

@@ -24,7 +24,7 @@ def run_of(listener: Callable[[Line | str], object] = lambda _: None) -> Run:
 def report_of(*findings: Finding) -> Report:
     run = run_of()
     for finding in findings:
-        run.add(finding)
+        run.findings.append(finding)
     return run.report()
 
 
