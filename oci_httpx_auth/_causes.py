@@ -1,7 +1,4 @@
-"""Why OCI, or the way to it, said no: the most probable cause, and what to do next.
-
-OCI's answers to a wrong signature do not say what is wrong. What this side knows usually does.
-"""
+"""Why there is no credential, or no answer: the most probable cause, and what to do next."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import os
 import re
 import socket
 import ssl
-from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -26,15 +22,6 @@ from ._hosts import is_link_local, is_loopback
 from ._secrecy import quote_value
 from ._verdicts import Finding, cause
 
-PRINCIPALS = frozenset({"instance_principal", "resource_principal", "oke_workload_identity"})
-
-_REFUSALS = {
-    "api_key": "key-unknown",
-    "security_token": "session-refused",
-    **dict.fromkeys(PRINCIPALS, "principal-refused"),
-}
-OPENAI_PATHS = ("/openai/v1", "/20231130/openai/v1", "/20231130/actions/v1")
-
 _END_OF_SENTENCE = re.compile(r"(\.(?: \(opc-request-id [^)]*\))?) ")  # a request id belongs to what was said before it
 # For errors that leave the next step unsaid.
 _REMEDIES = {
@@ -50,46 +37,6 @@ def error_cause(error: BaseException, code: str = "") -> Finding:
     code = code or re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__.removesuffix("Error")).lower()
     text, end, remedy = (*_END_OF_SENTENCE.split(str(error), maxsplit=1), "", "")[:3]
     return Finding("error", code, text + end, remedy or _REMEDIES.get(code, "Correct it and run `check` again."))
-
-
-def refusal_cause(
-    mode: str,
-    *,
-    redirected: bool = False,
-    changed: str = "",
-    problem: str | None = None,
-    expired: bool = False,
-    from_oci: bool = True,
-) -> Finding:
-    """The cause of a 401 that stayed, after the clock was corrected and the credential replaced if it could be.
-
-    redirected: the request was sent on to another URL. changed: what `change_after_signing` found. problem: why no newer
-    credential was available. expired: by the server's clock, the credential has ended. from_oci: whether the answer had an
-    `opc-request-id`, as OCI's have.
-    """
-    if redirected:
-        return cause("redirected")
-    if changed:
-        return cause("changed-after-signing", change=changed)
-    if problem is not None:
-        return cause("no-newer-credential", problem=problem)
-    if not from_oci:
-        return cause("proxy/changes")
-    if expired:
-        return cause("credential-expired")
-    return cause(_REFUSALS.get(mode, "identity-refused"))
-
-
-def denial_cause(mode: str, method: str, url: Any, status: int) -> Finding | None:
-    """What is usually behind a 403 or 404 of Generative AI to a signed request; None for answers of other kinds.
-
-    Only POSTs count: a GET asks for one object, which may simply not exist.
-    """
-    if status not in (403, 404) or method != "POST" or not url.host.startswith("inference.generativeai."):
-        return None
-    if not url.path.startswith(OPENAI_PATHS):
-        return cause("denied/path", path=url.path)
-    return cause("denied", who=mode.replace("_", " ") if mode in PRINCIPALS else "user")
 
 
 def unavailable_cause(error: BaseException) -> Finding | None:
@@ -127,10 +74,10 @@ def request_cause(error: Exception, url: str) -> Finding:
 def network_cause(error: BaseException) -> Finding:
     """The cause of a request without an answer. A proxy is only blamed for a request that went through it."""
     links = list(error_chain(error))
-    target = next(filter(None, map(_url_of, links)), None)
-    host = f"host {target.host}" if target is not None and target.host else "host"
-    direct = target is not None and _goes_directly(links, target)
-    proxy = "" if target is None or direct else _proxy_for(target)
+    url = next(filter(None, map(_url_of, links)), httpx.URL())
+    host = f"host {url.host}".rstrip()
+    direct = _goes_directly(links, url)
+    proxy = "" if direct else _proxy_for(url)
     for link in links:
         if isinstance(link, socket.gaierror):
             if proxy:
@@ -147,8 +94,11 @@ def network_cause(error: BaseException) -> Finding:
             return cause(code, host=host, hint=hint)
         if isinstance(link, ssl.SSLError):
             return cause("no-tls", host=host, reason=link.reason or "the handshake failed")
-        if isinstance(link, httpx.ProxyError):
-            return _proxy_cause(str(link), host, proxy or "proxy")
+        if isinstance(link, httpx.ProxyError):  # its text is the proxy's answer, which begins with its status
+            status, reason = str(link)[:3], str(link) or "no reason given"
+            keys = {"407": "proxy/password", "502": "proxy/target", "503": "proxy/target", "504": "proxy/target"}
+            key = keys.get(status, "proxy/forbids")
+            return cause(key, proxy=proxy or "proxy", host=host, status=status, reason=reason)
         if isinstance(link, (httpx.TimeoutException, TimeoutError)):
             return cause("no-answer-in-time/proxy" if proxy else "no-answer-in-time", host=host, proxy=proxy)
         if isinstance(link, ConnectionRefusedError):
@@ -158,21 +108,14 @@ def network_cause(error: BaseException) -> Finding:
     return cause("proxy" if proxy else "unreachable", host=host, proxy=proxy)
 
 
-def _proxy_cause(answer: str, host: str, proxy: str) -> Finding:
-    """answer: the proxy's, which begins with its status."""
-    codes = {"407": "proxy/password", **dict.fromkeys(("502", "503", "504"), "proxy/target")}
-    reason = answer or "no reason given"
-    return cause(codes.get(answer[:3], "proxy/forbids"), proxy=proxy, host=host, status=answer[:3], reason=reason)
-
-
-def _goes_directly(links: list[BaseException], target: httpx.URL) -> bool:
+def _goes_directly(links: list[BaseException], url: httpx.URL) -> bool:
     """Whether the request used no proxy, whatever the environment says.
 
     The auth services' own client uses none for this machine, the metadata service, and a cluster's own proxy.
     """
     of_auth_service = any(isinstance(link, ServiceUnreachableError) for link in links)
-    in_cluster = target.path == "/resourcePrincipalSessionTokens"
-    return of_auth_service and (is_loopback(target.host) or is_link_local(target.host) or in_cluster)
+    in_cluster = url.path == "/resourcePrincipalSessionTokens"
+    return of_auth_service and (is_loopback(url.host) or is_link_local(url.host) or in_cluster)
 
 
 def _proxy_for(url: httpx.URL) -> str:

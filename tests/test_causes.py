@@ -9,18 +9,10 @@ import pytest
 
 from oci_httpx_auth import CredentialsUnavailableError, InstancePrincipal, OCISigner
 from oci_httpx_auth._auth_service.service import AuthService
-from oci_httpx_auth._causes import network_cause, refusal_cause, request_cause
+from oci_httpx_auth._causes import network_cause, request_cause
 from oci_httpx_auth._errors import ServiceUnreachableError, error_chain
 
 from .standin import FakeOCI, Fault
-
-
-def test_a_change_is_reported_before_the_credential_is_blamed() -> None:
-    """The remedy is about hooks and transports."""
-    cause = refusal_cause("api_key", changed="the signed header date changed or disappeared", expired=True)
-    assert cause.code == "changed-after-signing"
-    assert "header date" in cause.cause
-    assert "event hook" in cause.remedy
 
 
 def test_a_cause_that_an_http_library_hides_is_found() -> None:
@@ -87,15 +79,6 @@ def test_causes_of_silence() -> None:
     assert network_cause(httpx.ReadTimeout("", request=request)).code == "no-answer-in-time"
     assert network_cause(httpx.ProxyError("", request=request)).code == "proxy"
     assert network_cause(httpx.ReadError("", request=request)).code == "unreachable"
-
-
-def test_causes_of_a_refusal() -> None:
-    """What is known of a 401, from the surest to the vaguest."""
-    assert refusal_cause("api_key", redirected=True, problem="x", expired=True).code == "redirected"
-    assert "x" in refusal_cause("api_key", problem="x", expired=True).cause
-    assert refusal_cause("api_key", from_oci=False, expired=True).code == "proxy"
-    assert refusal_cause("api_key", expired=True).code == "credential-expired"
-    assert refusal_cause("custom").code == "identity-refused"
 
 
 def test_a_failure_that_nobody_thought_of_is_raised() -> None:

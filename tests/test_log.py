@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from oci_httpx_auth import OCISigner
+from oci_httpx_auth._log import refusal_cause
 
 from .standin import FakeOCI, Fault
 
@@ -102,3 +103,26 @@ def test_a_persistent_401_reaches_the_caller_untouched_with_one_warning(
         assert word in message
     for name, value in response.request.headers.items():
         assert name != "authorization" or value not in message
+
+
+def refused(*earlier: httpx.Response, request_id: str = "x") -> httpx.Response:
+    headers = {"opc-request-id": request_id} if request_id else {}
+    return httpx.Response(401, headers=headers, history=list(earlier))
+
+
+def test_a_change_is_reported_before_the_credential_is_blamed() -> None:
+    """The remedy is about hooks and transports."""
+    cause = refusal_cause("api_key", refused(), changed="the signed header date changed or disappeared", expired=True)
+    assert cause.code == "changed-after-signing"
+    assert "header date" in cause.cause
+    assert "event hook" in cause.remedy
+
+
+def test_causes_of_a_refusal() -> None:
+    """What is known of a 401, from the surest to the vaguest."""
+    redirect = httpx.Response(307, headers={"location": "/"})
+    assert refusal_cause("api_key", refused(redirect), problem="x", expired=True).code == "redirected"
+    assert "x" in refusal_cause("api_key", refused(), problem="x", expired=True).cause
+    assert refusal_cause("api_key", refused(request_id=""), expired=True).code == "proxy"
+    assert refusal_cause("api_key", refused(), expired=True).code == "credential-expired"
+    assert refusal_cause("custom", refused()).code == "identity-refused"

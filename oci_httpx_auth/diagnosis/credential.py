@@ -90,10 +90,10 @@ def _describe_service_account(run: Run) -> None:
 
 def _fetch_cause(run: Run, reason: BaseException) -> Finding:
     if isinstance(reason, NoCredentialsFoundError):
-        code = "no-source/pod" if run.fallen_through else "no-source"
-        return closed_directory_cause(config_path(run.config_file)) or cause(
-            code, reason=reason.likely, remedy=reason.remedy
-        )
+        if closed := closed_directory_cause(config_path(run.config_file)):
+            return closed
+        key = "no-source/pod" if run.fallen_through else "no-source"
+        return cause(key, reason=reason.likely, remedy=reason.remedy)
     if isinstance(reason, SessionExpiredError):
         return error_cause(reason)
     provider = run.provider
@@ -113,13 +113,11 @@ def _fetch_cause(run: Run, reason: BaseException) -> Finding:
 
 
 def _describe_certificate(run: Run, provider: InstancePrincipal) -> None:
-    try:
+    with suppress(OCIAuthError):  # the credential's own error has said so
         leaf, issuer = read_certificates(provider)
-    except OCIAuthError:
-        return  # the credential's own error has said so
-    left = leaf.not_valid_after_utc.timestamp() - run.clock()
-    chained = leaf.issuer == issuer.subject
-    text = f"{expiry(left)}; {'' if chained else 'not '}issued by the intermediate one"
-    run.log("ok" if left > 0 and chained else "error", "certificate", text)
-    if left <= 0:
-        run.findings.append(cause("certificate-expired", ago=ago(-left)))
+        left = leaf.not_valid_after_utc.timestamp() - run.clock()
+        chained = leaf.issuer == issuer.subject
+        text = f"{expiry(left)}; {'' if chained else 'not '}issued by the intermediate one"
+        run.log("ok" if left > 0 and chained else "error", "certificate", text)
+        if left <= 0:
+            run.findings.append(cause("certificate-expired", ago=ago(-left)))

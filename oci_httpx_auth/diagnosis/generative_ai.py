@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from .._auth_service.regions import inference_endpoint
-from .._causes import OPENAI_PATHS, PRINCIPALS
+from .._log import OPENAI_PATHS, PRINCIPALS
 from .._verdicts import Finding, cause
 from .ocids import cut_off_cause, elsewhere_cause, parse_ocid, place_cause, policy_for, with_article
 from .run import Run, from_oci, message_of, send

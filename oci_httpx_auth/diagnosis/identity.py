@@ -9,7 +9,7 @@ import httpx
 from cryptography.hazmat.primitives import serialization
 
 from .._auth_service.regions import identity_endpoint, is_known, realm_regions
-from .._causes import refusal_cause
+from .._log import refusal_cause
 from .._secrecy import quote_name
 from .._signing.clock import parse_http_date
 from .._verdicts import Finding, cause
@@ -66,7 +66,7 @@ def _describe_clock(run: Run, answer: httpx.Response) -> None:
 def _refusal_cause(run: Run, answer: httpx.Response) -> Finding:
     """The cause of a 401: first what is certain here, then what other regions answer, then what is likely."""
     expired = run.expires_at is not None and run.expires_at <= run.clock()
-    likely = refusal_cause(run.mode, from_oci=from_oci(answer), expired=expired)
+    likely = refusal_cause(run.mode, answer, expired=expired)
     if "clock skew" in answer.text:
         return cause("clock-off/no-date")
     if not from_oci(answer) or expired:
