@@ -227,8 +227,8 @@ class OCISigner(_Auth):
         self._check_transport(url.scheme, host)
         started = time.monotonic()
         offset = self._clocks.offset(host)
-        credential = self._cache.acquire(offset=offset, host=host, may_block=may_block)
-        if isinstance(credential, Future):
+        credential = self._cache.acquire(offset=offset, may_block=may_block)
+        if isinstance(credential, Flight):
             credential = yield from self._wait_for(credential, started + _patience(request))
         corrected, rewritten, replacements = False, False, 0
         problem = None
@@ -266,7 +266,7 @@ class OCISigner(_Auth):
             newer = self._cache.acquire(rejected=credential, offset=offset, host=host, may_block=may_block)
             if streamed:
                 break
-            if isinstance(newer, Future):
+            if isinstance(newer, Flight):
                 yield _Read(response)  # otherwise it would hold its connection while we wait
                 try:
                     newer = yield from self._wait_for(newer, started + _patience(request))
@@ -283,21 +283,20 @@ class OCISigner(_Auth):
         expires_in = None if expiry is None else expiry - self._clocks.clock()
         log_refusal(self._provider, response, covered, expires_in=expires_in, clock_offset=offset, problem=problem)
 
-    def _wait_for(self, fetch: Future[Credential], ends_at: float) -> Generator[_Pause, Any, Credential]:
+    def _wait_for(self, fetch: Flight, ends_at: float) -> Generator[_Pause, Any, Credential]:
         """The credential from a fetch, if it arrives in time.
 
         Raises a new error for each caller, because one raised in many threads would accumulate their tracebacks:
         `CredentialsUnavailableError` or `SessionExpiredError`, with its cause chained.
         """
-        if isinstance(fetch, Flight):
-            ends_at = min(ends_at, fetch.started_at + DEADLINE)
+        ends_at = min(ends_at, fetch.started_at + DEADLINE)
         if not fetch.done():
             yield _Wait(fetch, max(ends_at - time.monotonic(), 0.0))
         if fetch.done():
             return credential_from(fetch, self._provider)
-        since = time.monotonic() - fetch.started_at if isinstance(fetch, Flight) else 0.0
+        seconds = time.monotonic() - fetch.started_at
         raise CredentialsUnavailableError(
-            f"No OCI credential from {describe_source(self._provider)} yet: the fetch has taken {since:.0f} s so far, "
+            f"No OCI credential from {describe_source(self._provider)} yet: the fetch has taken {seconds:.0f} s so far, "
             "and this request waits no longer than its own timeout. The fetch continues; a later request uses its result."
         )
 

@@ -7,6 +7,7 @@ import copy
 import json
 import logging
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ import pytest
 
 from oci_httpx_auth import APIKey, Credential, CredentialsUnavailableError, OCISigner, SignerStatus, SigningError
 
-from .conftest import LIBRARIES, Clock, parts
+from .conftest import LIBRARIES, Clock, parts, settle
 from .providers import Sessions
 from .standin import FakeOCI, Fault
 
@@ -79,6 +80,14 @@ def test_signed_headers_are_accepted_from_another_stack(oci: FakeOCI, signer: OC
     assert oci.records[-1].signed
     assert "host" not in headers
     assert "host" in signer.signed_headers("GET", oci.url, {"Host": "other.example"})
+
+
+@pytest.mark.parametrize("scheme", ["ws", "WS", "http"])
+@pytest.mark.parametrize("target", ["/x", "/x?then=https://elsewhere.example/"])
+def test_headers_for_a_websocket_are_those_of_http(oci: FakeOCI, signer: OCISigner, scheme: str, target: str) -> None:
+    """Whose handshake is an HTTP request."""
+    headers = signer.signed_headers("GET", f"{scheme}{oci.url.removeprefix('http')}{target}")
+    assert httpx.get(f"{oci.url}{target}", headers=headers).status_code == 200
 
 
 def test_async_signed_headers_are_the_same(oci: FakeOCI, tmp_path: Path, run: Any) -> None:
@@ -490,6 +499,39 @@ def test_a_replacement_is_judged_by_that_clock_too(
         flow.close()
 
 
+def test_the_log_gives_times_by_our_clock_and_the_servers_offset(
+    oci: FakeOCI, numbered: tuple[Numbered, OCISigner, Clock], caplog: pytest.LogCaptureFixture
+) -> None:
+    """For a server that is ten minutes ahead, a credential ends ten minutes earlier."""
+    provider, signer, clock = numbered
+    request = httpx.Request("GET", f"{oci.url}/x")
+    flow = signer.sync_auth_flow(request)
+    next(flow)
+    flow.send(refused(request, clock, 600.0))
+    provider.fails = True
+    with pytest.raises(StopIteration):
+        flow.send(refused(request, clock, 600.0))
+    assert "expires in 3000 s, clock offset +600 s" in caplog.text
+
+
+def test_a_streamed_upload_is_sent_once_and_its_401_is_logged(
+    oci: FakeOCI, numbered: tuple[Numbered, OCISigner, Clock], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The clock, and then the credential, is corrected for the next request."""
+    provider, signer, clock = numbered
+    for _ in range(2):
+        body, length = iter([b"body"]), {"content-length": "4"}
+        request = httpx.Request("PUT", f"{oci.url}/n/space/b/bucket/o/name", content=body, headers=length)
+        flow = signer.sync_auth_flow(request)
+        assert "x-content-sha256" not in next(flow).headers
+        with pytest.raises(StopIteration):
+            flow.send(refused(request, clock, 1800.0))
+    settle()
+    assert caplog.text.count("answered 401 to a signed PUT request") == 2
+    assert "clock offset +1800 s" in caplog.text
+    assert provider.fetches == 2
+
+
 def test_the_log_says_why_there_is_no_other_credential(
     oci: FakeOCI, numbered: tuple[Numbered, OCISigner, Clock], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -604,9 +646,9 @@ def test_an_auth_that_wraps_this_one_sees_that_the_body_is_needed(oci: FakeOCI, 
 
 
 def test_a_request_is_signed_by_three_credentials_at_most(
-    oci: FakeOCI, numbered: tuple[Numbered, OCISigner, Clock]
+    oci: FakeOCI, numbered: tuple[Numbered, OCISigner, Clock], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Others may have replaced the credential twice while a server refused this one's."""
+    """Others may have replaced the credential twice while a server refused this one's. The last 401 is logged."""
     _provider, signer, _clock = numbered
 
     def replace_by_another_request() -> None:
@@ -626,6 +668,115 @@ def test_a_request_is_signed_by_three_credentials_at_most(
         except StopIteration:
             sent = None
     assert len(set(keys)) == len(keys) == 3
+    assert caplog.text.count("other.example answered 401 to a signed GET request") == 1
+
+
+def test_a_rejected_credentials_headers_are_removed_with_it(oci: FakeOCI) -> None:
+    """The replacement does not carry another's delegation token."""
+
+    class Delegated:
+        fetches = 0
+
+        def fetch(self) -> Credential:
+            self.fetches += 1
+            session = oci.add_session()
+            headers = {"opc-obo-token": "first"} if self.fetches == 1 else {}
+            return Credential(f"ST${session.token}", session.private_key, headers=headers)
+
+    with httpx.Client(auth=OCISigner(Delegated())) as client:
+        request = client.build_request("GET", f"{oci.url}/x")
+        oci.fault_source = lambda service, record: oci.revoke_tokens() if len(oci.records) == 0 else None
+        assert client.send(request).status_code == 200
+    assert [record.header("opc-obo-token") for record in oci.records] == ["first", None]
+
+
+# How long a request waits
+
+
+def test_a_request_waits_no_longer_than_its_timeouts(oci: FakeOCI) -> None:
+    """The fetch continues, the status says since when, and a later request uses its result."""
+    provider = Sessions(oci)
+    provider.gate.clear()
+    signer = OCISigner(provider)
+    with httpx.Client(auth=signer, timeout=0.2) as client:
+        for seconds in ("0", "2."):
+            with pytest.raises(CredentialsUnavailableError) as caught:
+                client.get(f"{oci.url}/x")
+            assert re.fullmatch(
+                f"No OCI credential from the test yet: the fetch has taken {seconds} s so far, and this request waits no "
+                r"longer than its own timeout\. The fetch continues; a later request uses its result\.",
+                str(caught.value),
+            )
+            assert signer.status().refreshing_since is not None
+            (flight,) = signer._cache._flights.values()
+            flight.started_at -= 20
+        provider.gate.set()
+        settle()
+        assert signer.status().refreshing_since is None
+        assert client.get(f"{oci.url}/x").status_code == 200
+
+
+def test_a_task_waits_no_longer_than_its_timeouts(oci: FakeOCI, run: Any) -> None:
+    """On asyncio and on trio."""
+    provider = Sessions(oci)
+    provider.gate.clear()
+
+    async def main() -> None:
+        async with httpx.AsyncClient(auth=OCISigner(provider), timeout=0.2) as client:
+            with pytest.raises(CredentialsUnavailableError, match="yet: "):
+                await client.get(f"{oci.url}/x")
+
+    run(main)
+    provider.gate.set()
+    settle()
+
+
+@pytest.mark.parametrize(("timeouts", "longest"), [({"read": 0.1, "pool": 0.05}, 0.1), ({"read": None}, 30), ({}, 30)])
+def test_the_wait_is_the_longest_of_a_requests_timeouts(
+    oci: FakeOCI, timeouts: dict[str, float | None], longest: float
+) -> None:
+    """Or what is left of the fetch's deadline."""
+    provider = Sessions(oci)
+    provider.gate.clear()
+    request = httpx.Request("GET", f"{oci.url}/x", extensions={"timeout": timeouts})
+    steps = OCISigner(provider)._steps(request, may_block=True)
+    pause = steps.send(next(steps).wait())
+    assert 0 < pause._seconds <= longest
+    provider.gate.set()
+    settle()
+
+
+def test_without_threads_only_a_thread_fetches_in_place(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event loop is never held up: its task gets an error, or the 401 that it had."""
+
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def ask(answers: int) -> None:
+        request = httpx.Request("GET", f"{oci.url}/x")
+        flow = signer.async_auth_flow(request)
+        await flow.__anext__()
+        for _ in range(answers):
+            await flow.asend(httpx.Response(401, request=request))
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    provider = Sessions(oci)
+    signer = OCISigner(provider)
+    with pytest.raises(CredentialsUnavailableError, match="No thread can be started"):
+        asyncio.run(ask(0))
+    assert provider.fetches == 0
+    signer = OCISigner(provider)
+    request = httpx.Request("GET", f"{oci.url}/x")
+    flow = signer.sync_auth_flow(request)
+    next(flow)
+    assert provider.fetches == 1
+    flow.send(httpx.Response(401, request=request))
+    assert provider.fetches == 2
+    signer = OCISigner(provider)
+    next(signer.sync_auth_flow(request))
+    with pytest.raises(StopAsyncIteration):
+        asyncio.run(ask(1))
+    assert provider.fetches == 3
 
 
 def test_an_invalid_url_is_not_signed(oci: FakeOCI, tmp_path: Path) -> None:

@@ -130,8 +130,8 @@ class CredentialCache:
         host: str = "",
         offset: float = 0.0,
         may_block: bool = False,
-    ) -> Credential | Future[Credential]:
-        """The credential to sign with, or a future that returns it or raises the last error.
+    ) -> Credential | Flight:
+        """The credential to sign with, or a fetch, perhaps an ended one, that returns it or raises the last error.
 
         rejected, host: the credential that a server refused, and the server; it is returned if there is no newer one.
         offset: how far the server's clock is ahead of ours, in seconds.
@@ -145,7 +145,7 @@ class CredentialCache:
             state = self._state
             available, needed = self._decide(state, rejected, host, offset, joining=under_way is not None)
             if not needed:
-                return available if available is not None else _failed_future(state.error)
+                return available if available is not None else self._failed(state.error)
             if under_way is None:
                 flight = Flight(self._clock(), rejected if rejected is state.credential else None)
                 under_way = self._flights.setdefault("flight", flight)
@@ -342,6 +342,12 @@ class CredentialCache:
             return None  # too late: the next request will raise the error
         return status.next_refresh
 
+    def _failed(self, error: BaseException | None) -> Flight:
+        assert error is not None  # only a failure leaves nothing to use
+        flight = Flight(self._clock(), None)
+        flight.set_exception(error)
+        return flight
+
     def _after_fork(self) -> None:
         """Forget flights and timer: a child process has none of its parent's threads."""
         self._flights, self._timer = {}, None
@@ -408,10 +414,3 @@ def _retry_after(error: BaseException | None) -> float:
             return min(seconds, _LONGEST_RETRY_AFTER)
         error = error.__cause__
     return 0.0
-
-
-def _failed_future(error: BaseException | None) -> Future[Credential]:
-    assert error is not None  # only a failure leaves nothing to use
-    future: Future[Credential] = Future()
-    future.set_exception(error)
-    return future

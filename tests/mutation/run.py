@@ -99,6 +99,38 @@ The timer looks at the clock a second earlier or later.
 @@ _renew_in_time @@
 -            pause = 1.0
 +            pause = 2.0
+`None` is as false as `False`.
+@@ async_auth_flow @@
+-    steps = self._steps(request, may_block=False)
++    steps = self._steps(request, may_block=None)
+@@ _steps @@
+-        if getattr(credential.private_key, "blocking", False):
++        if getattr(credential.private_key, "blocking", None):
+The names of headers and of schemes may be in capitals.
+@@ _steps @@
+-        date = response.headers.get("date")
++        date = response.headers.get("DATE")
+@@ _bare_request @@
+-    scheme = {"ws": "http", "wss": "https"}.get(scheme.lower(), scheme)
++    scheme = {"ws": "HTTP", "wss": "https"}.get(scheme.lower(), scheme)
+@@ _bare_request @@
+-    scheme = {"ws": "http", "wss": "https"}.get(scheme.lower(), scheme)
++    scheme = {"ws": "http", "wss": "HTTPS"}.get(scheme.lower(), scheme)
+A streamed body keeps the length that its header gives, and only some methods have their bodies' digests signed.
+@@ _steps @@
+-    length, digest = (0, None) if streamed else (yield _ReadBody(request))
++    length, digest = (1, None) if streamed else (yield _ReadBody(request))
+@@ wait @@
+-    return len(body), content_digest(body) if self._request.method in BODY_METHODS else None
++    return len(body), content_digest(body) if (self._request.method in BODY_METHODS) or True else None
+What aiohttp has written its way it writes the same way again.
+@@ _steps @@
+-            request.url, rewritten = sent, True  # now sign it as aiohttp writes it
++            request.url, rewritten = sent, False  # now sign it as aiohttp writes it
+The headers of a credential are on each request that it has signed.
+@@ _steps @@
+-            request.headers.pop(name, None)
++            request.headers.pop(name, )
 """
 
 

@@ -142,35 +142,6 @@ class Hanging:
         return Credential(f"ST${session.token}", session.private_key)
 
 
-def test_a_request_waits_no_longer_than_its_timeouts(oci: FakeOCI) -> None:
-    """The fetch continues, the status says since when, and a later request uses its result."""
-    provider = Hanging(oci)
-    signer = OCISigner(provider)
-    with httpx.Client(auth=signer, timeout=0.2) as client:
-        for _ in range(2):
-            with pytest.raises(CredentialsUnavailableError, match=r"yet: the fetch has taken .* The fetch continues"):
-                client.get(f"{oci.url}/x")
-            assert signer.status().refreshing_since is not None
-        provider.release.set()
-        settle()
-        assert signer.status().refreshing_since is None
-        assert client.get(f"{oci.url}/x").status_code == 200
-
-
-def test_a_task_waits_no_longer_than_its_timeouts(oci: FakeOCI, run: Any) -> None:
-    """On asyncio and on trio."""
-    provider = Hanging(oci)
-
-    async def main() -> None:
-        async with httpx.AsyncClient(auth=OCISigner(provider), timeout=0.2) as client:
-            with pytest.raises(CredentialsUnavailableError, match="yet: "):
-                await client.get(f"{oci.url}/x")
-
-    run(main)
-    provider.release.set()
-    settle()
-
-
 @pytest.mark.parametrize("service", ["federation", "metadata"])
 @pytest.mark.parametrize(
     "fault", [Fault(hang=True), Fault(status=503), Fault(reset=True)], ids=["hangs", "503", "resets"]
@@ -277,25 +248,6 @@ def test_an_exception_in_a_log_filter_does_not_fail_a_good_refresh(oci: FakeOCI)
     finally:
         logger.removeFilter(broken)
         logger.setLevel(before)
-
-
-def test_a_rejected_credentials_headers_are_removed_with_it(oci: FakeOCI) -> None:
-    """The replacement does not carry another's delegation token."""
-
-    class Delegated:
-        fetches = 0
-
-        def fetch(self) -> Credential:
-            self.fetches += 1
-            session = oci.add_session()
-            headers = {"opc-obo-token": "first"} if self.fetches == 1 else {}
-            return Credential(f"ST${session.token}", session.private_key, headers=headers)
-
-    with httpx.Client(auth=OCISigner(Delegated())) as client:
-        request = client.build_request("GET", f"{oci.url}/x")
-        oci.fault_source = lambda service, record: oci.revoke_tokens() if len(oci.records) == 0 else None
-        assert client.send(request).status_code == 200
-    assert [record.header("opc-obo-token") for record in oci.records] == ["first", None]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
