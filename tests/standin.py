@@ -422,7 +422,8 @@ class Resources:
         if context is not None:
             variables[f"{PREFIX}SECURITY_CONTEXT{suffix}"] = context
         holder = FakeCredential(identities.tenancy, "", identities.region, key)
-        return {**endpoints, **variables, **literals_or_files(key_values(holder, passphrase), directory, suffix)}
+        given = literals_or_files(key_values(holder, passphrase), directory)
+        return {**endpoints, **variables, **{f"{name}{suffix}": value for name, value in given.items()}}
 
     def _find(self, key_id: str) -> Principal:
         """As `Identities.find`, and among the resources that have a key pair, which only these services accept."""

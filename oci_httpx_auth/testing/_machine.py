@@ -54,13 +54,13 @@ def write_profile(
     return directory / "config"
 
 
-def literals_or_files(values: dict[str, str], directory: Path | None, suffix: str = "") -> dict[str, str]:
+def literals_or_files(values: dict[str, str], directory: Path | None) -> dict[str, str]:
     """The variables of a token and its key: the values themselves, or paths of files in `directory` that hold them."""
-    if directory is None:
-        return {f"{PREFIX}{name}{suffix}": value for name, value in values.items()}
-    for name, value in values.items():
-        write_private(directory / name.lower(), value.encode())
-    return {f"{PREFIX}{name}{suffix}": str((directory / name.lower()).resolve()) for name in values}
+    if directory is not None:
+        for name, value in values.items():
+            write_private(directory / name.lower(), value.encode())
+        values = {name: str((directory / name.lower()).resolve()) for name in values}
+    return {f"{PREFIX}{name}": value for name, value in values.items()}
 
 
 def key_values(credential: FakeCredential, passphrase: str | None) -> dict[str, str]:

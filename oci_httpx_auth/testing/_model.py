@@ -164,11 +164,12 @@ def example(schema: Any, root: Any = None, name: str = "value", depth: int = 0) 
         return schema["const"]
     if schema.get("enum"):
         return schema["enum"][0]
-    if options := schema.get("anyOf") or schema.get("oneOf"):
-        return example(_null_if(deep, options), root, name, depth + 1)
     kind = schema.get("type", "object" if "properties" in schema else "string")
     if isinstance(kind, list):
-        kind = _null_if(deep, kind)
+        schema = {"anyOf": [{**schema, "type": each} for each in kind]}
+    if options := schema.get("anyOf") or schema.get("oneOf"):
+        # Null is the first choice deep down, and the last one otherwise.
+        return example(max(options, key=lambda option: _is_null(option) == deep), root, name, depth + 1)
     if kind == "object":
         required = schema.get("required", []) if deep else schema.get("properties", {})
         members = {key: value for key, value in schema.get("properties", {}).items() if key in required}
@@ -185,13 +186,8 @@ def example(schema: Any, root: Any = None, name: str = "value", depth: int = 0) 
     return True if kind == "boolean" else None
 
 
-def _null_if(deep: bool, options: list[Any]) -> Any:
-    """The first schema or type that is null if `deep`, or that is not null otherwise; failing that, the first."""
-
-    def is_null(option: Any) -> bool:
-        return (option.get("type") if isinstance(option, dict) else option) == "null"
-
-    return min(options, key=lambda option: is_null(option) != deep)
+def _is_null(schema: Any) -> bool:
+    return isinstance(schema, dict) and schema.get("type") == "null"
 
 
 def _resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
