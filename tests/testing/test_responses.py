@@ -20,6 +20,16 @@ def test_an_item_of_an_unknown_kind_is_skipped(ask: Callable[..., Any]) -> None:
     assert response["output"][0]["content"][0]["text"] == "You said: Hi"
 
 
+def test_a_message_in_parts_is_kept_as_it_is(ask: Callable[..., Any]) -> None:
+    """And one that is a text becomes one of a single part."""
+    parts = [{"type": "input_text", "text": "H"}, {"type": "input_text", "text": "i"}]
+    given = [{"role": "user", "content": "Hello"}, {"role": "user", "content": parts}]
+    response = ask("/openai/v1/responses", {"model": "openai.gpt-oss-20b", "input": given}).json()
+    assert response["output"][0]["content"][0]["text"] == "You said: Hi"
+    kept = ask(f"/openai/v1/responses/{response['id']}/input_items", method="GET").json()["data"]
+    assert [item["content"] for item in kept] == [[{"type": "input_text", "text": "Hello"}], parts]
+
+
 def test_a_response_can_be_cancelled_and_not_put(ask: Callable[..., Any]) -> None:
     """There is nothing left of it to cancel, which is no error."""
     path = f"/openai/v1/responses/{ask('/openai/v1/responses', {'model': 'openai.gpt-oss-20b', 'input': 'Hi'}).json()['id']}"
