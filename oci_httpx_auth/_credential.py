@@ -16,7 +16,7 @@ from ._secrecy import Hidden
 
 KEY_ID = r"[\x21\x23-\x7e]+"  # printable ASCII without space and double quote
 _HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # "token" of RFC 9110, section 5.6.2
-_HEADER_VALUE = r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?"
+HEADER_VALUE = r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?"
 END_OF_TIME = 253402300800  # seconds; no date beyond the year 9999
 
 
@@ -55,7 +55,7 @@ class Credential:
                 raise SigningError(f"The credential's {name} is not a point in time. Use None if it has none.")
         headers = {name.lower(): Hidden(value) for name, value in self.headers.items()}
         for name, value in headers.items():
-            if not re.fullmatch(_HEADER_NAME, name) or not re.fullmatch(_HEADER_VALUE, value):
+            if not re.fullmatch(_HEADER_NAME, name) or not re.fullmatch(HEADER_VALUE, value):
                 raise SigningError(f"The credential's header {name!r} has a name or value that HTTP cannot carry.")
         object.__setattr__(self, "headers", MappingProxyType(headers))
         object.__setattr__(self, "key_id", Hidden(self.key_id))

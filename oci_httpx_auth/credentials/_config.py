@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .._auth_service.regions import region_id
+from .._credential import HEADER_VALUE
 from .._errors import ConfigError, ProfileNotFoundError
 from .._secrecy import hidden, quote_name, quote_path, quote_value
 from ._files import read_small_file
@@ -23,7 +24,6 @@ _SECRETS = ("pass_phrase", "passphrase", "key_content")
 # The SDK's notion of an OCID: five or more parts, joined by dots (colons in very old ones).
 _OCID = r"[0-9A-Za-z_-]+(?:[.:][0-9A-Za-z_-]*){3,}[.:][0-9A-Za-z_-]+"
 _FINGERPRINT = r"(?:[0-9a-f]{2}:){15}[0-9a-f]{2}"
-_HEADER_VALUE = r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?"
 
 # The variables of calls to Generative AI, by the argument of the factories and of `check` that overrides them.
 GENERATIVE_AI = {
@@ -207,7 +207,7 @@ def check_region(value: str | None, what: str) -> str | None:
 
 def check_header(value: str, what: str) -> str:
     """Raises `ConfigError` if an HTTP header cannot carry the value, which is not shown."""
-    if not re.fullmatch(_HEADER_VALUE, value):
+    if not re.fullmatch(HEADER_VALUE, value):
         raise ConfigError(
             f"{what} has characters that an HTTP header cannot carry: line breaks, control or non-ASCII ones."
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from .._auth_service.service import DEADLINE, AuthService, Calls
 from .._credential import Credential, CredentialProvider
@@ -20,16 +19,14 @@ from .resource_principal import ResourcePrincipal
 from .security_token import SecurityToken
 from .workload_identity import OKEWorkloadIdentity
 
-MODES: dict[str, Any] = {
-    provider.mode: provider
-    for provider in (
-        APIKey,
-        SecurityToken,
-        InstancePrincipal,
-        ResourcePrincipal,
-        OKEWorkloadIdentity,
-        DelegationToken,
-    )
+# How to make the provider of each mode, as the CLI spells it.
+MODES: dict[str, Callable[[Settings, AuthService | None], CredentialProvider]] = {
+    "api_key": APIKey.from_settings,
+    "security_token": SecurityToken.from_settings,
+    "instance_principal": lambda _, service: InstancePrincipal(_service=service),
+    "resource_principal": lambda _, service: ResourcePrincipal(_service=service),
+    "oke_workload_identity": lambda _, service: OKEWorkloadIdentity(_service=service),
+    "instance_obo_user": DelegationToken.from_settings,
 }
 
 _PROBE = 1.0  # seconds to wait for a metadata service that may not exist
@@ -114,13 +111,7 @@ def _by_mode(mode: str, settings: Settings, service: AuthService | None) -> Cred
         raise ConfigError(
             f"{named_by} is {quote_value(mode)}, which is not a supported auth mode. Use one of {join_names(MODES)}."
         )
-    provider = MODES[mode]
-    made: CredentialProvider
-    if issubclass(provider, (APIKey, SecurityToken, DelegationToken)):
-        made = provider.from_settings(settings, service)
-    else:
-        made = provider(_service=service)
-    return made
+    return MODES[mode](settings, service)
 
 
 def implied_mode(settings: Settings) -> str:

@@ -11,8 +11,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -80,7 +78,6 @@ class ResourcePrincipal(Provider):
             )
         super().__init__(f"resource principal {version}", service=_service)
         self.tenancy: str | None = None
-        self._claims: Mapping[str, Any] = {}
         self._variables = _Variables("_FOR_LEAF_RESOURCE", auth_endpoint) if version == "3.0" else variables
         [self._version] = self._variables.require("VERSION")
         if self._version not in _REQUIRED:
@@ -187,13 +184,8 @@ class ResourcePrincipal(Provider):
             return {}
         return {"security-context": check_header(context, self._variables.name("SECURITY_CONTEXT"))}
 
-    def claim(self, name: str) -> Any:
-        """A claim of the current token; `None` without that claim or without a token."""
-        return self._claims.get(name)
-
     def _remember(self, credential: Credential) -> None:
         claims = parse_security_token(token_of(credential), self.source)
-        self._claims = claims.other
         self.tenancy = claims.text("res_tenant")
         self.compartment: str | None = claims.text("res_compartment")
 

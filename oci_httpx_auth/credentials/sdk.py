@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -81,13 +82,12 @@ class SDKSigner(Provider):
         return self._credential(parameters["keyId"], private_key, {name: headers[name] for name in names})
 
     def _credential(self, key_id: str, private_key: Any, headers: dict[str, str]) -> Credential:
-        token, expires_at, issued_at = key_id.removeprefix("ST$"), None, None
+        token = key_id.removeprefix("ST$")
         on_device = getattr(private_key, "blocking", False)  # which does not show its public half
         try:
             if token != key_id and not on_device and _is_readable(token):
-                issued = token_credential(token, private_key, f"The token of {self.source}")
-                expires_at, issued_at = issued.expires_at, issued.issued_at
-            return Credential(key_id, private_key, expires_at, headers, issued_at)
+                return replace(token_credential(token, private_key, f"The token of {self.source}"), headers=headers)
+            return Credential(key_id, private_key, headers=headers)
         except (InvalidTokenError, SigningError) as error:
             raise CredentialsUnavailableError(f"{self.source} cannot be used: {error}") from error
 
