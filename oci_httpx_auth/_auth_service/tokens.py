@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicNumbers
 
-from .._credential import END_OF_TIME, KEY_ID, Credential
+from .._credential import END_OF_TIME, Credential
 from .._errors import InvalidTokenError, ServiceRefusedError
+
+_PART = r"[\x21\x23-\x2d\x2f-\x7e]"  # a character of a key id, other than the dot
+JWT = rf"{_PART}+\.{_PART}+\.{_PART}*"
 
 _MAX_TOKEN = 64 * 1024  # characters; OCI's tokens are 1 to 3 kB, and no server accepts a header of this size
 
@@ -43,17 +46,12 @@ def parse_security_token(token: str, source: str) -> SecurityTokenClaims:
     """
     if len(token) > _MAX_TOKEN:
         raise InvalidTokenError(f"{source} holds {len(token)} characters; a security token has at most {_MAX_TOKEN}.")
-    parts = token.split(".")
-    if len(parts) != 3 or not all(parts[:2]):
+    if not re.fullmatch(JWT, token):
         raise InvalidTokenError(
-            f"{source} is not a security token: a token is three base64url texts joined by dots. "
+            f"{source} is not a security token: a token is three base64url texts joined by dots, without blanks. "
             "Check that it is not a key or a config file."
         )
-    if not re.fullmatch(KEY_ID, token):
-        raise InvalidTokenError(
-            f"{source} is not a security token: it has blanks or other characters that no token has."
-        )
-    claims = _json_segment(parts[1], source)
+    claims = _json_segment(token.split(".")[1], source)
     expires_at = _seconds(claims, "exp", source)
     if expires_at is None:
         raise InvalidTokenError(f"{source} is a token without an expiry ('exp'); obtain a new one.")

@@ -29,20 +29,14 @@ from .instance_principal import InstancePrincipal
 _PREFIX = "OCI_RESOURCE_PRINCIPAL_"
 _DEPTH = 10  # resources within resources; as in the Go SDK
 
-# The variables that each version needs, in the order in which errors name them.
 _KEY_PAIR = ("RPT_ENDPOINT", "RPST_ENDPOINT", "RESOURCE_ID", "PRIVATE_PEM")
-_REQUIRED = {
-    "1.1": ("RPT_ENDPOINT",),
-    "2.1": _KEY_PAIR,
-    "2.1.1": (*_KEY_PAIR, "TENANCY_ID"),
-    "2.1.2": (*_KEY_PAIR, "TENANCY_ID"),
-    "2.2": ("RPST", "PRIVATE_PEM"),
-}
-_RPT_PATHS = {
-    "1.1": "/20180711/resourcePrincipalToken/{id}",
-    "2.1": "/20180711/resourcePrincipalTokenV2/{id}",
-    "2.1.1": "/20180711/resourcePrincipalTokenV2/{id}",
-    "2.1.2": "/20180711/resourcePrincipalTokenV212/{id}",
+# Each version's variables, in the order in which errors name them, and the path of the resource principal token.
+_VERSIONS = {
+    "1.1": (("RPT_ENDPOINT",), "/20180711/resourcePrincipalToken/{id}"),
+    "2.1": (_KEY_PAIR, "/20180711/resourcePrincipalTokenV2/{id}"),
+    "2.1.1": ((*_KEY_PAIR, "TENANCY_ID"), "/20180711/resourcePrincipalTokenV2/{id}"),
+    "2.1.2": ((*_KEY_PAIR, "TENANCY_ID"), "/20180711/resourcePrincipalTokenV212/{id}"),
+    "2.2": (("RPST", "PRIVATE_PEM"), ""),
 }
 
 
@@ -80,20 +74,25 @@ class ResourcePrincipal(Provider):
         self.tenancy: str | None = None
         self._variables = _Variables("_FOR_LEAF_RESOURCE", auth_endpoint) if version == "3.0" else variables
         [self._version] = self._variables.require("VERSION")
-        if self._version not in _REQUIRED:
+        if self._version not in _VERSIONS:
             raise ConfigError(
                 f"{self._variables.name('VERSION')} is {quote_value(self._version)}, which is unknown. "
-                f"Known versions are {join_names([*_REQUIRED, '3.0'])}."
+                f"Known versions are {join_names([*_VERSIONS, '3.0'])}."
             )
-        self._variables.require(*_REQUIRED[self._version])
+        self._needed, self._token_path = _VERSIONS[self._version]
+        self._variables.require(*self._needed)
         self._declared_region = check_region(self._variables.get("REGION"), self._variables.name("REGION"))
+        self._headers: dict[str, str] = {}
+        context = self._variables.get("SECURITY_CONTEXT")
+        if context is not None and self._version == "2.1.2":
+            # Unverified: whether it must be signed. The SDK does not sign it.
+            self._headers["security-context"] = hidden(check_header(context, self._variables.name("SECURITY_CONTEXT")))
         self._instance: InstancePrincipal | None = None
         self._parent: list[str] = []
         if self._version == "1.1":
             self._instance = InstancePrincipal(metadata_url=metadata_url, _service=self._service)
         elif self._version != "2.2":
             self._private_key()
-            self._security_context()
         if version == "3.0":
             self._parent = _Variables("_FOR_PARENT_RESOURCE", auth_endpoint).require("RPT_URL", "RPST_ENDPOINT")
         elif version == "2.2":
@@ -166,23 +165,14 @@ class ResourcePrincipal(Provider):
             signer = self._instance._fetch(calls)
             resource = get("RPT_ID") or self._instance.read_metadata(calls, "/instance/id", str)
             rpst_endpoint = get("RPST_ENDPOINT") or self._instance._regional_auth_endpoint(calls)
-            headers: dict[str, str] = {}
         else:
-            _, rpst_endpoint, resource, _, *tenancy = self._variables.require(*_REQUIRED[self._version])
+            _, rpst_endpoint, resource, _, *tenancy = self._variables.require(*self._needed)
             key = self._private_key()  # again: it may have been rotated
             signer = Credential("/".join(["resource", f"v{self._version}", *tenancy, resource]), key)
-            headers = self._security_context()
         path = get("RPT_PATH") if self._version in ("1.1", "2.1.2") else None
         [rpt_endpoint] = self._variables.require("RPT_ENDPOINT")
-        url = _join_url(rpt_endpoint, path or _RPT_PATHS[self._version], resource)
-        return _request_token(calls, signer, url, rpst_endpoint, key, headers)[0]
-
-    def _security_context(self) -> dict[str, str]:
-        # Unverified: whether it must be signed. The SDK does not sign it.
-        context = self._variables.get("SECURITY_CONTEXT") if self._version == "2.1.2" else None
-        if context is None:
-            return {}
-        return {"security-context": check_header(context, self._variables.name("SECURITY_CONTEXT"))}
+        url = _join_url(rpt_endpoint, path or self._token_path, resource)
+        return _request_token(calls, signer, url, rpst_endpoint, key, self._headers)[0]
 
     def _remember(self, credential: Credential) -> None:
         claims = parse_security_token(token_of(credential), self.source)

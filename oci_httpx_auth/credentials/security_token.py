@@ -170,22 +170,20 @@ class SecurityToken(Provider):
         self._log_final_expiry(old, renewed)
         self._unwritten = None
         try:
-            written = replace_secret_file(self._token_file, token_of(renewed), instead_of=before)
+            if replace_secret_file(self._token_file, token_of(renewed), instead_of=before):
+                self._note(self._token_file)
+                return renewed
+            # These files belong to another session and must not be mixed with this one's token.
+            if (newer := self._written_meanwhile()) is not None:
+                return newer
         except OSError as error:
-            self._unwritten = renewed
             log.warning(
                 "The renewed session token of %s is used, but could not be written to %s (%s): other processes will not see it.",
                 self.source,
                 self._token_file,
                 error.strerror,
             )
-            return renewed
-        if not written:
-            # These files belong to another session and must not be mixed with this one's token.
-            if (newer := self._written_meanwhile()) is not None:
-                return newer
-            self._unwritten = renewed
-        self._note(self._token_file)
+        self._unwritten = renewed
         return renewed
 
     def _log_final_expiry(self, before: Credential, renewed: Credential) -> None:

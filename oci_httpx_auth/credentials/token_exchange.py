@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable
 
 from .._auth_service.service import AuthService, Call
-from .._auth_service.tokens import parse_security_token, token_of
-from .._credential import KEY_ID, Credential
+from .._auth_service.tokens import JWT, parse_security_token, token_of
+from .._credential import Credential
 from .._errors import ConfigError, CredentialsUnavailableError, InvalidTokenError, OCIAuthError
 from .._hosts import is_loopback
 from .._secrecy import hidden, hides_locals, quote_path, quote_value
@@ -153,7 +153,7 @@ class TokenExchange(Provider):
             raise InvalidTokenError(
                 f"{label} is empty. It should be a JWT from an issuer that the identity domain trusts."
             )
-        if token.count(".") != 2 or not all(token.split(".")[:2]) or not re.fullmatch(KEY_ID, token):
+        if not re.fullmatch(JWT, token):
             raise InvalidTokenError(f"{label} is not a JWT: a JWT is three base64url texts joined by dots.")
         return token
 
