@@ -24,7 +24,7 @@ from .source import choose_source
 
 __all__ = ["DEFAULT_MODEL", "Finding", "Line", "Report", "check"]
 
-DEFAULT_MODEL = "openai.gpt-oss-20b"
+DEFAULT_MODEL = "openai.gpt-oss-20b"  # smaller than that of agents: it is asked for one token
 
 
 def check(
