@@ -35,15 +35,15 @@ class Finding:
 
 def cause(key: str, /, **values: object) -> Finding:
     """The finding of one row of the table below, with its placeholders filled in."""
-    severity, *templates = rows()[key]
-    text, remedy = (template.format(**values) for template in templates)
-    return Finding(severity, key.partition("/")[0], text.strip(), remedy)
+    severity, *texts = rows()[key]
+    code, text, remedy = (template.format(**values).strip() for template in (key.partition("/")[0], *texts))
+    return Finding(severity, code, text, remedy)
 
 
 @cache
 def rows() -> dict[str, tuple[Any, str, str]]:
     """Severity, cause and remedy by key. Read when they are needed: most programs never fail."""
-    found = re.findall(r"^([\w/-]+)(?: \((\w+)\))?: (.+)\n  (.+)$", _ROWS, re.MULTILINE)
+    found = re.findall(r"^([\w/{}-]+)(?: \((\w+)\))?: (.+)\n  (.+)$", _ROWS, re.MULTILINE)
     return {key: (severity or "error", text, remedy) for key, severity, text, remedy in found}
 
 
@@ -175,9 +175,9 @@ ocid-cut-off: The {name}'s OCID was probably not copied correctly: it has {lengt
   Copy the {name}'s OCID again.
 other-realm: The {name} is in realm {theirs}, but the region {region} is in realm {realm}; realms do not know each other's identities.
   Choose a region in realm {theirs}, or another {name}, in realm {realm}.
-elsewhere: The {name} is in {there}, but the call went to {region}.
+{name}-elsewhere: The {name} is in {there}, but the call went to {region}.
   Send requests to {there} (OCI_REGION, or region=), or use another {name}, in {region}.
-not-a-place: {value} is not the OCID of a {name}{other}.
+not-a-{name}: {value} is not the OCID of a {name}{other}.
   A {name}'s OCID starts with 'ocid1.{kind}.'.
 key-of-another-user: According to profile {profile}, the key {fingerprint} belongs to user {other}, not to {user}.
   Correct the user or the key in {own}, or use profile {profile}.

@@ -17,7 +17,7 @@ def test_every_row_of_the_table_is_used() -> None:
     package = Path(oci_httpx_auth.__file__).parent
     code = "\n".join(path.read_text() for path in package.rglob("*.py"))
     assert not [key for key in rows() if f'"{key}"' not in code]
-    named = re.findall(r'(?<![a-z]_)cause\(\s*"([\w/-]+)"', code)
+    named = re.findall(r'(?<![a-z]_)cause\(\s*"([\w/{}-]+)"', code)
     assert len(named) > 50
     assert not [key for key in named if key not in rows()]
 
@@ -27,8 +27,9 @@ def test_every_verdict_says_what_is_wrong_and_what_to_do(key: str) -> None:
     """In whole sentences, filled in without a placeholder left over; the code is the part before the slash."""
     _, *texts = rows()[key]
     names = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name}
-    finding = cause(key, **dict.fromkeys(names, 7))
-    assert finding.code == key.partition("/")[0]
+    values = dict.fromkeys(names, 7)
+    finding = cause(key, **values)
+    assert finding.code == key.partition("/")[0].format(**values)
     assert finding.severity in ("error", "unknown", "warning")
     assert finding.cause
     assert finding.remedy

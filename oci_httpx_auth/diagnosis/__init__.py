@@ -72,9 +72,10 @@ def check(
         steps = [use_bearer_key, find_region, call_generative_ai]
     try:
         describe_proxies(run)
-        failure = next(filter(None, (step(run) for step in steps)), None)
-        if failure is not None:
-            run.findings.append(failure)
+        for step in steps:
+            if (failure := step(run)) is not None:
+                run.findings.append(failure)
+                break
     except Exception as error:  # a report that is cut short is better than none
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{os.path.basename(where.filename)}, line {where.lineno}"

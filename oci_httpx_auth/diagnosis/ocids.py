@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from .._auth_service.regions import region_id, region_realm
 from .._secrecy import quote_value
@@ -67,8 +66,7 @@ def place_cause(name: str, value: str | None, kinds: tuple[str, ...]) -> Finding
     if not value or (ocid and ocid["kind"] in kinds):
         return None
     other = f", but of {with_article(ocid['kind'])}" if ocid else ""
-    wrong = cause("not-a-place", value=quote_value(value), other=other, name=name, kind=kinds[0])
-    return replace(wrong, code=f"not-a-{name}")
+    return cause("not-a-{name}", value=quote_value(value), other=other, name=name, kind=kinds[0])
 
 
 def elsewhere_cause(region: str | None, **values: str | None) -> Finding | None:
@@ -81,7 +79,7 @@ def elsewhere_cause(region: str | None, **values: str | None) -> Finding | None:
         if ocid and realm is not None and ocid["realm"] != realm:
             return cause("other-realm", name=name, theirs=ocid["realm"], region=region, realm=realm)
         if ocid and ocid["region"] and (there := region_id(ocid["region"])) != region:
-            return replace(cause("elsewhere", name=name, there=there, region=region), code=f"{name}-elsewhere")
+            return cause("{name}-elsewhere", name=name, there=there, region=region)
     return None
 
 

@@ -87,7 +87,7 @@ def describe_proxies(run: Run) -> None:
 
 def send(run: Run, subject: str, method: str, url: str, **options: Any) -> httpx.Response | Finding:
     """The answer, or why there is none. Either is reported in a line. options: as for `ask`."""
-    host = hide_secrets(url.partition("://")[2].partition("/")[0].rpartition("@")[2]) or "the service"
+    host = url.partition("://")[2].partition("/")[0].rpartition("@")[2] or "the service"
     run.announce(f"{subject}: waiting for {host}, {PATIENCE:.0f} s at most")
     started = time.perf_counter()
     answer = ask(run, method, url, **options)
