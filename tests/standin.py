@@ -97,6 +97,7 @@ class FakeOCI(testing.FakeOCI):
     tenancy: str = knob("tenancy", "_identities")
     user: str = knob("user", "_identities")
     instance: str = knob("instance", "_auth")
+    session_limit: float = knob("_session_limit", "_auth")
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
