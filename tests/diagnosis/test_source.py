@@ -33,8 +33,9 @@ def test_a_profile_that_cannot_be_read_does_not_hide_the_others(setting: Broken)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system has no such modes")
-def test_a_directory_that_may_not_be_entered_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file in it seems not to exist, and is not what is missing."""
+@pytest.mark.parametrize("profile", [None, "DEFAULT"])
+def test_a_directory_that_may_not_be_entered_is_named(monkeypatch: pytest.MonkeyPatch, profile: str | None) -> None:
+    """The file in it seems not to exist, or not to be readable if it was asked for, and is not what is at fault."""
     import configparser  # noqa: F401  (now: another user may not read the interpreter's files)
 
     with tempfile.TemporaryDirectory() as directory:
@@ -49,7 +50,7 @@ def test_a_directory_that_may_not_be_entered_is_named(monkeypatch: pytest.Monkey
         if user == 0:  # whom no mode stops
             os.seteuid(65534)
         try:
-            report = check()
+            report = check(profile=profile)
         finally:
             os.seteuid(user)
             (home / ".oci").chmod(0o700)
