@@ -52,8 +52,8 @@ class DelegationToken(Provider):
         )
         self._token_file, self._fixed = token_file, hidden(token)
         self._what = "token" if token_file is None else self._label("token_file", "delegation_token_file")
-        self._base = base or InstancePrincipal(_service=_service)
-        self._region = check_region(region, "region")
+        self._base = base or InstancePrincipal(_service=self._service)
+        self._region = check_region(region, self._label("region"))
         self._token()
 
     @classmethod

@@ -97,6 +97,13 @@ def test_a_delegation_token_that_was_replaced_is_used_before_the_old_one_ends(oc
         assert [record.service for record in oci.records].count("federation") == fetches + 1
 
 
+def test_an_impossible_region_is_reported_by_its_variable(cloud_shell: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or by its line of the profile, as for API keys."""
+    monkeypatch.setenv("OCI_CLI_REGION", "no region")
+    with pytest.raises(ConfigError, match="OCI_CLI_REGION: 'no region' is not a region"):
+        OCISigner()
+
+
 def test_a_resource_may_present_the_token(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
     """The base is any provider that OCI lets delegate."""
     for name, value in oci.environment("resource_principal").items():
