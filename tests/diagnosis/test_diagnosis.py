@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -24,8 +25,8 @@ def test_the_first_finding_is_the_true_cause(setting: Broken, name: str) -> None
     assert finding.remedy
     assert report.ok == (report.findings[0].severity == "warning")
     everything = json.dumps(report.as_dict())
-    for secret in ("hunter2", "PRIVATE KEY-----\\n", "eyJ"):
-        assert secret not in everything
+    for secret in ("hunter2", r"PRIVATE KEY-----\\n", r"eyJ[\w-]+\."):  # a public key may hold the letters of a token
+        assert not re.search(secret, everything)
 
 
 def test_there_are_at_least_25_set_ups() -> None:
