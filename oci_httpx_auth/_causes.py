@@ -77,7 +77,7 @@ def network_cause(error: BaseException) -> Finding:
     url = next(filter(None, map(_url_of, links)), httpx.URL())
     host = f"host {url.host}".rstrip()
     direct = _goes_directly(links, url)
-    proxy = "" if direct else _proxy_for(url)
+    proxy = _proxy_for(url) if url.host and not direct else ""
     for link in links:
         if isinstance(link, socket.gaierror):
             if proxy:

@@ -73,7 +73,7 @@ def refusal_cause(
     """The cause of a 401 that stayed, after the clock was corrected and the credential replaced if it could be.
 
     OCI does not say what is wrong; what this side knows usually does. changed: what `change_after_signing` found. problem:
-    why no newer credential was available. expired: whether by the server's clock, the credential has ended.
+    why no newer credential was available. expired: whether the credential has ended, by the server's clock.
     """
     if was_redirected(response):
         return cause("redirected")

@@ -110,7 +110,7 @@ proxy/down: The request has to go through the {proxy}, which refuses connections
 proxy/name: The name of the {proxy} cannot be resolved.
   Correct the variable, or unset it if no proxy is needed.
 proxy/password: The {proxy} requires a user name and password (407).
-  Add them to the variable: http://USER:PASSWORD@HOST:PORT.
+  Add them to the variable, between http:// and the host: USER:PASSWORD@HOST:PORT.
 proxy/target: The {proxy} cannot reach the {host} ({status}).
   Check the region's spelling, and whether the proxy can resolve OCI's host names.
 proxy/forbids: The {proxy} did not let the request through to the {host} ({reason}).

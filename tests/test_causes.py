@@ -86,3 +86,9 @@ def test_a_failure_that_nobody_thought_of_is_raised() -> None:
     with pytest.raises(KeyError):
         request_cause(KeyError("x"), "https://h.example")
     assert network_cause(httpx.ConnectTimeout("")).cause == "The host did not answer in time."
+
+
+def test_a_proxy_is_not_blamed_for_a_request_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure that names no request may have nothing to do with `ALL_PROXY`."""
+    monkeypatch.setenv("ALL_PROXY", "http://proxy.example:3128")
+    assert network_cause(ConnectionRefusedError()).cause == "The host refuses connections."

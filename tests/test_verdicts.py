@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import oci_httpx_auth
+from oci_httpx_auth._secrecy import hide_secrets
 from oci_httpx_auth._verdicts import cause, rows
 
 
@@ -33,3 +34,10 @@ def test_every_verdict_says_what_is_wrong_and_what_to_do(key: str) -> None:
     assert finding.severity in ("error", "unknown", "warning")
     assert finding.cause
     assert finding.remedy
+
+
+@pytest.mark.parametrize("key", sorted(rows()))
+def test_no_words_of_the_table_are_taken_for_a_secret(key: str) -> None:
+    """Findings mask secrets, and would mask an example of a password as well."""
+    _, *texts = rows()[key]
+    assert [hide_secrets(text) for text in texts] == texts
