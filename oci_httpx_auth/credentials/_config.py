@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -138,12 +140,13 @@ def with_defaults(sections: Sections, name: str) -> dict[str, str]:
 def read_sections(path: Path, what: str) -> tuple[Sections, str]:
     """The values that each section of a file sets itself, and the file's text."""
     data = read_small_file(path, what, limit=_MAX_CONFIG)
-    try:
+    text = None
+    with suppress(UnicodeDecodeError):
         text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = ""
-    if b"\0" in data or (data and not text):
-        name, encoding = ("UTF-16", "UTF-16") if b"\0" in data else ("LATIN1", "Latin-1 or similar")
+    if text is None or "\0" in text:
+        name, encoding = "LATIN1", "Latin-1 or similar"
+        if b"\0" in data:  # without a byte order mark, some systems take UTF-16 for big-endian
+            name, encoding = "UTF-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "UTF-16LE", "UTF-16"
         raise ConfigError(
             f'{what} {path} is encoded as {encoding}, but has to be UTF-8. Save it as UTF-8: with "Save as" in an editor, or '
             f"with `iconv -f {name} -t UTF-8 {path} > config.new`."

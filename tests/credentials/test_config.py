@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from oci_httpx_auth import APIKey, CredentialsUnavailableError, OCISigner, default_credentials
+from oci_httpx_auth import APIKey, ConfigError, CredentialsUnavailableError, OCISigner, default_credentials
+from oci_httpx_auth.credentials._config import load_profile
 from oci_httpx_auth.credentials._default import implied_mode
 from oci_httpx_auth.credentials._settings import resolve
 
@@ -70,3 +71,21 @@ def test_which_profile_is_a_session(tmp_path: Path, own: str, session: bool) -> 
     config = tmp_path / "config"
     config.write_text(f"[DEFAULT]\nsecurity_token_file=/inherited\n[P]\n{own}")
     assert implied_mode(resolve(profile="P", config_file=config)) == ("security_token" if session else "api_key")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ("[DEFAULT]\n".encode("utf-16"), "is encoded as UTF-16, .* `iconv -f UTF-16 "),
+        ("[DEFAULT]\n".encode("utf-16-le"), "is encoded as UTF-16, .* `iconv -f UTF-16LE "),
+        ("[DEFAULT]\nuser=\xe9\n".encode("latin-1"), "is encoded as Latin-1 or similar, .* `iconv -f LATIN1 "),
+        (b"\xef\xbb\xbf", "There is no profile DEFAULT"),
+    ],
+    ids=["UTF-16", "UTF-16 without a mark", "Latin-1", "only a mark"],
+)
+def test_a_file_in_another_encoding_is_recognised(tmp_path: Path, data: bytes, says: str) -> None:
+    """The command converts it: without a mark, some systems take UTF-16 for big-endian."""
+    path = tmp_path / "config"
+    path.write_bytes(data)
+    with pytest.raises(ConfigError, match=says):
+        load_profile(None, path)
