@@ -113,11 +113,12 @@ def _profile_cause(run: Run, provider: APIKey) -> Finding | None:
     if stale := inheritance_cause(run.profile, "OCI does not accept this combination."):
         return stale
     sections, _ = read_sections(run.profile.path, "The OCI config file")
-    for name in sections.keys() - {run.profile.name}:
+    for name in sections:
         other = with_defaults(sections, name)
-        if other.get("fingerprint", "").strip().lower() == provider.fingerprint and other.get("user") != provider.user:
+        same_key = name != run.profile.name and other.get("fingerprint", "").lower() == provider.fingerprint
+        if same_key and other.get("user", "") not in ("", provider.user):
             values = {"fingerprint": provider.fingerprint, "user": provider.user, "own": run.profile.label}
-            return cause("key-of-another-user", other=other.get("user"), profile=quote_name(name), **values)
+            return cause("key-of-another-user", other=other["user"], profile=quote_name(name), **values)
     return None
 
 
