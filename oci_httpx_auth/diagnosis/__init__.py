@@ -69,7 +69,7 @@ def check(
     # Each step adds to the report; the finding that one returns ends the run.
     steps = [choose_source, fetch_credential, find_region, call_identity, call_generative_ai]
     if generative_ai_key(credentials, auth, profile, config_file) is not None:
-        steps = [use_bearer_key, find_region, call_generative_ai]
+        steps = [use_bearer_key, *([] if run.base_url else [find_region]), call_generative_ai]
     try:
         describe_proxies(run)
         for step in steps:
@@ -90,7 +90,7 @@ def use_bearer_key(run: Run) -> Finding | None:
         request.headers["authorization"] = f"Bearer {generative_ai_key()}"
         return request
 
-    run.signer, run.mode, run.endpoint = add_key, "generative_ai_api_key", run.base_url
+    run.signer, run.mode, run.endpoint = add_key, "generative_ai_api_key", None
     run.log("ok", "source", "a Generative AI API key, from OCI_GENAI_API_KEY; requests are not signed")
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import Any
 
 import httpx
@@ -17,13 +18,13 @@ _DEPLOYMENT = re.compile(r"/ocid1\.datasciencemodeldeployment[^/]*/(?:predict|pr
 _LIMIT = re.compile(r"max_(?:completion_|output_)?tokens|maxTokens")
 
 # What Generative AI's answers mean: their statuses, words in their messages, and the finding. The first row that fits counts.
-_ANSWERS = (
+_ANSWERS: tuple[tuple[Container[int], str, str], ...] = (
+    ({401}, "", "not-subscribed/generative-ai"),
     ({404}, "HTTP 404 Not Found", "wrong-path/unknown"),
     ({400}, "OpenAI-Project", "no-project"),
-    ({400, 404}, r"(?i)\bmodels?\b", "model-unknown"),
-    ({400, 403, 404, 429}, "LimitExceeded|QuotaExceeded|service limit", "limit-reached"),
+    ({400, 404}, r"(?i)\bmodels?\b|{model}", "model-unknown"),
+    (range(400, 600), "LimitExceeded|QuotaExceeded|service limit", "limit-reached"),
     ({400}, "", "bad-request"),
-    ({401}, "", "not-subscribed/generative-ai"),
     ({403, 404}, "", "no-policy"),
     ({429}, "", "throttled/generative-ai"),
 )
@@ -63,11 +64,9 @@ def _refusal_cause(run: Run, url: str, answer: httpx.Response) -> Finding:
         return wrong
     if not from_oci(answer):
         return cause("proxy/answers", status=status)
-    if status in (400, 404) and (wrong := _model_cause(run)):
+    code = _meaning(status, message, run.model)
+    if status in (400, 404) and code not in ("wrong-path/unknown", "no-project") and (wrong := _model_cause(run)):
         return wrong
-    said = re.sub(re.escape(run.model), "model", message, flags=re.IGNORECASE)
-    fits = (code for statuses, words, code in _ANSWERS if status in statuses and re.search(words, said))
-    code = next(fits, "service-down")
     if code == "no-policy":
         return _permission_cause(run, url)
     if status == 401 and run.mode == "generative_ai_api_key":
@@ -75,6 +74,13 @@ def _refusal_cause(run: Run, url: str, answer: httpx.Response) -> Finding:
     facts = {"status": status, "message": message, "model": run.model, "region": run.region or "this region"}
     path = repr(f"{httpx.URL(url).path}/chat/completions")
     return cause(code, service="Generative AI", path=path, policy=policy_for(run), **facts)
+
+
+def _meaning(status: int, message: str, model: str) -> str:
+    for statuses, words, code in _ANSWERS:
+        if status in statuses and re.search(words.format(model=re.escape(model)), message):
+            return code
+    return "service-down"
 
 
 def _path_cause(url: str) -> Finding | None:
