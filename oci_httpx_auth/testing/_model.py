@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from ._wire import Refused
 
@@ -190,18 +191,32 @@ def _is_null(schema: Any) -> bool:
     return isinstance(schema, dict) and schema.get("type") == "null"
 
 
-def _resolve(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+def _resolve(schema: Any, root: Any) -> dict[str, Any]:
     """The schema that is meant by a reference, or by `allOf` with its siblings."""
+    if not isinstance(schema, dict):
+        return {}  # true, which anything fits
     if "$ref" in schema:
-        target = root
-        for step in schema["$ref"].split("/")[1:]:
-            target = target[step]
-        return _resolve(target, root)
+        return _resolve(_target(schema["$ref"], root), root)
     merged: dict[str, Any] = {}
     for part in (*(_resolve(part, root) for part in schema.get("allOf", ())), schema):
         properties = {**merged.get("properties", {}), **part.get("properties", {})}
         merged |= {**part, **({"properties": properties} if properties else {})}
     return merged
+
+
+def _target(reference: str, root: Any) -> Any:
+    """What a JSON pointer (RFC 6901) such as `#/$defs/Name` refers to. Raises `Refused` (400) if there is nothing."""
+    start, *names = unquote(reference).split("/")
+    target: Any = root if start == "#" else None
+    try:
+        for name in names:
+            key = name.replace("~1", "/").replace("~0", "~")
+            target = target[int(key)] if isinstance(target, list) else target[key]
+    except (LookupError, TypeError, ValueError):
+        target = None
+    if target is None:
+        raise Refused(f"the schema has nothing at {reference!r}", status=400)
+    return target
 
 
 def _number(schema: dict[str, Any], *, whole: bool) -> float:

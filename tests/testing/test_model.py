@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from ..standin import FakeOCI, ToolCall
+from ..standin import FakeOCI, Refused, ToolCall
 from .clients import MODEL, Palette, chat_tool, say
 
 
@@ -31,6 +32,13 @@ SCHEMAS: list[tuple[dict[str, Any], Any]] = [
         },
         {"a": "a", "b": 1},
     ),
+    ({"allOf": [True, {"type": "integer"}]}, 1),
+    ({"$ref": "#/$defs/A%3CB%3E~1C", "$defs": {"A<B>/C": {"type": "integer"}}}, 1),
+    ({"$ref": "#/$defs/A", "$defs": {"A": True}}, "value"),
+    (
+        {"properties": {"a": {"anyOf": [{"type": "integer"}]}, "b": {"$ref": "#/properties/a/anyOf/0"}}},
+        {"a": 1, "b": 1},
+    ),
     ({"anyOf": [{"type": "null"}, {"type": "number"}]}, 0.5),
     ({"type": "integer", "maximum": 0}, 0),
     ({"type": "integer", "exclusiveMaximum": 0}, -1),
@@ -45,6 +53,17 @@ def test_a_structured_answer_fits_a_schema_of_any_kind(ask: Callable[..., Any], 
     document = {"model": "openai.gpt-oss-20b", "messages": [{"role": "user", "content": "Hi"}], "response_format": form}
     answer = ask("/openai/v1/chat/completions", document).json()
     assert json.loads(answer["choices"][0]["message"]["content"]) == value
+
+
+@pytest.mark.parametrize("reference", ["#/$defs/B", "#/$defs/A/enum/1", "#/$defs/A/enum/x", "#A", "A.json"])
+def test_a_reference_to_nothing_in_the_schema_is_refused(oci: FakeOCI, reference: str) -> None:
+    """With a reason that quotes it."""
+    schema = {"properties": {"a": {"$ref": reference}}, "$defs": {"A": {"$anchor": "A", "enum": ["x"]}}}
+    form = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+    chat = {"model": MODEL, "messages": say("x"), "response_format": form}
+    with pytest.raises(Refused, match=f"^the schema has nothing at {re.escape(repr(reference))}$") as caught:
+        oci.complete(chat)
+    assert caught.value.status == 400
 
 
 @pytest.mark.parametrize(
