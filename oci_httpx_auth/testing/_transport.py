@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from ._wire import Reply, Request, pieces_to_send
+from ._wire import Reply, Request, is_bodiless, pieces_to_send
 
 
 def transport_for(library: Any, handle: Callable[[Request], Reply]) -> Any:
@@ -53,7 +53,11 @@ def transport_for(library: Any, handle: Callable[[Request], Reply]) -> Any:
                 raise library.ReadError("the stand-in reset the connection", request=request)
             if reply.cut == "hang":
                 raise library.ReadTimeout("the stand-in does not answer", request=request)
-            return library.Response(reply.status, headers=reply.headers, content=body, request=request)
+            response = library.Response(reply.status, headers=reply.headers, content=body, request=request)
+            if is_bodiless(reply, request.method):
+                # The libraries announce chunks for any body that comes from a generator.
+                response.headers.pop("transfer-encoding", None)
+            return response
 
     def check_end(reply: Reply) -> None:
         if reply.cut == "truncate":

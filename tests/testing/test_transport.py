@@ -15,7 +15,7 @@ import pytest
 from oci_httpx_auth import OCISigner
 
 from ..byhand import Draft, events_of
-from ..standin import FakeOCI, Fault
+from ..standin import FakeOCI, Fault, Reply
 from .conftest import SCOPE
 
 
@@ -57,6 +57,22 @@ def test_a_transport_refuses_a_wrong_content_length(oci: FakeOCI) -> None:
         answer = client.post("http://h.example/x", content=b"abc", headers={"content-length": "2"})
     assert answer.status_code == 400
     assert oci.records[-1].reason == "content-length is 2, but the body has 3 bytes"
+
+
+@pytest.mark.parametrize("name", ["httpx", "httpx2"])
+def test_a_transports_responses_have_the_servers_headers(oci: FakeOCI, tmp_path: Path, name: str) -> None:
+    """Chunks are announced for a stream, and not where there is no body."""
+    library = pytest.importorskip(name)
+    oci.add_endpoint("/nothing", lambda request, principal: Reply(204))
+    oci.add_endpoint("/events", lambda request, principal: Reply.events([b"data: 1\n\n"]))
+    options: dict[str, Any] = {"auth": OCISigner(config_file=oci.write_config(tmp_path)), "base_url": oci.url}
+    seen: list[list[set[str]]] = []
+    for transport in (oci.transport(library), None):
+        with library.Client(transport=transport, **options) as client:
+            requests = [(method, path) for method in ("GET", "HEAD") for path in ("/nothing", "/events", "/x")]
+            seen.append([{*client.request(*request).headers} - {"connection"} for request in requests])
+    assert seen[0] == seen[1]
+    assert ["transfer-encoding" in names for names in seen[0]] == [False, True, False, False, False, False]
 
 
 @pytest.mark.parametrize("name", ["httpx", "httpx2"])
