@@ -73,7 +73,7 @@ def region_id(name: str) -> str:
     """
     region = name.strip().lower()
     if len(region) > 200 or not re.fullmatch(_NAME, region):
-        raise ValueError(f"{name[:80]!r} is not a region. A region looks like 'us-chicago-1'.")
+        raise ValueError(f"{quote_value(name)} is not a region. A region looks like 'us-chicago-1'.")
     return next((known.name for known in _regions() if known.code == region), region)
 
 

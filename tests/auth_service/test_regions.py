@@ -10,6 +10,8 @@ import pytest
 from oci_httpx_auth import ConfigError
 from oci_httpx_auth._auth_service import regions
 
+from ..conftest import Key
+
 
 def test_the_tables_are_the_sdks() -> None:
     """Exactly the regions, short codes and domains that the SDK knows."""
@@ -35,6 +37,14 @@ def test_a_region_must_fit_a_host_name(name: str) -> None:
     """It would become part of a URL."""
     with pytest.raises(ValueError, match="is not a region"):
         regions.region_id(name)
+
+
+def test_a_key_in_place_of_a_region_is_masked_alone(key: Key) -> None:
+    """What is wrong, and what a region looks like, is said all the same."""
+    with pytest.raises(
+        ValueError, match=r"^\(a key or token\?\) is not a region\. A region looks like 'us-chicago-1'\.$"
+    ):
+        regions.region_id(key.pem())
 
 
 def test_endpoints_follow_the_realm() -> None:
