@@ -211,7 +211,8 @@ async def _send(
         headers.append(("transfer-encoding", "chunked"))
         pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
     closing = ("connection", "close") in headers
-    keep = keep and not closing and not reply.cut and (chunked or not reply.streamed)
+    ends = chunked or is_bodiless(reply, method) or any(name.lower() == "content-length" for name, _ in headers)
+    keep = keep and not closing and not reply.cut and ends  # otherwise the end of the connection ends the body
     if not keep and not closing and reply.status != 101:
         headers.append(("connection", "close"))
     lines = [f"HTTP/1.1 {reply.status} {responses.get(reply.status, 'Unknown')}", *map(": ".join, headers)]

@@ -13,7 +13,7 @@ import pytest
 from endpoints import object_storage
 
 from ..byhand import Draft, answers, connect, exchange
-from ..standin import FakeCredential, FakeOCI, Fault
+from ..standin import FakeCredential, FakeOCI, Fault, Reply
 
 
 def test_blank_lines_and_trailers_are_skipped(oci: FakeOCI, key: FakeCredential) -> None:
@@ -170,6 +170,19 @@ def test_an_answer_of_204_has_no_body_and_no_length(oci: FakeOCI, key: FakeCrede
     answer = Draft(key, "DELETE", target, body=b"").sign().send(oci.url)
     assert answer.status == 204
     assert "content-length" not in answer.headers
+
+
+def test_an_answer_of_unknown_length_ends_with_its_connection(oci: FakeOCI, key: FakeCredential) -> None:
+    """One that an endpoint made without a length, and one from which a fault took it."""
+    oci.add_endpoint("/made", lambda request, principal: Reply(201, [], [b"made"]), methods=["POST"])
+    oci.fail("echo", Fault(headers={"content-length": ""}))
+    for target, end in (("/made", b"made"), ("/x", b"}")):
+        with connect(oci.url) as connection, connection.makefile("rb") as file:
+            connection.settimeout(3)
+            connection.sendall(Draft(key, target=target).sign().wire())
+            head, _, body = file.read().partition(b"\r\n\r\n")
+            assert b"connection: close" in head
+            assert body.endswith(end)
 
 
 def test_a_client_may_ask_before_it_sends_its_body(oci: FakeOCI, key: FakeCredential) -> None:
