@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import functools
 import ipaddress
 from datetime import datetime, timezone
 
@@ -14,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ._tokens import new_key
+from ._tokens import new_key, once
 from ._wire import Refused
 
 _EARLY = datetime(2000, 1, 1, tzinfo=timezone.utc)
@@ -94,7 +93,7 @@ def server_certificate() -> tuple[bytes, bytes]:
     return ca.public_bytes(Encoding.PEM), key_pem + leaf.public_bytes(Encoding.PEM)
 
 
-@functools.cache
+@once
 def _intermediate() -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
     """What certifies instances, and its key: one per process, since keys are slow to generate."""
     key = new_key()

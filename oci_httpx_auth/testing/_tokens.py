@@ -7,10 +7,11 @@ import functools
 import hashlib
 import json
 import secrets
+import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -24,12 +25,26 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ._wire import Refused
 
+T = TypeVar("T")
+
 
 def new_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-@functools.cache
+def once(make: Callable[[], T]) -> Callable[[], T]:
+    """The function with its first result kept: one for all threads, unlike `functools.cache`."""
+    lock, kept = threading.Lock(), functools.cache(make)
+
+    @functools.wraps(make)
+    def get() -> T:
+        with lock:
+            return kept()
+
+    return get
+
+
+@once
 def issuer_key() -> rsa.RSAPrivateKey:
     """The key that signs tokens: one per process, since keys are slow to generate.
 
@@ -38,7 +53,7 @@ def issuer_key() -> rsa.RSAPrivateKey:
     return new_key()
 
 
-@functools.cache
+@once
 def strangers_key() -> rsa.RSAPublicKey:
     """A public key whose private key nobody has, for tokens that are bound to the wrong key."""
     return new_key().public_key()

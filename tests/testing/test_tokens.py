@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -152,3 +154,21 @@ def test_a_revoked_token_is_refused_and_others_are_not(oci: FakeOCI) -> None:
     oci.revoke_tokens()
     third = oci.add_session()
     assert [Draft(s).sign().send(oci.url).status for s in (second, third)] == [401, 200]
+
+
+def test_stand_ins_may_be_first_used_in_many_threads_at_once() -> None:
+    """They share the keys that take a while to make, of which there is one each."""
+    program = """
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from oci_httpx_auth.testing._certificates import _intermediate
+from oci_httpx_auth.testing._tokens import issuer_key
+barrier = Barrier(8)
+def get(_):
+    barrier.wait(20)
+    return id(issuer_key()), id(_intermediate())
+with ThreadPoolExecutor(8) as pool:
+    print(len({*pool.map(get, range(8))}))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
+    assert (done.stdout.strip(), done.stderr) == (b"1", b"")
