@@ -55,7 +55,7 @@ def unavailable_cause(error: BaseException) -> Finding | None:
 
 
 def request_cause(error: Exception, url: str) -> Finding:
-    """Why a request to this URL got no answer, or could not be sent at all. Raises an error that nobody thought of."""
+    """Why a request to this URL got no answer, or could not be sent at all. Raises an error of any other kind."""
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)) or "://" not in url:
         return cause("not-a-url", value=quote_value(url))
     if isinstance(error, OCIAuthError):

@@ -84,7 +84,7 @@ def check(
 
 
 def use_bearer_key(run: Run) -> Finding | None:
-    """Have requests carry the Generative AI API key of the environment. Identity does not take it."""
+    """Have requests carry the Generative AI API key of the environment. Identity does not accept it."""
 
     def add_key(request: httpx.Request) -> httpx.Request:
         request.headers["authorization"] = f"Bearer {generative_ai_key()}"
@@ -96,7 +96,7 @@ def use_bearer_key(run: Run) -> Finding | None:
 
 
 def find_region(run: Run) -> Finding | None:
-    """The region that calls go to, which may be unknown if Identity's endpoint is given."""
+    """Find the region that calls go to, or say why there is none. It may be unknown if Identity's endpoint is given."""
     variable = next((name for name in GENERATIVE_AI["region"] if env_value((name,))), "")
     origin = "as given" if run.region else variable or "of the source"
     name = run.region or env_value((variable,)) or run.source_region

@@ -31,7 +31,7 @@ _ANSWERS: tuple[tuple[Container[int], str, str], ...] = (
 
 
 def call_generative_ai(run: Run) -> Finding | None:
-    """A chat completion of one token, or why there is none."""
+    """Ask for a chat completion of one token, or say why there is none."""
     if not run.compartment and not run.project and run.mode != "generative_ai_api_key":
         run.log("note", "Generative AI", "not called: no compartment or project is given")
         return None

@@ -29,9 +29,9 @@ allow any-user {to} where all {{request.principal.type = 'generativeaiapikey'}}"
 }
 
 
-def parse_ocid(value: str | None) -> re.Match[str] | None:
+def parse_ocid(value: object) -> re.Match[str] | None:
     """The parts of an OCID: kind, realm, region and unique."""
-    return _OCID.fullmatch(value or "")
+    return _OCID.fullmatch(value) if isinstance(value, str) else None
 
 
 def with_article(kind: str) -> str:

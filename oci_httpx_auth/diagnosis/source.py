@@ -41,7 +41,7 @@ _ALWAYS = ("placeholder", "quoted", "inline-comment", "continued-line")  # cause
 
 
 def choose_source(run: Run) -> Finding | None:
-    """The provider that `OCISigner` would use, unless one was given; or why the source is broken."""
+    """Choose the provider that `OCISigner` would use, unless one was given, or say why its source is broken."""
     if run.provider is not None:
         run.log("ok", "source", f"{mode_of(run.provider)}, as given: {run.provider!r}")
         return None
