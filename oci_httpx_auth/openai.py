@@ -237,8 +237,7 @@ def _base_url(signer: OCISigner | None, options: Mapping[str, Any]) -> str:
     if region is None:
         whose = "this API key, which works only in the region where it was created" if signer is None else repr(signer)
         raise ConfigError(
-            f"No region is known for {whose}. Pass region='us-chicago-1' (or the region that serves your models), or base_url, "
-            "or set OCI_REGION."
+            f"No region is known for {whose}. Pass region, e.g. 'us-chicago-1', or base_url, or set OCI_REGION."
         )
     try:
         # The OCIDs name the realm of a region that is newer than our tables.

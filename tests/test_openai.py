@@ -690,7 +690,7 @@ def test_an_explicit_signer_ignores_the_api_key_of_the_environment(
     [
         ({"api_key": "sk-secret of mine", "region": "ord"}, "not a Generative AI API key"),
         ({"api_key": "sk-secretofmine", "auth": "api_key"}, "not both"),
-        ({"api_key": "sk-secretofmine"}, "No region is known for this API key"),
+        ({"api_key": "sk-secretofmine"}, r"where it was created\. Pass region, e\.g\. 'us-chicago-1', or base_url"),
         ({"api_key": "sk-secretofmine", "base_url": "http://example.com/openai/v1"}, "over plain http"),
     ],
 )
