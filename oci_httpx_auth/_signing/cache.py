@@ -138,8 +138,8 @@ class CredentialCache:
         may_block: whether to fetch on the caller's thread if no new thread can be started.
         """
         current = self._state.credential
-        if current is not None and current is not rejected and current.expires_at is None:
-            return current  # it never expires
+        if current is not None and current is not rejected and current.expires_at is None and not self._follows_files:
+            return current  # nothing but a rejection can end it
         while True:
             under_way = self._flights.get("flight")  # before the state, which a fetch replaces before it ends
             state = self._state

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -76,8 +75,8 @@ A request line has one blank, and a signature one list of headers.
 +    names = signed[b"authorization"].rpartition(b'headers="')[2].partition(b'"')[0].split()
 No clock shows these moments: the first of 1970, and the one at which a minute is over to the nanosecond.
 @@ _after_success @@
--        retry_at, extend_at = now + _back_off(failures), 0.0
-+        retry_at, extend_at = now + _back_off(failures), 1.0
+-    retry_at, extend_at = now + _back_off(failures), 0.0
++    retry_at, extend_at = now + _back_off(failures), 1.0
 @@ _only_refused_here @@
 -    accepted = self._accepted is current and time.monotonic() - self._accepted_at < _RECENTLY
 +    accepted = self._accepted is current and time.monotonic() - self._accepted_at <= _RECENTLY
@@ -85,6 +84,29 @@ Not read before a credential was accepted.
 @@ __init__ @@
 -    self._accepted_at = 0.0  # by the monotonic clock
 +    self._accepted_at = None  # by the monotonic clock
+@@ __init__ @@
+-    self._accepted_at = 0.0  # by the monotonic clock
++    self._accepted_at = 1.0  # by the monotonic clock
+No credential, no host and no thread is like these either, and nobody asks when a failed fetch began.
+@@ __init__ @@
+-    self._accepted: Credential | None = None  # the latest that any server accepted
++    self._accepted: Credential | None = ""  # the latest that any server accepted
+@@ acquire @@
+-    host: str = "",
++    host: str = "XXXX",
+@@ _start @@
+-    flight.owner = None
++    flight.owner = ""
+@@ _failed @@
+-    flight = Flight(self._clock(), None)
++    flight = Flight(None, None)
+A shortcut, which leads to the same credential.
+@@ acquire @@
+-    current = self._state.credential
++    current = None
+@@ acquire @@
+-    if current is not None and current is not rejected and current.expires_at is None and not self._follows_files:
++    if current is None and current is not rejected and current.expires_at is None and not self._follows_files:
 The longest pause is reached before the exponent's limit.
 @@ _back_off @@
 -    return min(first * 2.0 ** min(failures, 10), longest) * _random.uniform(0.5, 1.0)
@@ -100,6 +122,12 @@ The timer looks at the clock a second earlier or later.
 -            pause = 1.0
 +            pause = 2.0
 `None` is as false as `False`.
+@@ __init__ @@
+-    self._follows_files = bool(getattr(provider, "follows_files", False))
++    self._follows_files = bool(getattr(provider, "follows_files", None))
+@@ _renewal_at @@
+-    if status.next_refresh is None or not getattr(self._provider, "ends_when_idle", False):
++    if status.next_refresh is None or not getattr(self._provider, "ends_when_idle", None):
 @@ async_auth_flow @@
 -    steps = self._steps(request, may_block=False)
 +    steps = self._steps(request, may_block=None)
@@ -149,10 +177,7 @@ def survivors(module: str, names: list[str], tests: list[str]) -> list[tuple[str
 
         def mutmut(*arguments: str) -> str:
             command = [sys.executable, "-W", "ignore", "-m", "mutmut", *arguments]
-            for _ in range(3):  # what mutmut notes of each call brings CPython 3.11 down at times
-                done = subprocess.run(command, cwd=work, env=environment, text=True, stdout=subprocess.PIPE)
-                if done.returncode != -signal.SIGSEGV:
-                    break
+            done = subprocess.run(command, cwd=work, env=environment, text=True, stdout=subprocess.PIPE)
             if done.returncode:
                 sys.exit(done.stdout.replace("\r", "\n")[-5000:])
             return done.stdout

@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import traceback
 import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -67,9 +68,9 @@ class Setup:
             issued_at=None if lifetime is None else now,
         )
 
-    def flight(self, **options: object) -> Future[Credential]:
+    def flight(self, **options: object) -> Flight:
         acquired = self.cache.acquire(**options)  # type: ignore[arg-type]
-        assert isinstance(acquired, Future)
+        assert isinstance(acquired, Flight)
         return acquired
 
     def obtain(self, name: str, **options: float | None) -> Credential:
@@ -692,15 +693,21 @@ def test_a_session_that_is_not_extended_is_requested_half_a_dozen_times(setup: S
 
 
 def test_a_credential_that_is_the_same_again_is_due_after_half_of_what_is_left(setup: Setup, lot: float) -> None:
-    """Or a little more: its source has nothing newer yet."""
-    first = setup.obtain("a")
+    """Or a little more: its source has nothing newer yet. A server for which it has ended is served sooner."""
+    first, begun = setup.obtain("a"), setup.clock.now
     setup.clock.now += 3300
     setup.cache.acquire()
     setup.provider.answers.put(first)
     settle()
-    next_refresh = setup.cache.status().next_refresh
-    assert next_refresh is not None
-    assert next_refresh - setup.clock.now == pytest.approx(300 * (0.5 + 0.2 * lot), abs=1e-5)
+    status = setup.cache.status()
+    assert status.last_refresh == begun
+    assert status.next_refresh is not None
+    assert status.next_refresh - setup.clock.now == pytest.approx(300 * (0.5 + 0.2 * lot), abs=1e-5)
+    setup.clock.now += 2  # the back-off's longest after one fetch
+    assert setup.cache.acquire() is first
+    assert setup.provider.fetches == 2
+    assert isinstance(setup.cache.acquire(offset=400.0), Future)
+    setup.provider.answers.put(setup.credential("b"))
 
 
 @pytest.mark.parametrize("rejected", [True, False])
@@ -806,6 +813,33 @@ def test_acceptance_of_the_old_credential_says_nothing_about_its_replacement(set
     assert refusals.refuse("bad")
 
 
+def test_acceptance_elsewhere_does_not_end_the_pause_after_the_same_credential(setup: Setup) -> None:
+    """The source has nothing newer, whoever accepts what there is."""
+    first = setup.obtain("a", lifetime=None)
+    setup.cache.accept(first, "good")
+    flight = setup.flight(rejected=first, host="bad")
+    setup.provider.answers.put(setup.credential("a", lifetime=None))
+    wait(flight)
+    settle()
+    setup.cache.accept(first, "good")
+    assert setup.cache.acquire(rejected=first, host="bad") is first
+    assert setup.provider.fetches == 2
+
+
+def test_the_rejection_of_an_earlier_credential_starts_no_pause(setup: Setup) -> None:
+    """The present one has expired, and is replaced for that reason."""
+    first = setup.obtain("a")
+    setup.clock.now += 3600
+    setup.obtain("b")
+    setup.clock.now += 3600
+    flight = setup.flight(rejected=first, host="slow")
+    setup.provider.answers.put(setup.credential("c"))
+    wait(flight)
+    settle()
+    assert isinstance(setup.cache.acquire(rejected=flight.result(), host="slow"), Future)
+    setup.provider.answers.put(setup.credential("d"))
+
+
 def test_an_accepted_replacement_may_be_replaced_at_once(setup: Setup) -> None:
     """Tokens that are revoked again and again, each after it has served, cost no pause."""
     setup.obtain("a", lifetime=None)
@@ -848,6 +882,27 @@ def test_a_changed_file_ends_the_pause(setup: Setup) -> None:
     setup.obtain("a")
 
 
+@pytest.mark.parametrize("follows", [True, False, None])
+@pytest.mark.parametrize("lifetime", [3600.0, None])
+def test_a_changed_file_outdates_the_credential_of_a_provider_that_follows_it(
+    setup: Setup, follows: bool | None, lifetime: float | None
+) -> None:
+    """Which is used until the background fetch has ended."""
+    if follows is not None:
+        setup.provider.follows_files = follows  # type: ignore[attr-defined]
+    setup.cache = CredentialCache(setup.provider, clock=setup.clock)  # which asks once whether files are followed
+    changed = False
+    setup.provider.changed = lambda: changed  # type: ignore[attr-defined]
+    first = setup.obtain("a", lifetime=lifetime)
+    assert setup.cache.acquire() is first
+    assert setup.provider.fetches == 1
+    changed = True
+    setup.provider.answers.put(setup.credential("b"))
+    assert setup.cache.acquire() is first
+    settle()
+    assert setup.provider.fetches == (2 if follows else 1)
+
+
 def test_a_rejection_joins_the_fetch_that_a_changed_file_has_started(setup: Setup) -> None:
     """That fetch has looked at the file, which therefore no longer counts as changed, but the pause is still on."""
     first = setup.obtain("a")
@@ -886,20 +941,23 @@ def test_a_clock_that_was_set_back_ends_the_pause(setup: Setup) -> None:
 
 def test_the_window_is_a_part_of_the_whole_life(setup: Setup, lot: float) -> None:
     """Of a token that was half through its life when it came; without a time of issue, its life begins when it came."""
-    now = setup.clock.now
-    for issued_at, life in ((now - 1800, 3600.0), (None, 1800.0)):
+    end = setup.clock.now + 1800
+    for issued_at, life in ((end - 3600, 3600.0), (None, 1800.0), (end - 0.5, 0.5)):
         current = setup.cache._state.credential
-        flight = setup.flight(rejected=current) if current else setup.flight()
-        setup.provider.answers.put(Credential(f"{life}", setup.key.private, expires_at=now + 1800, issued_at=issued_at))
+        if current is not None:
+            setup.cache.accept(current, "a host")
+        flight = setup.flight(rejected=current, host=f"{life}.example")
+        setup.provider.answers.put(Credential(f"{life}", setup.key.private, expires_at=end, issued_at=issued_at))
         wait(flight)
-        next_refresh = setup.cache.status().next_refresh
-        assert next_refresh is not None
-        assert (now + 1800 - next_refresh) / life == pytest.approx(0.10 + 0.15 * lot)
+        settle()
+        due_before_end = setup.cache._state.due_before_end
+        assert due_before_end / life == pytest.approx(0.10 + 0.15 * lot)
 
 
-def test_a_credential_that_arrives_expired_is_due_after_a_pause(setup: Setup) -> None:
+@pytest.mark.parametrize("lifetime", [-5.0, 0.0])
+def test_a_credential_that_arrives_expired_is_due_after_a_pause(setup: Setup, lifetime: float) -> None:
     """It brought nothing newer, so the source is left alone for a second."""
-    setup.obtain("a", lifetime=-5.0)
+    setup.obtain("a", lifetime=lifetime)
     status = setup.cache.status()
     assert status.next_refresh is not None
     assert 0.5 <= status.next_refresh - setup.clock.now <= 1
@@ -1066,11 +1124,16 @@ def test_without_threads_a_caller_that_may_block_fetches_in_place(idle: Setup) -
 
 
 @pytest.mark.usefixtures("no_threads")
-def test_without_threads_an_event_loop_is_not_held_up(setup: Setup) -> None:
+def test_without_threads_an_event_loop_is_not_held_up(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
     """A task gets an error that says so; what is merely due stays in use."""
     flight = setup.flight()
-    with pytest.raises(CredentialsUnavailableError, match="No thread can be started"):
+    expected_text = "No valid OCI credential from the test: No thread can be started to fetch a credential."
+    with pytest.raises(CredentialsUnavailableError, match=f"^{re.escape(expected_text)}$"):
         credential_from(flight, setup.provider)
+    error = flight.exception()
+    assert error is not None
+    assert repr(error.__cause__) == """RuntimeError("can't start new thread")"""
+    assert "could not be refreshed (0.000 s)" in caplog.text
     setup.clock.now += 1
     expected = setup.credential("a")
     setup.provider.answers.put(expected)
@@ -1136,7 +1199,9 @@ def test_a_fetch_that_brings_something_else_is_named(setup: Setup, fetched: obje
 
 def test_the_status_says_since_when_a_fetch_is_under_way(setup: Setup) -> None:
     """And that none is."""
+    begun = time.monotonic()
     flight = setup.flight()
+    assert begun <= flight.started_at <= time.monotonic()
     assert setup.cache.status().refreshing_since == setup.clock.now
     setup.provider.answers.put(setup.credential("a"))
     wait(flight)
