@@ -131,7 +131,7 @@ class CredentialCache:
         offset: float = 0.0,
         may_block: bool = False,
     ) -> Credential | Flight:
-        """The credential to sign with, or a fetch, perhaps an ended one, that returns it or raises the last error.
+        """The credential to sign with, or a fetch (possibly finished) that returns it or raises the last error.
 
         rejected, host: the credential that a server refused, and the server; it is returned if there is no newer one.
         offset: how far the server's clock is ahead of ours, in seconds.
