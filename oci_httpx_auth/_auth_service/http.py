@@ -30,20 +30,24 @@ class Client:
     """One HTTP client. Its certificate authorities can be loaded ahead, on another thread.
 
     ca_file: the only authorities to trust; otherwise those of SSL_CERT_FILE or SSL_CERT_DIR, or certifi's.
-    direct: ignore all proxy settings.
+    direct: ignore all proxy settings. direct_to: a URL whose host is reached without a proxy.
 
     Raises `ConfigError` for unusable proxy settings. Use it as a context manager: leaving it aborts requests in progress.
     """
 
-    def __init__(self, *, ca_file: str | None = None, direct: bool = False) -> None:
+    def __init__(self, *, ca_file: str | None = None, direct: bool = False, direct_to: str = "") -> None:
         self._ca_file = ca_file
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._loading: Future[None] | None = None
         self._sockets: set[socket.socket] = set()
         self._closed = False
+        mounts = dict.fromkeys(_DIRECT)
+        with contextlib.suppress(httpx.InvalidURL):  # reported once a request is sent there
+            if host := httpx.URL(direct_to).netloc.decode():
+                mounts[f"all://{host}"] = None
         try:
             self._client = httpx.Client(
-                verify=self._context, trust_env=not direct, mounts=dict.fromkeys(_DIRECT), follow_redirects=False
+                verify=self._context, trust_env=not direct, mounts=mounts, follow_redirects=False
             )
         except (ValueError, TypeError, ImportError, httpx.InvalidURL):
             # Neither quoted nor chained: a proxy's address may hold a password.

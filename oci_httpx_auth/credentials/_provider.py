@@ -14,8 +14,11 @@ from ._settings import Settings
 
 P = TypeVar("P", bound="Provider")
 
-# A provider with one of these arguments, or with positional ones, is not pickled.
-_SECRETS = frozenset({"private_key", "passphrase", "token", "client_secret", "signer"})
+# A provider with any other argument is not pickled, because an argument that only a subclass has may be a secret.
+_PICKLED = frozenset(
+    {"source", "tenancy", "user", "fingerprint", "region", "base", "key_file", "token_file", "ca_file"}
+    | {"host", "port", "auth_endpoint", "metadata_url", "federation_endpoint"}
+)
 
 
 class Provider:
@@ -32,7 +35,7 @@ class Provider:
     def __new__(cls: type[P], *arguments: Any, **options: Any) -> P:
         self = object.__new__(cls)
         given = {name: value for name, value in options.items() if value is not None and not name.startswith("_")}
-        self._recipe = None if arguments or _SECRETS & given.keys() else partial(cls, **given)
+        self._recipe = partial(cls, **given) if not arguments and given.keys() <= _PICKLED else None
         return self
 
     def __init__(self, source: str, settings: Settings | None = None, service: AuthService | None = None) -> None:
@@ -53,6 +56,11 @@ class Provider:
     def _note(self, path: str | os.PathLike[str]) -> None:
         """Remember a file's state. Done before reading it, so that no change in between is missed."""
         self._seen = {**self._seen, os.path.expanduser(path): file_state(path)}
+
+    def _note_again(self) -> None:
+        """Note every file at the start of a fetch: one that a failed fetch never came to read has not changed since then."""
+        for path in self._seen:
+            self._note(path)
 
     def _read_file(self, path: str | os.PathLike[str], what: str) -> bytes:
         self._note(path)

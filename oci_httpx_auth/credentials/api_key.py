@@ -53,7 +53,8 @@ class APIKey(Provider):
         self.fingerprint: str = check_fingerprint(fingerprint, self._label("fingerprint"))
         self.region: str | None = check_region(region, self._label("region"))
         self._key_file, self._passphrase = key_file, hidden(passphrase)
-        self._note_profile()
+        if _settings is not None and _settings.profile is not None:
+            self._note(_settings.profile.path)
         if private_key is not None and not isinstance(private_key, RSAPrivateKey):
             private_key = load_private_key(private_key, passphrase, self._label("private_key", "key_content"))
         self._fixed: RSAPrivateKey | None = private_key
@@ -92,7 +93,7 @@ class APIKey(Provider):
     @hides_locals
     def fetch(self) -> Credential:
         """Read the profile and the key again, and check them. Raises `ConfigError` and `InvalidKeyError`."""
-        self._note_profile()
+        self._note_again()
         if self._settings is not None:
             settings = self._settings.again()
             if settings != self._settings:
@@ -100,10 +101,6 @@ class APIKey(Provider):
                     self._note(key_file)  # it may be missing, and come later
                 vars(self).update(vars(self.from_settings(settings)))
         return self._read()
-
-    def _note_profile(self) -> None:
-        if self._settings is not None and self._settings.profile is not None:
-            self._note(self._settings.profile.path)
 
     def _read(self) -> Credential:
         key = self._fixed

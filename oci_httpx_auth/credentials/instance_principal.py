@@ -78,8 +78,12 @@ class InstancePrincipal(Provider):
     @hides_locals
     def fetch(self) -> Credential:
         """Exchange the instance's certificate for a token. Raises `CredentialsUnavailableError` and `ConfigError`."""
-        with self._service.calls() as calls:
+        with self._calls() as calls:
             return self._fetch(calls)
+
+    def _calls(self) -> contextlib.AbstractContextManager[Calls]:
+        """The calls of one fetch. Metadata never goes through a proxy, because the private key is part of it."""
+        return self._service.calls(direct_to=self._given_url())
 
     def _fetch(self, calls: Calls) -> Credential:
         if not (self._endpoint or "").startswith("http:"):
@@ -124,7 +128,7 @@ class InstancePrincipal(Provider):
 
         Raises `CredentialsUnavailableError`.
         """
-        with self._service.calls() as calls:
+        with self._calls() as calls:
             return self._known_region(calls, patience=patience)
 
     def _known_region(self, calls: Calls, *, patience: float = DEADLINE) -> str:
@@ -188,10 +192,12 @@ class InstancePrincipal(Provider):
             if certificate.public_key() == private_key.public_key() or not attempts_left:
                 return certificate, private_key
 
+    def _given_url(self) -> str:
+        return (self._metadata_url or os.environ.get("OCI_METADATA_BASE_URL", "")).strip().rstrip("/")
+
     def _metadata_urls(self) -> list[str]:
-        given = (self._metadata_url or os.environ.get("OCI_METADATA_BASE_URL", "")).strip()
-        if given:
-            return [given.rstrip("/")]
+        if given := self._given_url():
+            return [given]
         with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.connect(("169.254.169.254", 80))  # sends nothing, but needs a route
             return [_IPV4]
@@ -200,7 +206,7 @@ class InstancePrincipal(Provider):
 
 def read_certificates(provider: InstancePrincipal) -> tuple[x509.Certificate, x509.Certificate]:
     """The instance's certificate and the intermediate one. Raises `CredentialsUnavailableError`."""
-    with provider._service.calls() as calls:
+    with provider._calls() as calls:
         return provider._certificate(calls, "cert"), provider._certificate(calls, "intermediate")
 
 
@@ -237,11 +243,13 @@ def load_certificate(pem: str) -> x509.Certificate:
 def tenancy_of(certificate: x509.Certificate) -> str:
     """The tenancy's OCID, from the subject. Raises `CredentialsUnavailableError`.
 
-    Found in the DER, where each value follows its length in bytes: `certificate.subject` warns about values of more than
-    64 characters, and OCI's are longer.
+    Found in the DER, where each text follows a tag and its length in bytes: `certificate.subject` warns about texts of
+    more than 64 characters, and OCI's are longer.
     """
-    for found in re.finditer(rb"(?s)(.)opc-(?:tenant|identity):[!-~]+", certificate.tbs_certificate_bytes):
-        length, value = found[1][0], found[0][1:]
+    for found in re.finditer(
+        rb"(?s)[\x0c\x13\x14\x16]\x81?(.)(opc-(?:tenant|identity):[!-~]+)", certificate.tbs_certificate_bytes
+    ):
+        length, value = found[1][0], found[2]
         if len(value) >= length and (tenancy := value[:length].partition(b":")[2]):
             return tenancy.decode()
     raise CredentialsUnavailableError(

@@ -113,7 +113,9 @@ class ResourcePrincipal(Provider):
     @hides_locals
     def fetch(self) -> Credential:
         """Read the token, or exchange for it. Raises `ConfigError` and `CredentialsUnavailableError`, and their subclasses."""
-        with self._service.calls() as calls:
+        self._note_again()
+        fetching = self._service.calls() if self._instance is None else self._instance._calls()
+        with fetching as calls:
             try:
                 credential = self._fetch(calls)
             except ServiceRefusedError as error:

@@ -118,6 +118,7 @@ class SecurityToken(Provider):
         Raises `SessionExpiredError` when a person has to authenticate again, `ConfigError` for unusable files
         and settings, and `CredentialsUnavailableError` when the auth service fails.
         """
+        self._note_again()
         credential = self._newest()
         if not self._is_new(credential):
             with _directory_lock(self._token_file):

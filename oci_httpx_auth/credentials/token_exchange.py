@@ -163,13 +163,13 @@ def _domain_url(domain: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9-]+", domain):
         return f"https://{domain}.identity.oraclecloud.com"
     url = domain if "://" in domain else f"https://{domain}"
-    target = re.fullmatch(r"(https?)://([^\s/?#@:]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[^\s?#]*)?", url)
-    if target is None:
+    target = re.fullmatch(r"(?i)(https?)://([^\s/?#@:]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?(?:/[^\s?#]*)?", url)
+    if target is None or int(target[3] or 0) > 65535:
         raise ConfigError(
             f"domain is {quote_value(domain)}, which is not an identity domain. One looks like "
             "'https://idcs-0123.identity.oraclecloud.com', or is just the id at its beginning."
         )
-    if target[1] == "http" and not is_loopback(target[2]):
+    if target[1].lower() == "http" and not is_loopback(target[2]):
         raise ConfigError(
             f"domain is {quote_value(domain)}: a client secret is sent over https only. Use its https URL."
         )

@@ -75,6 +75,7 @@ class OKEWorkloadIdentity(Provider):
     @hides_locals
     def fetch(self) -> Credential:
         """Exchange the service account's token. Raises `CredentialsUnavailableError` and `ConfigError`."""
+        self._note_again()
         self._check_authorities()
         account_token = self._account_token()
         claims = parse_security_token(account_token, f"The service account token ({self._token_file})")

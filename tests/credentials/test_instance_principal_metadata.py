@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from oci_httpx_auth import CredentialsUnavailableError, InstancePrincipal
-from oci_httpx_auth.credentials.instance_principal import load_certificate
+from oci_httpx_auth.credentials.instance_principal import load_certificate, tenancy_of
 
 from ..conftest import Key
 from ..platforms import Platform
@@ -171,6 +171,16 @@ def test_a_certificate_that_names_no_tenancy_is_refused(platform: Platform) -> N
     with pytest.raises(CredentialsUnavailableError, match="certificate names no tenancy"):
         provider.fetch()
     assert "federation" not in platform.services()
+
+
+def test_a_tenancy_is_not_found_inside_another_text(key: Key) -> None:
+    """Only where a text of the certificate begins, whatever the byte before it looks like."""
+    texts = ["+opc-tenant:ocid1.tenancy.oc1..not-this-one-at-all", "opc-tenant:ocid1.tenancy.oc1..aaaa"]
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text) for text in texts])
+    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.private.public_key())
+    builder = builder.serial_number(1).not_valid_before(start).not_valid_after(start + datetime.timedelta(days=1))
+    assert tenancy_of(builder.sign(key.private, hashes.SHA256())) == "ocid1.tenancy.oc1..aaaa"
 
 
 def test_threads_read_certificates_at_once(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:

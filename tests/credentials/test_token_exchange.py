@@ -221,8 +221,19 @@ def test_a_jwt_that_was_rotated_ends_the_pause(oci: FakeOCI, tmp_path: Path) -> 
     assert provider.changed()
 
 
-@pytest.mark.parametrize("domain", ["https://[::1", "https://idcs.example.com:port", "https://a b.example.com"])
+@pytest.mark.parametrize(
+    "domain",
+    ["https://[::1", "https://idcs.example.com:port", "https://idcs.example.com:65536", "https://a b.example.com"],
+)
 def test_an_impossible_domain_is_named(oci: FakeOCI, domain: str) -> None:
     """In the constructor."""
     with pytest.raises(ConfigError, match="not an identity domain"):
         federation(oci, "jwt", domain=domain)
+
+
+def test_a_domains_scheme_may_be_in_capitals(oci: FakeOCI) -> None:
+    """As in any URL; plain http stays refused."""
+    jwt = oci.subject_token()
+    assert federation(oci, jwt, domain="HTTPS://idcs.example.com:443")._url.startswith("HTTPS://idcs.example.com:443/")
+    with pytest.raises(ConfigError, match="https only"):
+        federation(oci, jwt, domain="HTTP://idcs.example.com")

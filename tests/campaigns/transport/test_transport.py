@@ -271,10 +271,11 @@ def test_a_clusters_authority_is_trusted_for_nothing_else(platform: Detours) -> 
 # Proxies.
 
 
-def test_metadata_is_never_requested_through_a_proxy(platform: Detours, proxy: Proxy) -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_metadata_is_never_requested_through_a_proxy(platform: Detours, proxy: Proxy, scheme: str) -> None:
     """Wherever it is, because the instance's private key comes from there. A host name is requested directly too."""
     provider = InstancePrincipal(
-        metadata_url="http://metadata.invalid/opc/v2", _service=AuthService(sleep=lambda _: None)
+        metadata_url=f"{scheme}://metadata.invalid/opc/v2", _service=AuthService(sleep=lambda _: None)
     )
     with pytest.raises((OCIAuthError, AssertionError)):  # the look-up of the name is what fails
         provider.fetch()
