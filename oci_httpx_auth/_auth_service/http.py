@@ -41,7 +41,7 @@ class Client:
         self._loading: Future[None] | None = None
         self._sockets: set[socket.socket] = set()
         self._closed = False
-        mounts = dict.fromkeys(_DIRECT)
+        mounts: dict[str, None] = dict.fromkeys(_DIRECT)
         with contextlib.suppress(httpx.InvalidURL):  # reported once a request is sent there
             if host := httpx.URL(direct_to).netloc.decode():
                 mounts[f"all://{host}"] = None
