@@ -39,7 +39,8 @@ def call_generative_ai(run: Run) -> Finding | None:
         run.log("note", "Generative AI", "not called: no region is known")
         return None
     wrong = place_cause("compartment", run.compartment, ("compartment", "tenancy"))
-    if wrong := wrong or place_cause("project", run.project, ("generativeaiproject",)):
+    wrong = wrong or place_cause("project", run.project, ("generativeaiproject",))
+    if wrong:
         return wrong
     url = (run.base_url or f"{inference_endpoint(run.region or '')}/openai/v1").rstrip("/")
     answer = _chat(run, "Generative AI", url, run.compartment, max_tokens=1)
