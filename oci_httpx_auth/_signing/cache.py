@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import random
 import threading
 import time
@@ -120,7 +119,7 @@ class CredentialCache:
         self._accepted: Credential | None = None  # the latest that any server accepted
         self._accepted_at = 0.0  # by the monotonic clock
         self._refused: dict[str, Credential] = {}  # by host, until it accepts one
-        self._timer: queue.SimpleQueue[None] | None = None
+        self._timer: threading.Lock | None = None
         _caches.add(self)
 
     def acquire(
@@ -326,12 +325,15 @@ class CredentialCache:
         if self._timer is not None or self._renewal_at() is None:
             return
         # The thread must not keep the cache alive, or every signer ever made would live forever.
-        timer: queue.SimpleQueue[None] = queue.SimpleQueue()
+        timer = threading.Lock()
+        timer.acquire()
         self._timer = timer
-        with contextlib.suppress(RuntimeError):  # no thread can be started; the next request renews
+        try:
             threading.Thread(
                 target=_renew_in_time, args=(weakref.ref(self), timer), name="oci-credential-timer", daemon=True
             ).start()
+        except RuntimeError:  # no more threads; after the next fetch there may be
+            self._timer = None
 
     def _renewal_at(self) -> float | None:
         """When the timer should act; `None` if there is nothing to renew."""
@@ -356,7 +358,7 @@ class CredentialCache:
     def __del__(self) -> None:
         timer = getattr(self, "_timer", None)
         if timer is not None:
-            timer.put(None)  # SimpleQueue.put is safe in a finalizer, unlike Queue.put
+            timer.release()  # safe in a finalizer, unlike setting an event
 
 
 _caches: weakref.WeakSet[CredentialCache] = weakref.WeakSet()
@@ -371,11 +373,11 @@ with contextlib.suppress(AttributeError):  # Windows can't fork
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _renew_in_time(reference: weakref.ref[CredentialCache], timer: queue.SimpleQueue[None]) -> None:
+def _renew_in_time(reference: weakref.ref[CredentialCache], timer: threading.Lock) -> None:
+    """The timer's thread. It looks again after each pause, and at once when `timer`, a lock that it holds, is released."""
     pause = 0.0
     while True:
-        with contextlib.suppress(queue.Empty):
-            timer.get(timeout=pause)
+        timer.acquire(timeout=pause)
         cache = reference()
         if cache is None or cache._timer is not timer:
             return

@@ -1017,7 +1017,7 @@ def test_an_idle_credential_is_renewed_without_any_request(idle: Setup) -> None:
     assert next_refresh is not None
     idle.clock.now = next_refresh
     assert idle.cache._timer is not None
-    idle.cache._timer.put(None)  # instead of waiting for its next look at the clock
+    idle.cache._timer.release()  # instead of waiting for its next look at the clock
     assert idle.provider.started.acquire(timeout=20)
     assert idle.provider.started.acquire(timeout=20)
     idle.provider.answers.put(idle.credential("b"))
@@ -1064,7 +1064,7 @@ def test_the_timer_ends_with_what_it_would_renew(idle: Setup) -> None:
     (timer,) = timers()
     idle.clock.now += 3600
     assert idle.cache._timer is not None
-    idle.cache._timer.put(None)
+    idle.cache._timer.release()
     timer.join(20)
     assert not timer.is_alive()
     idle.obtain("b")
@@ -1121,6 +1121,28 @@ def test_without_threads_a_caller_that_may_block_fetches_in_place(idle: Setup) -
         assert flight.done()
         assert credential_from(flight, idle.provider) is expected
         idle.clock.now += 3600
+
+
+def test_a_timer_that_could_not_start_is_started_after_the_next_fetch(
+    idle: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the session would end in the next idle hour."""
+    started = threading.Thread.start
+
+    def start(self: threading.Thread) -> None:
+        if self.name == "oci-credential-timer":
+            raise RuntimeError("can't start new thread")
+        started(self)
+
+    with monkeypatch.context() as limit:
+        limit.setattr(threading.Thread, "start", start)
+        idle.obtain("a")
+        settle()
+    assert not timers()
+    idle.clock.now += 3600
+    idle.obtain("b")
+    settle()
+    assert len(timers()) == 1
 
 
 @pytest.mark.usefixtures("no_threads")

@@ -312,6 +312,40 @@ def test_a_signal_handler_sends_a_signed_request_at_any_moment(oci: FakeOCI, tmp
     assert (done.stdout, done.stderr) == ("[300, [200]]\n", "")
 
 
+TIMERS = """
+import signal, sys, threading
+from oci_httpx_auth import Credential
+from oci_httpx_auth._signing.cache import CredentialCache, _renew_in_time
+
+class Idle(CredentialCache):
+    def _renewal_at(self):
+        return 0.0
+
+class Timer(threading.Thread):
+    started = []
+
+    def start(self):
+        self.started.append(self._args[1])
+
+threading.Thread = Timer  # the timers' work is done here, where a signal interrupts it
+signal.signal(signal.SIGALRM, lambda number, frame: None)
+idle = Idle(None, clock=float)
+signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
+for _ in range(int(sys.argv[1])):
+    idle._timer = None
+    idle._set_timer()
+    _renew_in_time(lambda: None, Timer.started.pop())
+print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no such signals")
+def test_a_timer_starts_however_often_it_is_interrupted() -> None:
+    """With Python 3.10, `SimpleQueue.get(timeout=0)` never returns if a microsecond passes in the middle of it."""
+    done = subprocess.run([sys.executable, "-c", TIMERS, "50000"], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("done\n", "")
+
+
 FILES = """
 import logging, os, resource, sys
 from oci_httpx_auth import CredentialsUnavailableError, InstancePrincipal, OCISigner
