@@ -81,19 +81,26 @@ def _waker() -> tuple[Callable[[], None], Callable[[float | None], Awaitable[Any
     import asyncio  # here, because a program without an event loop doesn't need it
 
     loop = asyncio.get_running_loop()
-    event = asyncio.Event()
+    woken: asyncio.Future[None] = loop.create_future()
+
+    def set_woken() -> None:
+        if not woken.done():
+            woken.set_result(None)
 
     def wake_asyncio() -> None:
         try:
-            loop.call_soon_threadsafe(event.set)
+            loop.call_soon_threadsafe(set_woken)
         except RuntimeError:
             pass  # the loop was closed
 
     async def woken_asyncio(seconds: float | None) -> None:
+        # Not `asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes with the result.
+        timer = None if seconds is None else loop.call_later(seconds, set_woken)
         try:
-            await asyncio.wait_for(event.wait(), seconds)
-        except asyncio.TimeoutError:
-            pass
+            await woken
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     return wake_asyncio, woken_asyncio
 

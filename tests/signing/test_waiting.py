@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -78,6 +79,26 @@ def test_a_task_gives_up_when_its_time_is_up(run: Callable[..., Any]) -> None:
         return await wait_async(future, 0) or future.done()
 
     assert run(main) is False
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_a_cancellation_that_comes_with_the_result_is_not_lost(steps: int) -> None:
+    """Before Python 3.12, asyncio's `wait_for` would swallow it, and the task would go on to send its request."""
+
+    async def main() -> tuple[bool, bool]:
+        future: Future[None] = Future()
+        waiter = asyncio.ensure_future(wait_async(future, 20))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        future.set_result(None)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        accepted = waiter.cancel()
+        await asyncio.wait([waiter])
+        return accepted, waiter.cancelled()
+
+    accepted, cancelled = asyncio.run(main())
+    assert accepted == cancelled
 
 
 def test_a_future_that_is_done_after_its_loop_has_ended_harms_nobody(run: Callable[..., Any]) -> None:
