@@ -322,16 +322,16 @@ class CredentialCache:
 
         All others wait for a request: an idle process should not call the auth service.
         """
-        if self._timer is not None or self._renewal_at() is None:
+        renewal_at = self._renewal_at()
+        if self._timer is not None or renewal_at is None:
             return
         # The thread must not keep the cache alive, or every signer ever made would live forever.
         timer = threading.Lock()
         timer.acquire()
         self._timer = timer
+        arguments = weakref.ref(self), timer, self._sleep_until(renewal_at)
         try:
-            threading.Thread(
-                target=_renew_in_time, args=(weakref.ref(self), timer), name="oci-credential-timer", daemon=True
-            ).start()
+            threading.Thread(target=_renew_in_time, args=arguments, name="oci-credential-timer", daemon=True).start()
         except RuntimeError:  # no more threads; after the next fetch there may be
             self._timer = None
 
@@ -343,6 +343,10 @@ class CredentialCache:
         if status.expires_at is None or status.expires_at <= self._clock():
             return None  # too late: the next request will raise the error
         return status.next_refresh
+
+    def _sleep_until(self, renewal_at: float) -> float:
+        """In small steps: the clock may be set, and it keeps running while a laptop sleeps, unlike timers."""
+        return min(max(renewal_at - self._clock(), 0.0), _LONGEST_SLEEP)
 
     def _failed(self, error: BaseException | None) -> Flight:
         assert error is not None  # only a failure leaves nothing to use
@@ -373,11 +377,10 @@ with contextlib.suppress(AttributeError):  # Windows can't fork
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _renew_in_time(reference: weakref.ref[CredentialCache], timer: threading.Lock) -> None:
-    """The timer's thread. It looks again after each pause, and at once when `timer`, a lock that it holds, is released."""
-    pause = 0.0
+def _renew_in_time(reference: weakref.ref[CredentialCache], timer: threading.Lock, sleep: float) -> None:
+    """The timer's thread. It looks again after each sleep, and at once when `timer`, a lock that it holds, is released."""
     while True:
-        timer.acquire(timeout=pause)
+        timer.acquire(timeout=sleep)
         cache = reference()
         if cache is None or cache._timer is not timer:
             return
@@ -386,11 +389,10 @@ def _renew_in_time(reference: weakref.ref[CredentialCache], timer: threading.Loc
             cache._timer = None
             cache._set_timer()  # for a credential that was fetched just now
             return
-        # In small steps: the clock may be set, and it keeps running while a laptop sleeps, unlike timers.
-        pause = min(renewal_at - cache._clock(), _LONGEST_SLEEP)
-        if pause <= 0:
+        sleep = cache._sleep_until(renewal_at)
+        if sleep <= 0:
             cache.acquire()
-            pause = 1.0
+            sleep = 1.0
         del cache
 
 

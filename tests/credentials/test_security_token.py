@@ -52,6 +52,11 @@ class Laptop:
         self.config = self.oci.write_config(self.directory, profile=profile, session=True, **options)  # type: ignore[arg-type]
         return self.config
 
+    def later(self, seconds: float) -> None:
+        """Let time pass, once no fetch is under way any more."""
+        settle()
+        self.clock.now += seconds
+
     def provider(self, profile: str | None = None) -> SecurityToken:
         return SecurityToken.from_config(
             profile,
@@ -103,8 +108,7 @@ def test_a_day_of_requests_outlives_the_first_hour(laptop: Laptop, caplog: pytes
     with httpx.Client(auth=laptop.signer()) as client:
         for _ in range(23 * 12):
             assert client.get(f"{laptop.oci.url}/x").status_code == 200
-            settle()
-            laptop.clock.now += 300
+            laptop.later(300)
     renewals = laptop.services().count("session_refresh")
     assert 23 < renewals <= 31  # each after three quarters to nine tenths of an hour, on the grid of five minutes
     assert all(record.status == 200 for record in laptop.oci.records)
@@ -119,7 +123,7 @@ def test_an_idle_session_is_renewed_after_a_laptops_sleep(laptop: Laptop, monkey
     with httpx.Client(auth=laptop.signer()) as client:
         assert client.get(f"{laptop.oci.url}/x").status_code == 200
         for _ in range(3):
-            laptop.clock.now += 3500
+            laptop.later(3500)
             assert renewed.acquire(timeout=20)
             settle()
         assert client.get(f"{laptop.oci.url}/x").status_code == 200
@@ -204,7 +208,7 @@ def test_the_renewed_token_is_written_back(laptop: Laptop) -> None:
     beside = sorted(path.name for path in laptop.token_file.parent.iterdir())
     with httpx.Client(auth=laptop.signer()) as client:
         client.get(f"{laptop.oci.url}/x")
-        laptop.clock.now += 3590
+        laptop.later(3590)
         assert client.get(f"{laptop.oci.url}/x").status_code == 200
         settle()
     assert laptop.token_file.read_text() != before
@@ -223,7 +227,7 @@ def test_a_renewal_by_root_leaves_the_file_to_its_owner(laptop: Laptop) -> None:
     laptop.token_file.chmod(0o644)
     before = laptop.token_file.read_text()
     provider = laptop.provider()
-    laptop.clock.now += 3500
+    laptop.later(3500)
     provider.fetch()
     after = laptop.token_file.stat()
     assert laptop.token_file.read_text() != before
@@ -274,7 +278,7 @@ def test_the_token_file_keeps_its_place_behind_a_symbolic_link(laptop: Laptop) -
     link = next(laptop.directory.rglob("sessions")) / "DEFAULT" / "token"
     link.symlink_to(real)
     before = real.read_text()
-    laptop.clock.now += 3500
+    laptop.later(3500)
     laptop.provider().fetch()
     assert link.is_symlink()
     assert real.read_text() != before
@@ -287,7 +291,7 @@ def test_leftovers_of_a_crash_are_removed(laptop: Laptop) -> None:
     os.utime(leftover, (0, 0))
     recent = laptop.token_file.with_name(".token.def.renewed")
     recent.write_text("half a tok")
-    laptop.clock.now += 3500
+    laptop.later(3500)
     laptop.provider().fetch()
     assert not leftover.exists()
     assert recent.exists()
@@ -297,7 +301,7 @@ def test_a_token_that_the_cli_renewed_is_picked_up(laptop: Laptop) -> None:
     """The file is looked at before the auth service is asked."""
     with httpx.Client(auth=laptop.signer()) as client:
         client.get(f"{laptop.oci.url}/x")
-        laptop.clock.now += 3590
+        laptop.later(3590)
         laptop.authenticate()
         client.get(f"{laptop.oci.url}/x")
         settle()
@@ -336,8 +340,7 @@ def test_the_end_of_the_session_is_reported_with_the_command(laptop: Laptop) -> 
         ends = 0.0
         while laptop.clock.now < ends or not ends:
             assert client.get(f"{laptop.oci.url}/x").status_code == 200
-            settle()
-            laptop.clock.now += 300
+            laptop.later(300)
             ends = signer.status().expires_at or 0.0
         assert laptop.clock.now > 1_790_000_000 + 5000 - 300
         with pytest.raises(SessionExpiredError) as caught:
@@ -358,8 +361,7 @@ def test_a_wrong_clock_does_not_end_a_session(laptop: Laptop, offset: float) -> 
     with httpx.Client(auth=signer) as client:
         for _ in range(30):
             assert client.get(f"{laptop.oci.url}/x").status_code == 200
-            settle()
-            laptop.clock.now += 300
+            laptop.later(300)
     refused = [record for record in laptop.oci.records if record.status == 401]
     assert len(refused) <= 3  # each host refuses once until its clock is known, and the token may be renewed once more
     assert 2 <= laptop.services().count("session_refresh") <= 6
@@ -369,12 +371,12 @@ def test_a_failing_auth_service_goes_unnoticed_while_the_token_lives(laptop: Lap
     """The request is answered with what there is, and the renewal tried again later."""
     with httpx.Client(auth=laptop.signer()) as client:
         client.get(f"{laptop.oci.url}/x")
-        laptop.clock.now += 3400
+        laptop.later(3400)
         for status in (400, 403, 501):
             laptop.oci.fail("session_refresh", Fault(status=status))
             assert client.get(f"{laptop.oci.url}/x").status_code == 200
             settle()
-            laptop.clock.now += 10
+            laptop.later(10)
         assert client.get(f"{laptop.oci.url}/x").status_code == 200
         settle()
     assert laptop.services().count("session_refresh") == 4
@@ -384,7 +386,7 @@ def test_a_token_near_its_end_is_used_when_the_auth_service_cannot_be_reached(
     laptop: Laptop, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A new program finds a token with five minutes left and no network: the token is good, and so is the request."""
-    laptop.clock.now += 3300
+    laptop.later(3300)
     refusing = socket.create_server(("127.0.0.1", 0))
     port = refusing.getsockname()[1]
     refusing.close()
@@ -412,7 +414,7 @@ PASSING = {
 def test_temporary_faults_are_retried_within_one_refresh(laptop: Laptop, faults: str) -> None:
     """What an auth service that is overloaded answers is not the end, nor an answer that is of no use."""
     laptop.oci.fail("session_refresh", *PASSING[faults])
-    laptop.clock.now += 3590
+    laptop.later(3590)
     laptop.provider().fetch()
     assert laptop.services() == ["session_refresh"] * (len(PASSING[faults]) + 1)
 
@@ -420,7 +422,7 @@ def test_temporary_faults_are_retried_within_one_refresh(laptop: Laptop, faults:
 def test_a_service_that_says_no_is_not_asked_again(laptop: Laptop) -> None:
     """A 400 is explained, with the service's own code."""
     laptop.oci.fail("session_refresh", Fault(status=400, code="InvalidParameter", message="no such thing"))
-    laptop.clock.now += 3700
+    laptop.later(3700)
     with (
         httpx.Client(auth=laptop.signer()) as client,
         pytest.raises(Exception, match="answered 400 InvalidParameter: no such thing"),
@@ -441,16 +443,16 @@ def test_a_directory_that_cannot_be_written_costs_nothing_but_a_warning(
     monkeypatch.setattr(tempfile, "mkstemp", read_only)
     provider = laptop.provider()
     before = laptop.token_file.read_text()
-    laptop.clock.now += 3500
+    laptop.later(3500)
     renewed = provider.fetch()
     assert renewed.key_id != f"ST${before}"
     assert laptop.token_file.read_text() == before
     assert "could not be written" in caplog.text
-    laptop.clock.now += 3500  # the token in the file has expired since
+    laptop.later(3500)  # the token in the file has expired since
     with httpx.Client(auth=OCISigner(provider, clock=laptop.clock)) as client:
         assert client.get(f"{laptop.oci.url}/x").status_code == 200
         monkeypatch.undo()
-        laptop.clock.now += 3500
+        laptop.later(3500)
         assert client.get(f"{laptop.oci.url}/x").status_code == 200
         settle()
     assert laptop.token_file.read_text() != before
@@ -462,7 +464,7 @@ def test_a_new_session_counts_more_than_a_token_that_could_not_be_written(
     """A person has authenticated since; the renewed token of the session before is forgotten."""
     monkeypatch.setattr(tempfile, "mkstemp", read_only)
     provider = laptop.provider()
-    laptop.clock.now += 3500
+    laptop.later(3500)
     provider.fetch()
     monkeypatch.undo()
     laptop.authenticate()
@@ -568,7 +570,7 @@ def test_token_and_key_of_two_sessions_are_distinguished(laptop: Laptop, tmp_pat
 def test_threads_that_share_a_profile_renew_it_once(laptop: Laptop) -> None:
     """Ten signers with the same file: one asks the auth service, nine find what it wrote."""
     providers = [laptop.provider() for _ in range(10)]
-    laptop.clock.now += 3500
+    laptop.later(3500)
     laptop.oci.latency["session_refresh"] = 0.05
     with ThreadPoolExecutor(10) as pool:
         credentials = list(pool.map(lambda provider: provider.fetch(), providers))
@@ -629,11 +631,11 @@ def test_nothing_secret_is_shown(laptop: Laptop, caplog: pytest.LogCaptureFixtur
     with httpx.Client(auth=signer) as client:
         first = laptop.token_file.read_text().strip()
         client.get(f"{laptop.oci.url}/x")
-        laptop.clock.now += 3590
+        laptop.later(3590)
         laptop.oci.fail("session_refresh", Fault(status=400))
         client.get(f"{laptop.oci.url}/x")
         settle()
-        laptop.clock.now += 9
+        laptop.later(9)
         client.get(f"{laptop.oci.url}/x")
         settle()
     shown = f"{signer!r} {signer._provider!r} {signer._provider.fetch()!r} {signer.status()!r} {caplog.text}"

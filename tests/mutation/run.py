@@ -113,14 +113,11 @@ The longest pause is reached before the exponent's limit.
 +    return min(first * 2.0 ** min(failures, 11), longest) * _random.uniform(0.5, 1.0)
 The timer looks at the clock a second earlier or later.
 @@ _renew_in_time @@
--    pause = 0.0
-+    pause = 1.0
+-        if sleep <= 0:
++        if sleep <= 1:
 @@ _renew_in_time @@
--        if pause <= 0:
-+        if pause <= 1:
-@@ _renew_in_time @@
--            pause = 1.0
-+            pause = 2.0
+-            sleep = 1.0
++            sleep = 2.0
 `None` is as false as `False`.
 @@ __init__ @@
 -    self._follows_files = bool(getattr(provider, "follows_files", False))

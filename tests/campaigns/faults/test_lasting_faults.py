@@ -325,7 +325,7 @@ class Timer(threading.Thread):
     started = []
 
     def start(self):
-        self.started.append(self._args[1])
+        self.started.append(self._args[1:])
 
 threading.Thread = Timer  # the timers' work is done here, where a signal interrupts it
 signal.signal(signal.SIGALRM, lambda number, frame: None)
@@ -334,7 +334,7 @@ signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
 for _ in range(int(sys.argv[1])):
     idle._timer = None
     idle._set_timer()
-    _renew_in_time(lambda: None, Timer.started.pop())
+    _renew_in_time(lambda: None, *Timer.started.pop())
 print("done")
 """
 
