@@ -61,7 +61,7 @@ class Model:
         self.script: deque[Answer] = deque()
 
     def answer(self, chat: dict[str, Any]) -> Answer:
-        """The answer to a chat. Raises `Refused` (400) if the chat doesn't name a model."""
+        """The answer to a chat. Raises `Refused` (400) if the chat names no model, or a schema that nothing can fit."""
         if not isinstance(chat.get("model"), str) or not chat["model"]:
             raise Refused("model is missing", status=400)
         functions = [tool["function"] for tool in chat.get("tools") or [] if tool.get("type") == "function"]
@@ -78,11 +78,14 @@ class Model:
             elif message.get("role") == "tool":
                 outputs.append(text)
         name = _tool_to_call(list(tools), chat.get("tool_choice"), answered=bool(outputs))
-        if name in tools:
-            arguments = example(tools[name])
-            return [ToolCall(name, arguments if isinstance(arguments, dict) else {})]
-        if schema is not None:
-            return json.dumps(example(schema))
+        try:
+            if name in tools:
+                arguments = example(tools[name])
+                return [ToolCall(name, arguments if isinstance(arguments, dict) else {})]
+            if schema is not None:
+                return json.dumps(example(schema))
+        except RecursionError:  # a reference to itself, or a required property that contains its object
+            raise Refused("no finite answer fits the schema", status=400) from None
         return f"The tool answered: {'; '.join(outputs)}" if outputs else f"You said: {prompt}"
 
 

@@ -67,6 +67,18 @@ def test_a_reference_to_nothing_in_the_schema_is_refused(oci: FakeOCI, reference
 
 
 @pytest.mark.parametrize(
+    "schema", [{"$ref": "#"}, {"properties": {"again": {"$ref": "#"}}, "required": ["again"]}], ids=["itself", "within"]
+)
+def test_a_schema_that_no_finite_answer_fits_is_refused(oci: FakeOCI, schema: Any) -> None:
+    """It is the caller's mistake, so not an internal error."""
+    form = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+    chat = {"model": MODEL, "messages": say("x"), "response_format": form}
+    with pytest.raises(Refused, match=r"^no finite answer fits the schema$") as caught:
+        oci.complete(chat)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
     ("schema", "end"),
     [
         ({"type": "object", "properties": {"a": {"$ref": "#"}}}, {}),
