@@ -14,6 +14,7 @@ import openai
 
 from ._errors import OCIAuthError
 from ._signer import OCISigner
+from ._signing.request import without_zstd
 from ._signing.waiting import trio_token
 
 if TYPE_CHECKING:
@@ -114,6 +115,14 @@ def attach_signer(http_client: Any, signer: OCISigner) -> None:
             return _NotSent(error)
 
     http_client.send = send_async if inspect.iscoroutinefunction(send) else send_sync
+
+
+def send_api_key(http_client: Any) -> None:
+    """Prepare the HTTP client of an OpenAI client that sends a Generative AI API key instead of signatures."""
+    http_client.follow_redirects = False  # a redirect would take the key along
+    accepted = http_client.headers.get("accept-encoding", "")
+    if "zstd" in accepted.lower() and isinstance(http_client, (httpx.Client, httpx.AsyncClient)):
+        http_client.headers["accept-encoding"] = without_zstd(accepted.encode()).decode()
 
 
 class _NotSent:

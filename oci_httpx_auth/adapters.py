@@ -29,6 +29,9 @@ class RequestSigner:
         if not isinstance(body, (bytes, bytearray)):
             raise SigningError("A streamed body cannot be signed here. Pass the body as bytes, or use httpx.")
         request.headers.update(self.signer.signed_headers(request.method, request.url, request.headers, bytes(body)))
+        if not any(name.lower() == "accept-encoding" for name in request.headers):
+            # LiteLLM sends these headers by httpx, which asks for zstd, and breaks off after the first event of a stream.
+            request.headers["accept-encoding"] = "gzip, deflate"
         return request
 
     def do_request_sign(self, request: Any, enforce_content_headers: bool = True) -> Any:  # noqa: ARG002

@@ -25,7 +25,7 @@ from ._auth_service.regions import inference_endpoint, is_known, region_id, simi
 from ._credential import CredentialProvider
 from ._errors import ConfigError
 from ._hosts import is_loopback
-from ._openai_http import PerLoopAsyncClient, SyncClient, attach_signer, copy_client
+from ._openai_http import PerLoopAsyncClient, SyncClient, attach_signer, copy_client, send_api_key
 from ._signer import OCISigner, as_signer
 from .credentials._config import GENERATIVE_AI, check_header, env_value, generative_ai_key
 
@@ -204,7 +204,7 @@ def _create(caller: str, client_class: Callable[..., Any], http_class: type[Any]
     # Given None, openai takes these from OPENAI_PROJECT_ID and OPENAI_ORG_ID, which belong to another service.
     client.project, client.organization = project, organization
     if signer is None:
-        http_client.follow_redirects = False  # a redirect would take the key along
+        send_api_key(http_client)
     else:
         attach_signer(http_client, signer)
     return client

@@ -77,9 +77,10 @@ def test_a_stream_through_a_client_that_accepts_zstd_is_read_to_its_end(oci: Fak
         assert "accept-encoding" not in signed
 
 
+@pytest.mark.parametrize("credential", ["signer", "api_key"])
 @pytest.mark.parametrize("name", ["httpx", "httpx2"])
-def test_openai_reads_a_stream_to_its_end(oci: FakeOCI, signer: OCISigner, name: str) -> None:
-    """Sync and async, on whichever library this openai is built."""
+def test_openai_reads_a_stream_to_its_end(oci: FakeOCI, signer: OCISigner, name: str, credential: str) -> None:
+    """Sync and async, on whichever library this openai is built, with a signature or a Generative AI API key."""
     pytest.importorskip("zstandard")
     openai = pytest.importorskip("openai")
     library = pytest.importorskip(name)
@@ -88,7 +89,8 @@ def test_openai_reads_a_stream_to_its_end(oci: FakeOCI, signer: OCISigner, name:
     if name == "httpx2" and sys.version_info < (3, 14):
         pytest.importorskip("backports.zstd")  # without it httpx2 does not ask for zstd
     factories = importlib.import_module("oci_httpx_auth.openai")
-    where = {"signer": signer, "base_url": oci.openai_url, "project_id": "p"}
+    value = signer if credential == "signer" else oci.add_bearer_key()
+    where = {credential: value, "base_url": oci.openai_url, "project_id": "p"}
     with factories.create_openai(**where) as client:
         raw = client.chat.completions.with_raw_response.create(**CHAT, stream=True)
         assert raw.headers.get("content-encoding") == ("zstd" if name == "httpx2" else None)
@@ -102,4 +104,4 @@ def test_openai_reads_a_stream_to_its_end(oci: FakeOCI, signer: OCISigner, name:
         return "".join(deltas)
 
     assert asyncio.run(main()) == ANSWER
-    assert all(record.signed for record in oci.records)
+    assert [(record.status, record.signed) for record in oci.records] == [(200, credential == "signer")] * 2

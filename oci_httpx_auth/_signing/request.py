@@ -49,7 +49,7 @@ def sign_request(
         signed[b"content-length"] = b"%d" % length
     accepted = before.get(b"accept-encoding", b"")
     if b"zstd" in accepted.lower() and isinstance(request, _ENDS_WITH_FIRST_FRAME):
-        signed[b"accept-encoding"] = _without_zstd(accepted)
+        signed[b"accept-encoding"] = without_zstd(accepted)
     kept = [pair for pair in raw if (name := pair[0].lower()) not in signed and name not in _REMOVED]
     # A new object: changing the present one header by header costs as much as the rest of the signature.
     headers = type(request.headers)([*signed.items(), *kept])
@@ -114,6 +114,7 @@ def url_as_sent(response: Any) -> Any:
     return None if path == url.raw_path else url.copy_with(raw_path=path)
 
 
-def _without_zstd(accepted: bytes) -> bytes:
+def without_zstd(accepted: bytes) -> bytes:
+    """An `Accept-Encoding` for clients of httpx 0.28, which fail at the second event of a compressed stream."""
     kept = [coding.strip() for coding in accepted.split(b",") if coding.partition(b";")[0].strip().lower() != b"zstd"]
     return b", ".join(kept) or b"identity"
