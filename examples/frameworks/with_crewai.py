@@ -64,12 +64,14 @@ def main() -> None:
         llm = model(place)
         print("call:", llm.call("Say hello."))
         print("async call:", asyncio.run(llm.acall("Say hello.")))
-        print("call, streamed:", model(place, stream=True).call("Say hello."))
+        streamed = model(place, stream=True).call("Say hello.")
+        print(f"\ncall, streamed: {streamed}")  # CrewAI's panels, printed by a thread of its own, may end no line
         writer = Agent(role="Writer", goal="Greet", backstory="You are brief.", llm=llm)
         task = Task(description="Say hello.", expected_output="A greeting", agent=writer)
         if place.fake:
             place.fake.script("Thought: I know.\nFinal Answer: Hello!")
-        print("\ncrew:", Crew(agents=[writer], tasks=[task]).kickoff().raw)  # after its own panel, which ends no line
+        answer = Crew(agents=[writer], tasks=[task]).kickoff().raw
+        print(f"\ncrew: {answer}")
 
 
 if __name__ == "__main__":
