@@ -68,7 +68,8 @@ class AuthServices:
             realm = {"realmKey": "oc1", "realmDomainComponent": "oraclecloud.com"}
             key = {name: key for key, name in REGIONS.items()}.get(region, region.upper())
             return Reply.json({**realm, "regionKey": key, "regionIdentifier": region})
-        texts = {"instance/region": region.encode(), "instance/id": self.instance.encode()}
+        short = {"us-ashburn-1": "iad", "us-phoenix-1": "phx"}.get(region, region)
+        texts = {"instance/region": short.encode(), "instance/id": self.instance.encode()}
         if what.startswith("identity/"):
             if exchange.now > self.rotate_at:
                 self.rotate_certificate()

@@ -47,6 +47,7 @@ CLIENTS = {
 PROOFS = {
     "`GET /opc/v2/instance/region`": """
         testing/test_auth_services::test_metadata_describes_the_instance
+        testing/test_auth_services::test_metadata_calls_the_two_oldest_regions_by_their_codes
         testing/test_auth_services::test_metadata_refuses
         campaigns/against_oracle/test_stand_in::test_an_instance_principal_of_the_sdk_gets_its_token""",
     "`GET /opc/v2/instance/regionInfo`": """

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-from oci_httpx_auth import testing
+from oci_httpx_auth import InstancePrincipal, testing
 
 from ..byhand import (
     Answer,
@@ -52,6 +52,15 @@ def test_metadata_describes_the_instance(oci: FakeOCI) -> None:
     leaf.verify_directly_issued_by(intermediate)
     assert key.public_key() == leaf.public_key()
     assert f"opc-tenant:{oci.tenancy}".encode() in leaf.tbs_certificate_bytes
+
+
+@pytest.mark.parametrize(("region", "short"), [("us-ashburn-1", "iad"), ("us-phoenix-1", "phx")])
+def test_metadata_calls_the_two_oldest_regions_by_their_codes(region: str, short: str) -> None:
+    """And everybody who asks makes the region's id of it."""
+    with FakeOCI(region=region) as oci:
+        assert metadata(oci, "instance/region", "Authorization: Bearer Oracle").body.decode() == short
+        provider = InstancePrincipal(metadata_url=oci.metadata_url, federation_endpoint=oci.federation_endpoint)
+        assert provider.discover_region() == region
 
 
 @pytest.mark.parametrize(("region", "key"), [("us-chicago-1", "ORD"), ("xx-new-1", "XX-NEW-1")])

@@ -90,10 +90,12 @@ def test_the_sdks_session_signer_is_accepted_with_the_files_of_a_session(
     assert (record.mode, record.principal) == ("security_token", f"session of user {oci.user}")
 
 
+@pytest.mark.parametrize("region", ["us-chicago-1", "us-phoenix-1"])
 def test_an_instance_principal_of_the_sdk_gets_its_token(
-    oci: FakeOCI, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    oci: FakeOCI, session: requests.Session, monkeypatch: pytest.MonkeyPatch, region: str
 ) -> None:
     """Metadata, federation with the SHA-1 key id and no host signed, then a call with the token."""
+    oci.region = region
     for name, value in oci.environment("instance_principal").items():
         monkeypatch.setenv(name, value)
 
@@ -105,6 +107,7 @@ def test_an_instance_principal_of_the_sdk_gets_its_token(
     assert "/fed-x509/" in federation.key_id
     assert "host" not in federation.signed_headers
     assert signer.tenancy_id == oci.tenancy
+    assert signer.region == region
 
 
 def test_the_sdk_learns_a_regions_realm_from_metadata(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
