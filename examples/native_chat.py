@@ -96,7 +96,7 @@ def ask_streamed(
             frame = json.loads(data)
             text = text_of(frame)
             # Cohere's last frame and those with tool calls repeat the whole text, or have it for the first time.
-            if "text" in frame and ("finishReason" in frame or "toolCalls" in frame):
+            if "text" in frame and frame.keys() & {"chatHistory", "finishReason", "toolCalls"}:
                 text = text.removeprefix(heard)
             heard += text
             yield text

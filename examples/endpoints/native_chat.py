@@ -3,7 +3,8 @@
 The fields are those of the `oci` SDK's models (`generative_ai_inference`). What streams look like is from Oracle's langchain-oci:
 usage comes only if `streamOptions.isIncludeUsage` asks for it, in GENERIC by an event of its own after the last one; frames may be
 empty; some models end with `[DONE]`. A `message` may be null when the model has used up `maxTokens` before it wrote anything.
-In COHERE, as litellm reads it, a frame with `toolCalls` comes before the last, and both have the whole text once more.
+In COHERE, as litellm reads it, frames with `toolCalls` or `chatHistory` have the whole text once more: one with the calls, and the
+last one.
 Unverified: how frames of COHEREV2 say why they end, and that a vendor's models refuse the form of another.
 """
 
@@ -71,10 +72,10 @@ def answer(oci: FakeOCI, document: dict[str, Any]) -> Reply:
     usage = {"promptTokens": prompt, "completionTokens": completion, "totalTokens": prompt + completion}
     if chat.get("isStream"):
         wanted = (chat.get("streamOptions") or {}).get("isIncludeUsage")
-        events = [event(each) for each in frames(message, usage if wanted else None)]
+        events = [event(each) for each in frames(chat, message, usage if wanted else None)]
         end = [b"data: [DONE]\n\n"] if name.startswith("meta.llama") else []
         return Reply.events([b"data:\n\n", *events, *end])
-    response = {"apiFormat": chat["apiFormat"], **whole(message), "usage": usage}
+    response = {"apiFormat": chat["apiFormat"], **whole(chat, message), "usage": usage}
     return Reply.json({"modelId": name, "modelVersion": "1.0", "chatResponse": response})
 
 
@@ -155,13 +156,15 @@ def generic_message(message: dict[str, Any]) -> dict[str, Any] | None:
     return {"role": "ASSISTANT", "content": [{"type": "TEXT", "text": message["content"]}]}
 
 
-def generic_answer(message: dict[str, Any]) -> dict[str, Any]:
+def generic_answer(_chat: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
     created = datetime.datetime.now(datetime.timezone.utc).isoformat()
     choice = {"index": 0, "message": generic_message(message), "finishReason": finish(message)}
     return {"timeCreated": created, "choices": [choice]}
 
 
-def generic_frames(message: dict[str, Any], usage: dict[str, int] | None) -> Iterator[dict[str, Any]]:
+def generic_frames(
+    _chat: dict[str, Any], message: dict[str, Any], usage: dict[str, int] | None
+) -> Iterator[dict[str, Any]]:
     for piece in parts_of(message):
         yield {"index": 0, "message": generic_message(piece)}
     yield {"index": 0, "message": None, "finishReason": finish(message)}
@@ -171,21 +174,32 @@ def generic_frames(message: dict[str, Any], usage: dict[str, int] | None) -> Ite
 
 def cohere_message(message: dict[str, Any]) -> dict[str, Any]:
     calls = [{"name": name, "parameters": arguments} for name, arguments in calls_of(message)]
-    return {"text": message["content"] or "", **({"toolCalls": calls} if calls else {})}
+    if calls:
+        return {"text": f"I will call {', '.join(call['name'] for call in calls)}.", "toolCalls": calls}
+    return {"text": message["content"] or ""}
 
 
-def cohere_answer(message: dict[str, Any]) -> dict[str, Any]:
-    return {**cohere_message(message), "finishReason": "COMPLETE"}
+def cohere_answer(chat: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+    """The answer, with the conversation up to it."""
+    answered = cohere_message(message)
+    history = [*(chat.get("chatHistory") or []), {"role": "USER", "message": chat.get("message", "")}]
+    if chat.get("toolResults"):
+        history.append({"role": "TOOL", "toolResults": chat["toolResults"]})
+    calls = {"toolCalls": answered["toolCalls"]} if "toolCalls" in answered else {}
+    history.append({"role": "CHATBOT", "message": answered["text"], **calls})
+    return {**answered, "chatHistory": history, "finishReason": "COMPLETE"}
 
 
-def cohere_frames(message: dict[str, Any], usage: dict[str, int] | None) -> Iterator[dict[str, Any]]:
-    for piece in pieces(message["content"] or ""):
+def cohere_frames(
+    chat: dict[str, Any], message: dict[str, Any], usage: dict[str, int] | None
+) -> Iterator[dict[str, Any]]:
+    answered = cohere_message(message)
+    for piece in pieces(answered["text"]):
         if piece:
             yield {"apiFormat": "COHERE", "text": piece}
-    if message.get("tool_calls"):
-        yield {"apiFormat": "COHERE", **cohere_message(message)}
-    # The last frame has all of it once more.
-    yield {"apiFormat": "COHERE", **cohere_answer(message), **({"usage": usage} if usage else {})}
+    if "toolCalls" in answered:
+        yield {"apiFormat": "COHERE", **answered}
+    yield {"apiFormat": "COHERE", **cohere_answer(chat, message), **({"usage": usage} if usage else {})}
 
 
 def cohere_v2_message(message: dict[str, Any]) -> dict[str, Any]:
@@ -197,12 +211,14 @@ def cohere_v2_message(message: dict[str, Any]) -> dict[str, Any]:
     return {"role": "ASSISTANT", "content": content, **({"toolCalls": calls} if calls else {})}
 
 
-def cohere_v2_answer(message: dict[str, Any]) -> dict[str, Any]:
+def cohere_v2_answer(_chat: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
     reason = "TOOL_CALL" if message.get("tool_calls") else "COMPLETE"
     return {"id": secrets.token_hex(16), "message": cohere_v2_message(message), "finishReason": reason}
 
 
-def cohere_v2_frames(message: dict[str, Any], usage: dict[str, int] | None) -> Iterator[dict[str, Any]]:
+def cohere_v2_frames(
+    _chat: dict[str, Any], message: dict[str, Any], usage: dict[str, int] | None
+) -> Iterator[dict[str, Any]]:
     for piece in parts_of(message):
         yield {"apiFormat": "COHEREV2", "message": cohere_v2_message(piece)}
     reason = "TOOL_CALL" if message.get("tool_calls") else "COMPLETE"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import models
 import native_chat
 import pytest
 from endpoints import native_chat as endpoint
-from endpoints._turns import event
 
 from oci_httpx_auth import OCISigner
 
-from ..standin import FakeOCI, Reply
+from ..standin import FakeOCI
 
 QUESTION = "one two three"
 ANSWER = f"You said: {QUESTION}"
@@ -72,23 +73,39 @@ def test_a_stream_is_read_as_it_is_on_the_wire(oci: FakeOCI, client: httpx.Clien
         assert '"usage"' in [line for line in lines if line.startswith("data: {")][-1]
 
 
+TOOL = {"name": "add", "description": "Adds.", "parameterDefinitions": {"a": {"type": "int", "isRequired": True}}}
+
+
 def test_a_tool_call_of_coheres_is_streamed_without_saying_the_text_twice(oci: FakeOCI, client: httpx.Client) -> None:
     """The frame with the call has the whole text once more, and so has the last."""
-    frames = [
-        {"apiFormat": "COHERE", "text": "I will "},
-        {"apiFormat": "COHERE", "text": "look."},
-        {"apiFormat": "COHERE", "text": "I will look.", "toolCalls": [{"name": "look", "parameters": {}}]},
-        {"apiFormat": "COHERE", "text": "I will look.", "chatHistory": [], "finishReason": "COMPLETE"},
-    ]
-    oci.add_endpoint(
-        endpoint.PATH,
-        lambda *_: Reply.events([event(frame) for frame in frames]),
-        methods=["POST"],
-        service="inference",
+    mode, request = native_chat.on_demand(models.COHERE), native_chat.cohere("x") | {"tools": [TOOL]}
+    pieces = list(native_chat.ask_streamed(client, oci.compartment, mode, request))
+    assert "".join(pieces) == native_chat.ask(client, oci.compartment, mode, request) == "I will call add."
+    assert pieces[-2:] == ["", ""]
+    assert all(pieces[:-2])
+
+
+@pytest.mark.parametrize("tools", [[], [TOOL]], ids=["text", "tool call"])
+def test_coheres_frames_that_have_the_text_once_more_can_be_told_apart(
+    oci: FakeOCI, client: httpx.Client, tools: list[Any]
+) -> None:
+    """They have `toolCalls` or `chatHistory`, and the others have neither. litellm reads them so."""
+    earlier = [{"role": "USER", "message": "Hi"}, {"role": "CHATBOT", "message": "Yes?"}]
+    request = {**native_chat.cohere(QUESTION), "chatHistory": earlier, "tools": tools}
+    body = {"compartmentId": oci.compartment, "servingMode": native_chat.on_demand(models.COHERE)}
+    whole = client.post(native_chat.PATH, json={**body, "chatRequest": request}).json()["chatResponse"]
+    streamed = client.post(native_chat.PATH, json={**body, "chatRequest": {**request, "isStream": True}}).text
+    frames = [json.loads(line[6:]) for line in streamed.splitlines() if line.startswith("data: {")]
+    again = [frame for frame in frames if frame.keys() & {"toolCalls", "chatHistory"}]
+    assert again == frames[-len(again) :]
+    assert [frame.keys() & {"toolCalls", "chatHistory"} for frame in again] == (
+        [{"toolCalls"}, {"toolCalls", "chatHistory"}] if tools else [{"chatHistory"}]
     )
-    mode = native_chat.on_demand(models.COHERE)
-    pieces = native_chat.ask_streamed(client, oci.compartment, mode, native_chat.cohere("x"))
-    assert list(pieces) == ["I will ", "look.", "", ""]
+    assert {frame["text"] for frame in again} == {whole["text"]}
+    assert "".join(frame["text"] for frame in frames[: -len(again)]) == whole["text"]
+    calls = {"toolCalls": whole["toolCalls"]} if tools else {}
+    said = [{"role": "USER", "message": QUESTION}, {"role": "CHATBOT", "message": whole["text"], **calls}]
+    assert frames[-1]["chatHistory"] == whole["chatHistory"] == earlier + said
 
 
 @pytest.mark.parametrize(

@@ -234,12 +234,13 @@ def test_a_native_chat_calls_tools_in_coheres_form(oci: FakeOCI, ask: Callable[.
     chat["tools"] = [{"name": "add", "parameterDefinitions": definitions}]
     (call,) = ask("/20231130/actions/chat", native(chat)).json()["chatResponse"]["toolCalls"]
     assert call == {"name": "add", "parameters": {"s": "s", "i": 1, "f": 0.5, "b": True}}
-    first, last = events_of(ask("/20231130/actions/chat", native({**chat, "isStream": True})).body)
-    assert first == {"apiFormat": "COHERE", "text": "", "toolCalls": [call]}
-    assert (last["toolCalls"], last["finishReason"]) == ([call], "COMPLETE")
+    *_, first, last = events_of(ask("/20231130/actions/chat", native({**chat, "isStream": True})).body)
+    assert first == {"apiFormat": "COHERE", "text": "I will call add.", "toolCalls": [call]}
+    assert (last["text"], last["toolCalls"], last["finishReason"]) == ("I will call add.", [call], "COMPLETE")
     chat["toolResults"] = [{"call": call, "outputs": [{"sum": 7}]}]
-    text = ask("/20231130/actions/chat", native(chat)).json()["chatResponse"]["text"]
-    assert text == 'The tool answered: [{"sum": 7}]'
+    answer = ask("/20231130/actions/chat", native(chat)).json()["chatResponse"]
+    assert answer["text"] == 'The tool answered: [{"sum": 7}]'
+    assert [turn["role"] for turn in answer["chatHistory"]] == ["CHATBOT", "USER", "TOOL", "CHATBOT"]
     oci.script([ToolCall("a"), ToolCall("b")])
     calls = ask("/20231130/actions/chat", native(chat)).json()["chatResponse"]["toolCalls"]
     assert [call["name"] for call in calls] == ["a", "b"]

@@ -291,6 +291,9 @@ def test_the_sdks_clients_work_with_it(oci: FakeOCI, tmp_path: Path) -> None:
         answer = client.chat(details).data.chat_response
         text = answer.text if form == "COHERE" else answer.choices[0].message.content[0].text
         assert text == "You said: good morning"
+        if form == "COHERE":
+            turns = [models.CohereUserMessage(message="good morning"), models.CohereChatBotMessage(message=text)]
+            assert answer.chat_history == turns
         request.is_stream = True
         events = list(client.chat(details).data.events())
         assert len(events) > 2
