@@ -1,11 +1,11 @@
 """OCI's own chat operation, `POST /20231130/actions/chat`: GENERIC, COHERE and COHEREV2, plain and streamed.
 
 The fields are those of the `oci` SDK's models (`generative_ai_inference`). What streams look like is from Oracle's langchain-oci:
-usage comes only if `streamOptions.isIncludeUsage` asks for it, in GENERIC by an event of its own after the last one; frames may be
-empty; some models end with `[DONE]`. A `message` may be null when the model has used up `maxTokens` before it wrote anything.
+usage comes only if `streamOptions.isIncludeUsage` asks for it, in GENERIC by an event of its own after the last one; some models
+end with `[DONE]`. A `message` may be null when the model has used up `maxTokens` before it wrote anything.
 In COHERE, as litellm reads it, frames with `toolCalls` or `chatHistory` have the whole text once more: one with the calls, and the
 last one.
-Unverified: how frames of COHEREV2 say why they end, and that a vendor's models refuse the form of another.
+Unverified: that frames may be empty, which langchain-oci only tolerates; how frames of COHEREV2 say why they end, and that a vendor's models refuse the form of another.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ COMPARTMENT = re.compile(r"ocid1\.(?:compartment|tenancy)\.")
 TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 
 
-def add_to(oci: FakeOCI) -> None:
+def add_to(oci: FakeOCI, *, empty_frame: bool = True) -> None:
+    """Serve it. `empty_frame=False` leaves out the empty `data:` of streams, for clients such as litellm that break on it."""
+
     def chat(request: Request, _principal: Principal) -> Reply:
-        return answer(oci, request.json())
+        return answer(oci, request.json(), [b"data:\n\n"] if empty_frame else [])
 
     oci.add_endpoint(PATH, refuses_parameters(refuses_formless(chat)), methods=["POST"], service="inference")
 
@@ -50,8 +52,8 @@ def refuses_parameters(handler: Handler) -> Handler:
     return handle
 
 
-def answer(oci: FakeOCI, document: dict[str, Any]) -> Reply:
-    """Answer one request, which names a compartment, a serving mode and a chat request."""
+def answer(oci: FakeOCI, document: dict[str, Any], start: list[bytes]) -> Reply:
+    """Answer one request, which names a compartment, a serving mode and a chat request. A stream begins with `start`."""
     chat, mode = document.get("chatRequest"), document.get("servingMode")
     if not document.get("compartmentId") or not isinstance(chat, dict) or not isinstance(mode, dict):
         raise Refused("compartmentId, servingMode or chatRequest is missing", status=400)
@@ -74,7 +76,7 @@ def answer(oci: FakeOCI, document: dict[str, Any]) -> Reply:
         wanted = (chat.get("streamOptions") or {}).get("isIncludeUsage")
         events = [event(each) for each in frames(chat, message, usage if wanted else None)]
         end = [b"data: [DONE]\n\n"] if name.startswith("meta.llama") else []
-        return Reply.events([b"data:\n\n", *events, *end])
+        return Reply.events([*start, *events, *end])
     response = {"apiFormat": chat["apiFormat"], **whole(chat, message), "usage": usage}
     return Reply.json({"modelId": name, "modelVersion": "1.0", "chatResponse": response})
 

@@ -172,6 +172,9 @@ PROOFS = {
         frameworks/test_oracles_clients::test_langchain_oci_chats_natively
         frameworks/test_oracles_clients::test_langchain_oci_reads_usage_if_it_asks_for_it
         frameworks/test_oracles_clients::test_langchain_oci_calls_tools
+        frameworks/test_frameworks::test_litellm_takes_our_signer_as_its_own
+        frameworks/test_frameworks::test_litellm_breaks_on_an_empty_frame
+        docs/test_native_chat::test_coheres_frames_that_have_the_text_once_more_can_be_told_apart
         testing/test_endpoints::test_a_native_chat_calls_tools_in_coheres_form""",
     "`POST /anthropic/v1/messages`": "testing/test_endpoints::test_messages_are_answered_in_anthropics_form",
     "`POST /google/v1beta": "testing/test_endpoints::test_content_is_generated_in_googles_form",
