@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import deque
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -13,6 +15,8 @@ from urllib.parse import unquote
 from ._wire import Refused
 
 DEEPEST_SCHEMA = 8
+MOST_VALUES = 500
+MOST_TRIED = 20_000
 MOST_PIECES = 200
 
 FORMATS = {
@@ -86,6 +90,8 @@ class Model:
                 return json.dumps(example(schema))
         except RecursionError:  # a reference to itself, or a required property that contains its object
             raise Refused("no finite answer fits the schema", status=400) from None
+        except ZeroDivisionError:  # a multiple of 0
+            raise Refused("no number fits the schema", status=400) from None
         return f"The tool answered: {'; '.join(outputs)}" if outputs else f"You said: {prompt}"
 
 
@@ -156,38 +162,63 @@ def pieces(text: str) -> list[str]:
     return ["".join(words[i : i + step]) for i in range(0, len(words), step)]
 
 
-def example(schema: Any, root: Any = None, name: str = "value", depth: int = 0) -> Any:
-    """A JSON value that fits the schema. References start from `root`, and a text is the property's `name`."""
-    if not isinstance(schema, dict):
-        return None
-    root = root or schema
-    # Deep down, optional and nullable values are left out, since a schema may contain itself.
-    deep = depth > DEEPEST_SCHEMA
-    schema = _resolve(schema, root)
-    if "const" in schema:
-        return schema["const"]
-    if schema.get("enum"):
-        return schema["enum"][0]
-    kind = schema.get("type", "object" if "properties" in schema else "string")
-    if isinstance(kind, list):
-        schema = {"anyOf": [{**schema, "type": each} for each in kind]}
-    if options := schema.get("anyOf") or schema.get("oneOf"):
-        # Null is the first choice deep down, and the last one otherwise.
-        return example(max(options, key=lambda option: _is_null(option) == deep), root, name, depth + 1)
-    if kind == "object":
-        required = schema.get("required", []) if deep else schema.get("properties", {})
-        members = {key: value for key, value in schema.get("properties", {}).items() if key in required}
-        return {key: example(value, root, key, depth + 1) for key, value in members.items()}
-    if kind == "array":
-        count = int(schema.get("minItems", 0)) or (0 if deep else 1)
-        count = min(count, int(schema.get("maxItems", count)))
-        return [example(schema.get("items", {}), root, name, depth + 1) for _ in range(count)]
-    if kind in ("integer", "number"):
-        return _number(schema, whole=kind == "integer")
-    if kind == "string":
-        text = FORMATS.get(schema.get("format", ""), name).ljust(schema.get("minLength", 0), "x")
-        return text[: schema.get("maxLength")]
-    return True if kind == "boolean" else None
+def example(schema: Any) -> Any:
+    """A JSON value that fits the schema. Raises `RecursionError` if none comes to an end."""
+    return _Examples(schema).value(schema, "value")
+
+
+class _Examples:
+    """Makes the values of one example; a text is its property's name. References start from `root`."""
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+        self._made = 0
+
+    def value(self, schema: Any, name: str, depth: int = 0, deepest: float = math.inf) -> Any:
+        """A value that fits the schema. Raises `RecursionError` if it were nested deeper than `deepest`."""
+        self._made += 1
+        if self._made > MOST_TRIED:
+            raise Refused("no answer of a reasonable size fits the schema", status=400)
+        if depth > deepest:
+            raise RecursionError
+        if not isinstance(schema, dict):
+            return None
+        # Optional and nullable values end somewhere, since a schema may contain itself.
+        brief = depth > DEEPEST_SCHEMA or self._made > MOST_VALUES
+        schema = _resolve(schema, self._root)
+        if "const" in schema:
+            return schema["const"]
+        if schema.get("enum"):
+            return schema["enum"][0]
+        kind = schema.get("type", "object" if "properties" in schema else "string")
+        if isinstance(kind, list):
+            schema = {"anyOf": [{**schema, "type": each} for each in kind]}
+        if options := schema.get("anyOf") or schema.get("oneOf"):
+            return self._first(options, name, depth, deepest, brief)
+        if kind == "object":
+            required = schema.get("required", []) if brief else schema.get("properties", {})
+            members = {key: value for key, value in schema.get("properties", {}).items() if key in required}
+            return {key: self.value(value, key, depth + 1, deepest) for key, value in members.items()}
+        if kind == "array":
+            count = int(schema.get("minItems", 0)) or (0 if brief else 1)
+            count = min(count, int(schema.get("maxItems", count)))
+            return [self.value(schema.get("items", {}), name, depth + 1, deepest) for _ in range(count)]
+        if kind in ("integer", "number"):
+            return _number(schema, whole=kind == "integer")
+        if kind == "string":
+            text = FORMATS.get(schema.get("format", ""), name).ljust(schema.get("minLength", 0), "x")
+            return text[: schema.get("maxLength")]
+        return True if kind == "boolean" else None
+
+    def _first(self, options: list[Any], name: str, depth: int, deepest: float, brief: bool) -> Any:
+        """The first option that comes to an end. Null is the last choice, but of a brief value the first."""
+        # Of brief values the flattest is looked for: those that contain themselves could otherwise grow at each level.
+        limits = range(depth + 1, depth + DEEPEST_SCHEMA) if brief and deepest == math.inf else [deepest]
+        for limit in limits:
+            for option in sorted(options, key=lambda option: _is_null(option) != brief):
+                with suppress(RecursionError):
+                    return self.value(option, name, depth + 1, limit)
+        raise RecursionError
 
 
 def _is_null(schema: Any) -> bool:

@@ -40,6 +40,7 @@ SCHEMAS: list[tuple[dict[str, Any], Any]] = [
         {"a": 1, "b": 1},
     ),
     ({"anyOf": [{"type": "null"}, {"type": "number"}]}, 0.5),
+    ({"anyOf": [{"$ref": "#"}, {"type": "string"}]}, "value"),
     ({"type": "integer", "maximum": 0}, 0),
     ({"type": "integer", "exclusiveMaximum": 0}, -1),
     ({"type": "array", "items": {"type": "string"}, "minItems": 2}, ["value", "value"]),
@@ -102,6 +103,59 @@ def test_a_schema_that_names_itself_comes_to_an_end(ask: Callable[..., Any], sch
     while isinstance(value, dict) and "a" in value:
         value = value["a"]
     assert value == end
+
+
+def expression(name: str) -> dict[str, Any]:
+    """Sums of sums, by the members' `name`, and somewhere a number."""
+    sums = {"type": "object", "properties": {each: {"$ref": "#/$defs/N"} for each in name}, "required": [*name]}
+    number = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    return {"$ref": "#/$defs/N", "$defs": {"N": {"anyOf": [sums, number]}}}
+
+
+def nullable_tree(fields: int) -> dict[str, Any]:
+    """As OpenAI's strict mode wants it: each member is required, and may be null."""
+    members = {f"f{i}": {"anyOf": [{"$ref": "#"}, {"type": "null"}]} for i in range(fields)}
+    return {"type": "object", "properties": members, "required": [*members]}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"anyOf": [{"type": "object", "properties": {"a": {"$ref": "#/anyOf/0"}}, "required": ["a"]}, {"const": 1}]},
+        expression("a"),
+        expression("ab"),
+        expression("abcdefghij"),
+        nullable_tree(10),
+        nullable_tree(30),
+        deep({"type": "string"}, 40),
+    ],
+    ids=["endless option", "chain", "pairs", "tens", "tree", "wide tree", "deep"],
+)
+def test_an_answer_to_a_schema_that_contains_itself_is_short(ask: Callable[..., Any], schema: Any) -> None:
+    """The options are tried in turn, and nothing grows with each level."""
+    form = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+    response = ask("/openai/v1/chat/completions", {"model": MODEL, "messages": say("x"), "response_format": form})
+    assert response.status == 200, response.json()
+    content = response.json()["choices"][0]["message"]["content"]
+    assert len(content) < 50_000
+    pytest.importorskip("jsonschema").validate(json.loads(content), schema)
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        ({"anyOf": [{"properties": {"a": {"$ref": "#"}, "b": {"$ref": "#"}}, "required": ["a"]}] * 10}, "no .* size"),
+        ({"type": "array", "items": {"type": "string"}, "minItems": 10**9}, "no answer of a reasonable size"),
+        ({"type": "number", "multipleOf": 0}, "no number fits the schema"),
+    ],
+    ids=["many dead ends", "very long", "multiple of 0"],
+)
+def test_a_schema_that_is_too_much_is_refused(ask: Callable[..., Any], schema: Any, why: str) -> None:
+    """Soon, and as a mistake of the caller's."""
+    form = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+    response = ask("/openai/v1/chat/completions", {"model": MODEL, "messages": say("x"), "response_format": form})
+    assert response.status == 400
+    assert re.search(why, response.json()["message"])
 
 
 @pytest.mark.parametrize(
