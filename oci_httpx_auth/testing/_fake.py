@@ -280,7 +280,7 @@ class FakeOCI:
             except Exception as error:
                 # A bug here or in a handler has to be visible in the records.
                 record.reason = f"the stand-in failed: {error!r}"
-                reply = error_reply(record.service, 500)
+                reply = error_reply(record.service, 500, message="The stand-in failed. Its record says why.")
             self._finish(record, reply)
         _spoil(reply, exchange.fault)
         return reply

@@ -70,7 +70,7 @@ class Request:
         """The body as a JSON object. Raises `Refused` (400) when it is not one."""
         try:
             document = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # RecursionError: it is nested too deeply
             raise malformed("the body is not JSON") from None
         if not isinstance(document, dict):
             raise malformed("the body is not a JSON object")

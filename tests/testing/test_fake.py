@@ -146,6 +146,7 @@ def test_a_bug_in_a_fault_source_is_recorded(
 ) -> None:
     """In the record, as a 500 for the client, and not as a traceback."""
     oci.fault_source = lambda service, record: {}[service]
-    assert Draft(key).sign().send(oci.url).status == 500
+    response = Draft(key).sign().send(oci.url)
+    assert (response.status, response.json()["message"]) == (500, "The stand-in failed. Its record says why.")
     assert oci.records[-1].reason == "the stand-in failed: KeyError('echo')"
     assert capfd.readouterr().err == ""

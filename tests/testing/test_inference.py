@@ -69,6 +69,7 @@ def test_an_unknown_path_is_404_in_ocis_form(oci: FakeOCI, path: str) -> None:
     [
         ("/chat/completions", b"not json", 400),
         ("/chat/completions", b"[]", 400),
+        ("/chat/completions", b"[" * 100_000, 400),
         ("/chat/completions", b'{"messages": [{"role": "user", "content": "x"}]}', 400),
         ("/chat/completions", b'{"model": "openai.gpt-oss-20b", "messages": []}', 400),
         ("/chat/completions", b'{"model": "openai.gpt-oss-20b", "messages": ["x"]}', 400),
