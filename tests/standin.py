@@ -35,8 +35,8 @@ DEEPEST_PARENT = 32
 
 _identity.MODES["upst"] = "token_exchange"  # Identity domains issue these tokens, and the stand-in does not.
 
-_RPT_PATH = re.compile(r"/20180711/(resourcePrincipalToken|resourcePrincipalTokenV2(?:12)?)/(?:.*/)?([^/]+)")
-_PARENT_PATH = re.compile(r"/20180711/parentResourcePrincipalToken/(loop|\d{1,3})(?:/(\d{1,3}))?")
+_RPT_PATH = re.compile(r"/20180711/(resourcePrincipalToken|resourcePrincipalTokenV2(?:12)?)/([^/]+)")
+_PARENT_PATH = re.compile(r"/20180711/parentResourcePrincipalToken/(?:loop|(\d{1,3})/(\d{1,3}))")
 
 _EXCHANGE_FORM = {
     "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
@@ -391,11 +391,11 @@ class Resources:
         self._parents: dict[int, str] = {}
 
     def endpoints(self) -> list[Endpoint]:
-        rpt = compile_path("/20180711/(resourcePrincipalToken|parentResourcePrincipalToken/).*")
-        rpst = compile_path("/v1/resourcePrincipalSessionToken")
         return [
-            Endpoint("rpt", rpt, ["GET"], self._token),
-            Endpoint("rpst", rpst, ["POST"], self._session_token),
+            Endpoint("rpt", _RPT_PATH, ["GET"], self._token),
+            Endpoint("rpt", _PARENT_PATH, ["GET"], self._token),
+            Endpoint("rpt", compile_path("/20180711(?:/.*)?"), [], self._no_token),
+            Endpoint("rpst", compile_path("/v1/resourcePrincipalSessionToken"), ["POST"], self._session_token),
         ]
 
     def variables(
@@ -441,23 +441,20 @@ class Resources:
         principal = exchange.verify(self._find)
         request = exchange.request
         headers: list[tuple[str, str]] = []
-        parent = _PARENT_PATH.fullmatch(request.path)
-        own = _RPT_PATH.fullmatch(request.path)
-        if parent is not None:
-            resource, following = self._parent(principal, parent[1], int(parent[2] or 1))
+        match = exchange.match
+        if match.re is _PARENT_PATH:
+            resource, following = self._parent(principal, match[1], match[2])
             if following:
                 scheme = "https" if request.secure else "http"
                 headers = [("opc-parent-rpt-url", f"{scheme}://{request.header('host')}{following}")]
-        elif own is not None and own[1] == "resourcePrincipalToken":
+        elif match[1] == "resourcePrincipalToken":
             if principal.kind != "instance":
                 raise Refused("only an instance principal may ask for this resource principal token")
-            if own[2] != principal.identifier:
+            if match[2] != principal.identifier:
                 raise Refused("the instance asks for the token of another resource", status=404)
             resource = principal.identifier
-        elif own is not None:
-            resource = self._key_pair_resource(exchange, own[1], own[2])
         else:
-            raise Refused("there is no such resource principal token path", status=404)
+            resource = self._key_pair_resource(exchange, match[1], match[2])
         pair = {"for": principal.identifier, "res_id": resource, "pair": made_up_ocid("pair")}
         issue = self._identities.issue
         tokens = {
@@ -470,6 +467,10 @@ class Resources:
         elif flaw:
             tokens = dict.fromkeys(tokens, "this-is-no-token")
         return Reply.json(tokens, headers=headers)
+
+    def _no_token(self, exchange: Exchange) -> Reply:
+        exchange.verify(self._find)
+        raise Refused("there is no such resource principal token path", status=404)
 
     def _session_token(self, exchange: Exchange) -> Reply:
         """The two tokens of a resource against a session token for it."""
@@ -491,14 +492,14 @@ class Resources:
         key = read_public_key(document.get("sessionPublicKey"), field_name="sessionPublicKey")
         return exchange.token_reply("resource", key, {"res_id": claims[0]["res_id"]})
 
-    def _parent(self, principal: Principal, level_text: str, depth: int) -> tuple[str, str]:
+    def _parent(self, principal: Principal, level_text: str | None, depth_text: str) -> tuple[str, str]:
         """The parent resource of one level, and the path of the next parent's token if there is one."""
         if principal.kind != "resource":
             raise Refused("only a resource principal may ask for its parent's token")
         prefix = "/20180711/parentResourcePrincipalToken"
-        if level_text == "loop":
+        if level_text is None:
             return self._parent_resource(0), f"{prefix}/loop"
-        level = int(level_text)
+        level, depth = int(level_text), int(depth_text)
         if not 1 <= level <= depth <= DEEPEST_PARENT:
             raise Refused("there is no such parent", status=404)
         if level > 1 and principal.identifier != self._parent_resource(level - 1):

@@ -6,7 +6,6 @@ Oracle's sample code gives `/google` as the base URL for Google's package; the f
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,20 +13,22 @@ from oci_httpx_auth.testing import FakeOCI, Principal, Refused, Reply, Request
 
 from ._turns import calls_of, event, pieces, refuses_formless, require_scope, text_of, tokens_in, tool
 
-PATH = r"/google/[^/]+/(?:.*/)?models/(?P<model>[^/:]+):(?P<verb>generateContent|streamGenerateContent)"
+PATH = "/google/v1beta/models/[^/:]+:(?:generateContent|streamGenerateContent)"
 
 
 def add_to(oci: FakeOCI) -> None:
     def generate(request: Request, _principal: Principal) -> Reply:
         require_scope(request)
-        match = re.fullmatch(PATH, request.path)
-        if match is None:
-            raise Refused("there is no such path", status=404)
         if "key" in request.query:
             raise Refused("another credential was left on the request: the query parameter key")
-        return answer(oci, match["model"], request, streamed=match["verb"] == "streamGenerateContent")
+        model, verb = request.path.rpartition("/")[2].split(":")
+        return answer(oci, model, request, streamed=verb == "streamGenerateContent")
 
-    oci.add_endpoint("/google/.*", refuses_formless(generate), methods=["POST"], service="inference")
+    def refuse(_request: Request, _principal: Principal) -> Reply:
+        raise Refused("there is no such path", status=404)
+
+    oci.add_endpoint("/google(?:/.*)?", refuse, service="inference")
+    oci.add_endpoint(PATH, refuses_formless(generate), methods=["POST"], service="inference")
 
 
 def answer(oci: FakeOCI, model: str, request: Request, *, streamed: bool) -> Reply:

@@ -16,7 +16,13 @@ from ._turns import require_scope
 
 
 def add_to(oci: FakeOCI) -> None:
-    oci.add_endpoint("/openai/v1/files(?:/.*)?", Files(), methods=["GET", "POST", "DELETE"], service="inference")
+    root, files = "/openai/v1/files", Files()
+    for path, methods in (
+        (root, ["GET", "POST"]),
+        (f"{root}/[^/]+", ["GET", "DELETE"]),
+        (f"{root}/[^/]+/content", ["GET"]),
+    ):
+        oci.add_endpoint(path, files, methods=methods, service="inference")
 
 
 class Files:

@@ -35,18 +35,22 @@ MEDIA: dict[str, Callable[[Request], object]] = {
 
 def add_to(oci: FakeOCI) -> None:
     for name, (kind, prefix, fields) in COLLECTIONS.items():
-        handler = Collection(f"/openai/v1/{name}", kind, prefix, fields, MEMBERS.get(name, ""))
-        oci.add_endpoint(f"/openai/v1/{name}(?:/.*)?", handler, methods=["GET", "POST", "DELETE"], service="inference")
-    oci.add_endpoint("/openai/v1/(?:images|audio)/.+", make, methods=["POST"], service="inference")
+        root, one = f"/openai/v1/{name}", f"/openai/v1/{name}/[^/]+"
+        handler = Collection(root, kind, prefix, fields, MEMBERS.get(name, ""))
+        paths = {root: ["GET", "POST"], one: ["GET", "DELETE"]}
+        if name == "batches":
+            paths |= {one: ["GET"], f"{one}/cancel": ["POST"]}
+        if name in MEMBERS:
+            paths |= {f"{one}/files": ["GET", "POST"], f"{one}/files/[^/]+": ["GET", "DELETE"]}
+        for path, methods in paths.items():
+            oci.add_endpoint(path, handler, methods=methods, service="inference")
+    oci.add_endpoint(f"/openai/v1/(?:{'|'.join(MEDIA)})", make, methods=["POST"], service="inference")
 
 
 def make(request: Request, _principal: Principal) -> object:
     """An image or a sound, or the text of one."""
     require_scope(request)
-    act = MEDIA.get(request.path.removeprefix("/openai/v1/"))
-    if act is None:
-        raise Refused("there is no such path", status=404)
-    return act(request)
+    return MEDIA[request.path.removeprefix("/openai/v1/")](request)
 
 
 def encode(request: Request) -> str:
@@ -68,7 +72,7 @@ class Collection:
             return self._create(request) if request.method == "POST" else page(list(self._items.values()))
         if identifier not in self._items:
             raise Refused(f"there is no such {self._kind}", status=404)
-        if rest.startswith("files") and self._member:
+        if rest.startswith("files"):
             root = f"{self._root}/{identifier}/files"
             files = self._files.setdefault(identifier, Collection(root, self._member, "file", {"status": "completed"}))
             return files(request, principal)

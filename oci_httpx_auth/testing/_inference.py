@@ -13,19 +13,20 @@ from ._responses import Responses, place_of
 from ._wire import Refused, Reply, Request, parameter_message
 
 BASES = r"(?P<base>/openai/v1|/20231130/actions/v1|/20231130/openai/v1)"
-# A model deployment already belongs to a compartment, so callers don't name one.
-DEPLOYMENT = r"/ocid1\.datasciencemodeldeployment[^/]*/predict(?:WithResponseStream)?/v1"
+# A model deployment already belongs to a compartment, so callers don't name one. It completes chats, and keeps nothing.
+DEPLOYMENT = r"/ocid1\.datasciencemodeldeployment\.oc\d+\.[a-z0-9-]*\.\w+/predict(?:WithResponseStream)?/v1"
 COMPARTMENT_HEADERS = ("opc-compartment-id", "compartmentid")
 _COMPARTMENT = re.compile(r"ocid1\.(?:compartment|tenancy)\.oc\d+\.[a-z0-9-]*\.\w+")
 
 ID, ITEM = "/(?P<id>[^/]+)", "/(?P<item>[^/]+)"
+CHAT, ANY = "/chat/completions", "(?:/.*)?"
 
 
 def inference_endpoints(model: Model, *, strict: bool) -> Iterator[Endpoint]:
     """The paths of this API."""
     kept = Responses(model)
     for method, path, act in (
-        ("POST", "/chat/completions", partial(chat_completion, model)),
+        ("POST", CHAT, partial(chat_completion, model)),
         ("POST", "/responses", kept.create),
         ("GET", f"/responses{ID}", kept.retrieve),
         ("DELETE", f"/responses{ID}", kept.delete),
@@ -39,9 +40,10 @@ def inference_endpoints(model: Model, *, strict: bool) -> Iterator[Endpoint]:
         ("POST", f"/conversations{ID}/items", kept.add_items),
         ("GET", f"/conversations{ID}/items{ITEM}", kept.retrieve_item),
         ("DELETE", f"/conversations{ID}/items{ITEM}", kept.delete_item),
-        ("", "(?:/.*)?", _refuse_path),
+        ("", ANY, _refuse_path),
     ):
-        pattern = compile_path(f"(?:{BASES}|{DEPLOYMENT})(?P<rest>{path})")
+        base = f"(?:{BASES}|{DEPLOYMENT})" if path in (CHAT, ANY) else BASES
+        pattern = compile_path(f"{base}(?P<rest>{path})")
         yield Endpoint("inference", pattern, [method] if method else [], partial(_serve, act, strict))
 
 

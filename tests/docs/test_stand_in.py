@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,27 @@ import pytest
 from endpoints import openai_files, openai_objects
 
 from oci_httpx_auth.testing import FakeOCI, Request
-from oci_httpx_auth.testing._exchange import Endpoint, route
+from oci_httpx_auth.testing._exchange import Endpoint, compile_path, echo, route
 
 from .. import standin
 
+if sys.version_info >= (3, 11):
+    from re import _compiler as sre_compile
+    from re import _parser as sre_parse
+else:
+    import sre_compile
+    import sre_parse
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "stand-in.md").read_text()
-ROW = re.compile(r"^\| `([A-Za-z, ]+) (/\S*?(?: \S+)?)` \| (\w+) \| .+ \| (.+) \|$", re.MULTILINE)
-OWN, ADDED, TESTED = (ROW.findall(part) for part in re.split("\n## What the (?:examples|tests) add\n", TEXT))
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+ROW = re.compile(r"^\| (`[A-Za-z, ]+ /.*?`) \| (\w+) \|", re.MULTILINE)
+CELL = re.compile(r"`([A-Za-z, ]+) (/[^`]*)`")
+OWN, ADDED, TESTED = re.split("\n## What the (?:examples|tests) add\n", TEXT)
 MODULES = sorted(
     path.stem for path in (ROOT / "examples" / "endpoints").glob("*.py") if "def add_to" in path.read_text()
 )
-BASES = [
-    "/20231130/actions/v1",
-    "/20231130/openai/v1",
-    "/ocid1.datasciencemodeldeployment.oc1..a/predict/v1",
-    "/ocid1.datasciencemodeldeployment.oc1..a/predictWithResponseStream/v1",
-]
+BASES = re.findall("`([^`]+)`", TEXT.partition(" is served below ")[2].partition("\n")[0])
+Served = tuple[str, str, str]
 
 KEPT = """
         docs/test_stand_in::test_what_openais_client_keeps_at_the_examples_endpoints
@@ -87,6 +91,9 @@ PROOFS = {
         testing/test_resource_principals::test_a_resource_with_a_key_pair_signs_with_its_own_key_id
         testing/test_resource_principals::test_a_chain_of_parents_is_climbed_level_by_level
         campaigns/against_oracle/test_stand_in::test_a_resource_principal_1_1_of_the_sdk_gets_its_token""",
+    "`any /20180711/{anything else}`": """
+        testing/test_resource_principals::test_only_the_instance_itself_gets_its_resources_tokens
+        testing/test_resource_principals::test_a_resource_with_a_key_pair_signs_with_its_own_key_id""",
     "`POST /v1/resourcePrincipalSessionToken`": """
         testing/test_resource_principals::test_the_second_step_refuses_incomplete_requests
         testing/test_resource_principals::test_the_second_step_refuses_tokens_that_do_not_belong
@@ -130,6 +137,11 @@ PROOFS = {
     "`any /openai/v1/{anything else}`": """
         testing/test_inference::test_an_unknown_path_is_404_in_ocis_form
         frameworks/test_oracles_clients::test_a_refusal_reaches_oci_openai_in_ocis_form""",
+    "`POST /ocid1": """
+        testing/test_inference::test_a_compartment_or_a_project_must_be_named
+        testing/test_strictness::test_a_model_deployment_takes_any_name
+        frameworks/test_oracles_clients::test_a_chat_of_oci_openai_with_a_model_deployment""",
+    "`any /ocid1": "testing/test_strictness::test_a_model_deployment_keeps_nothing",
     "`GET /20160918/regions`": """
         testing/test_auth_services::test_regions_are_listed
         campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it""",
@@ -178,54 +190,92 @@ PROOFS = {
         testing/test_endpoints::test_a_native_chat_calls_tools_in_coheres_form""",
     "`POST /anthropic/v1/messages`": "testing/test_endpoints::test_messages_are_answered_in_anthropics_form",
     "`POST /google/v1beta": "testing/test_endpoints::test_content_is_generated_in_googles_form",
-    "`GET /openai/v1/responses`": "testing/test_endpoints::test_a_websocket_handshake_is_verified_accepted_and_closed",
+    "`GET, HEAD, POST, PUT, PATCH, DELETE /google/{anything else}`": "testing/test_endpoints::test_content_is_generated_in_googles_form",
+    "`GET /openai/v1/responses`, `GET /openai/v1/realtime`": "testing/test_endpoints::test_a_websocket_handshake_is_verified_accepted_and_closed",
     "`POST /openai/v1/embeddings`": "frameworks/test_oracles_clients::test_a_model_deployments_embeddings_by_oci_openai",
-    "`GET, POST, DELETE /openai/v1/files`": """
+    "`GET, POST /openai/v1/files`": """
         testing/test_endpoints::test_a_file_is_uploaded_byte_for_byte
         frameworks/test_oracles_clients::test_what_oci_openai_keeps_at_the_examples_endpoints""",
-    "`GET, POST, DELETE /openai/v1/batches`": KEPT,
-    "`GET, POST, DELETE /openai/v1/vector_stores`": KEPT,
-    "`GET, POST, DELETE /openai/v1/containers`": KEPT,
+    "`GET, POST /openai/v1/batches`": KEPT,
+    "`GET, POST /openai/v1/vector_stores`": KEPT,
+    "`GET, POST /openai/v1/containers`": KEPT,
     "`POST /openai/v1/images/generations`": KEPT,
-    "`GET /n/`": "campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it",
-    "`GET, HEAD /n/{namespace}/b/`": "campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head",
-    "`GET /n/{namespace}/b/{bucket}/o`": "campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head",
-    "`GET, HEAD, DELETE /n/{namespace}/b/{bucket}/o/{object}`": """
+    "`GET /n[/]`": "campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it",
+    "`GET, HEAD /n/{namespace}/b[/]`": "campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head",
+    "`GET /n/{namespace}/b/{bucket}/o[/]`": "campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head",
+    "`GET, HEAD, DELETE /n/{namespace}/b/{bucket}/o/{any object}`": """
         testing/test_endpoints::test_objects_are_kept
         campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head""",
     "`PUT /n/": """
         testing/test_endpoints::test_objects_are_kept
         campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it""",
-    "`GET, HEAD /20160918/compartments`": """
+    "`GET, HEAD /20160918/compartments[/]`": """
         testing/test_endpoints::test_compartments_are_listed_page_by_page
         campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head""",
 }
 
 
-def named(table: list[tuple[str, str, str, str]], of: str) -> list[tuple[str, str]]:
-    """The methods and paths that a table's rows name for a service or a module."""
-    rows = [(methods, path) for methods, path, name, _ in table if name == of]
-    return [
-        (method, re.sub(r"\{[^}]*\}", "x", path))
-        for methods, path in rows
-        for method in (METHODS if methods == "any" else methods.split(", "))
-    ]
+def expanded(parsed: Any) -> set[str]:
+    """The paths of a parsed pattern: one for each alternative, with `{}` for any text without a slash, `{*}` for any at all."""
+    found = {""}
+    for operation, value in parsed:
+        ends = alternatives(str(operation), value)
+        found = {start + end for start in found for end in ends}
+    return found
 
 
-def endpoint_for(oci: FakeOCI, method: str, path: str) -> Endpoint:
-    return route(oci._endpoints, Request(method, path, (), b""))
+def alternatives(operation: str, value: Any) -> set[str]:
+    if operation == "LITERAL":
+        return {chr(value)}
+    if operation == "IN" and all(str(kind) == "LITERAL" for kind, _ in value):
+        return {chr(each) for _, each in value}
+    if operation == "BRANCH":
+        return set().union(*map(expanded, value[1]))
+    if operation == "SUBPATTERN":
+        return expanded(value[-1])
+    if operation == "MAX_REPEAT":
+        _, most, repeated = value
+        if most == 1:
+            return {""} | expanded(repeated)
+        if repeated.getwidth() == (1, 1):
+            return {"{*}" if sre_compile.compile(repeated).fullmatch("/") else "{}"}
+    raise ValueError(f"an endpoint's pattern is none that the table can list: {operation} {value}")
 
 
-def patterns(endpoints: list[Endpoint], names: list[tuple[str, str]], oci: FakeOCI) -> set[tuple[str, str]]:
-    """Which methods of which endpoints these requests reach."""
-    reached = {(endpoint_for(oci, method, path).pattern.pattern, method) for method, path in names}
-    return reached & {(e.pattern.pattern, method) for e in endpoints for method in e.methods or METHODS}
+def paths_of(endpoint: Endpoint) -> set[str]:
+    pattern = endpoint.pattern
+    return {"", "/{*}"} if pattern.pattern == ".*" else expanded(sre_parse.parse(pattern.pattern, pattern.flags))
 
 
-def test_each_row_has_a_source_or_is_unverified() -> None:
-    """None is empty, and the tables were read at all."""
-    assert (len(OWN), len(ADDED), len(TESTED)) >= (12, 15, 5)
-    assert all(source.strip() for *_, source in OWN + ADDED + TESTED)
+def served(endpoints: list[Endpoint], name: str = "") -> set[Served]:
+    """Each method of each path, and its service, or the name of the module that added it."""
+    return {
+        (name or endpoint.service, method, path)
+        for endpoint in endpoints
+        for method in endpoint.methods or ["any"]
+        for path in paths_of(endpoint)
+    }
+
+
+def listed(table: str, bases: list[str]) -> set[Served]:
+    """The same, as a table's rows have it, where `/openai/v1` stands for each base path."""
+    found = set()
+    for cell, name in ROW.findall(table):
+        for methods, path in CELL.findall(cell):
+            template = re.sub(r"\{(any)?[^}]*\}", lambda match: "{*}" if match[1] else "{}", path)
+            paths = {template.replace("[/]", ""), template.replace("[/]", "/")}
+            if path.endswith("/{anything else}"):
+                paths.add(template.removesuffix("/{*}"))
+            for method in methods.split(", "):
+                found |= {(name, method, each.replace("/openai/v1", base, 1)) for each in paths for base in bases}
+    return found
+
+
+def added_by(module: str) -> list[Endpoint]:
+    oci = FakeOCI()
+    before = len(oci._endpoints)
+    importlib.import_module(f"endpoints.{module}").add_to(oci)
+    return oci._endpoints[: len(oci._endpoints) - before]
 
 
 def test_each_row_has_a_test() -> None:
@@ -239,7 +289,8 @@ def test_each_row_has_a_test() -> None:
     for line in rows:
         (beginning,) = (start for start in PROOFS if line.startswith(f"| {start}"))
         proved.add(beginning)
-        source = line.rsplit(" | ", 1)[1]
+        source = line.rsplit(" | ", 1)[1].removesuffix(" |")
+        assert source.strip(), line
         for name, run in CLIENTS.items():
             assert not re.search(rf"\b{name}\b", source) or re.search(run, PROOFS[beginning]), (name, line)
     assert proved == set(PROOFS)
@@ -248,36 +299,62 @@ def test_each_row_has_a_test() -> None:
         assert f"def {name}(" in (ROOT / "tests" / f"{module}.py").read_text(), proof
 
 
-@pytest.mark.parametrize("service", sorted({endpoint.service for endpoint in FakeOCI()._endpoints}))
-def test_the_stand_in_serves_what_the_table_lists(service: str) -> None:
-    """Each method of each endpoint has a row, and each row is served, below every base path."""
-    oci = FakeOCI()
-    rows = named(OWN, service)
-    own = [endpoint for endpoint in oci._endpoints if endpoint.service == service]
-    assert patterns(own, rows, oci) == {(e.pattern.pattern, method) for e in own for method in e.methods or METHODS}
-    for method, path in rows:
-        for base in BASES if path.startswith("/openai/v1") else ["/openai/v1"]:
-            endpoint = endpoint_for(oci, method, path.replace("/openai/v1", base))
-            assert endpoint.service == service
-            assert not endpoint.methods or method in endpoint.methods
+def test_the_stand_in_serves_what_the_table_lists() -> None:
+    """Each method of each path, below every base path: nothing else, and nothing less."""
+    assert served(FakeOCI()._endpoints) == listed(OWN, BASES)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_the_examples_serve_what_the_table_lists(module: str) -> None:
-    """As above, for the endpoints that are added."""
-    oci = FakeOCI()
-    before = len(oci._endpoints)
-    importlib.import_module(f"endpoints.{module}").add_to(oci)
-    own = oci._endpoints[: len(oci._endpoints) - before]
-    assert patterns(own, named(ADDED, module), oci) == {(e.pattern.pattern, m) for e in own for m in e.methods}
+def test_the_examples_serve_what_the_table_lists() -> None:
+    """As above, for the endpoints that each module adds."""
+    assert set().union(*(served(added_by(module), module) for module in MODULES)) == listed(ADDED, ["/openai/v1"])
 
 
 def test_the_tests_serve_what_the_table_lists() -> None:
     """As above, for what `tests/standin.py` adds."""
-    oci = standin.FakeOCI()
-    own = oci._endpoints[: len(oci._endpoints) - len(FakeOCI()._endpoints)]
-    rows = [row for endpoint in own for row in named(TESTED, endpoint.service)]
-    assert patterns(own, rows, oci) == {(e.pattern.pattern, method) for e in own for method in e.methods}
+    endpoints = standin.FakeOCI()._endpoints
+    assert served(endpoints[: len(endpoints) - len(FakeOCI()._endpoints)]) == listed(TESTED, ["/openai/v1"])
+
+
+def test_each_listed_path_is_reached() -> None:
+    """No endpoint before it takes its requests."""
+    oci = FakeOCI()
+    for _, method, path in listed(OWN, BASES):
+        sample = re.sub(r"\{\*?\}", "1", path)
+        assert path in paths_of(route(oci._endpoints, Request(method, sample, (), b""))), path
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "pattern", "unlisted"),
+    [
+        ("metadata", "GET", "/opc/v2/instance/(?:id|hostname)", "/opc/v2/instance/hostname"),
+        ("federation", "POST", "/v1/(?:x509|oauth2/scoped)", "/v1/oauth2/scoped"),
+        ("identity", "GET", "/20160918/(?:regions|tenancies)", "/20160918/tenancies"),
+        ("identity", "POST", "/20160918/regions", "/20160918/regions"),
+        ("inference", "POST", "/openai/v1/(?:chat/)?completions", "/openai/v1/completions"),
+        ("inference", "GET", "/openai/v1/resp(?:onses)?/[^/]+", "/openai/v1/resp/{}"),
+        ("inference", "GET", "/openai/v1/responses/.+", "/openai/v1/responses/{*}"),
+        ("inference", "POST", "/openai/v[12]/responses", "/openai/v2/responses"),
+        ("inference", "POST", r"/ocid1\.datasciencemodeldeployment[^/]*/predict/v1/chat/completions",
+         "/ocid1.datasciencemodeldeployment{}/predict/v1/chat/completions"),
+        ("openai_objects", "POST", "/openai/v1/audio/trans(?:crip|la)tions", "/openai/v1/audio/translations"),
+        ("openai_objects", "POST", "/openai/v1/images/(?:generations|edits)", "/openai/v1/images/edits"),
+    ],
+)  # fmt: skip
+def test_a_path_that_is_not_listed_is_named(service: str, method: str, pattern: str, unlisted: str) -> None:
+    """It is the whole difference, whatever else its pattern matches. Without an endpoint, what was listed is named."""
+    endpoint = Endpoint(service, compile_path(pattern), [method], echo)
+    own = served(FakeOCI()._endpoints) | set().union(*(served(added_by(module), module) for module in MODULES))
+    table = listed(OWN, BASES) | listed(ADDED, ["/openai/v1"])
+    assert served([endpoint]) - table == {(service, method, unlisted)}
+    assert own | served([endpoint]) != table == own
+    assert table - (own - {next(iter(own))})
+
+
+@pytest.mark.parametrize("pattern", ["/things/(?!x)", "^/things", "/things/(?:a/)*b", "/things/x*?"])
+def test_a_pattern_that_cannot_be_listed_is_an_error(pattern: str) -> None:
+    """Its paths are not a few that a table could name."""
+    with pytest.raises(ValueError, match="none that the table can list"):
+        served([Endpoint("echo", compile_path(pattern), ["GET"], echo)])
 
 
 def test_what_openais_client_keeps_at_the_examples_endpoints(tmp_path: Path) -> None:

@@ -247,6 +247,19 @@ def test_an_unknown_key_is_refused_to_oci_openai(oci: FakeOCI, config: str) -> N
     assert not oci.records
 
 
+@pytest.mark.parametrize("path", ["predict/v1", "predictWithResponseStream/v1"])
+def test_a_chat_of_oci_openai_with_a_model_deployment(oci: FakeOCI, config: str, path: str) -> None:
+    """At the base URL that its readme gives, with the name that containers give their model; no response is made there."""
+    auth = oci_openai.OciUserPrincipalAuth(config_file=config, profile_name="DEFAULT")
+    base_url = f"{oci.url}/ocid1.datasciencemodeldeployment.oc1.iad.a/{path}"
+    with oci_openai.OciOpenAI(base_url=base_url, auth=auth, compartment_id=oci.compartment, max_retries=0) as client:
+        messages: Any = [{"role": "user", "content": "good morning"}]
+        answer = client.chat.completions.create(model="odsc-llm", messages=messages)
+        assert answer.choices[0].message.content == "You said: good morning"
+        with pytest.raises(openai.NotFoundError):
+            client.responses.create(model="odsc-llm", input="hi")
+
+
 def test_a_model_deployments_embeddings_by_oci_openai(oci: FakeOCI, client: Any) -> None:
     """The path exists once the endpoint has been added."""
     openai_embeddings.add_to(oci)

@@ -93,6 +93,17 @@ def test_a_model_deployment_takes_any_name() -> None:
         assert lenient.complete({"model": "gpt-4.1", "messages": MESSAGES})["content"] == "You said: hi"
 
 
+@pytest.mark.parametrize(
+    "path", ["", "/", "/responses", "/conversations", "/responses/resp_x", "/completions", "/models"]
+)
+def test_a_model_deployment_keeps_nothing(oci: FakeOCI, path: str) -> None:
+    """It only completes chats; and it has an OCID, or else it is no model deployment."""
+    assert chat(oci, "odsc-llm", path, base=DEPLOYMENT).status == 404
+    assert reason(oci) == "there is no such path"
+    assert chat(oci, "odsc-llm", base=DEPLOYMENT.replace(".oc1.", "-dev.oc1.")).json().get("choices") is None
+    assert oci.records[-1].service != "inference"
+
+
 def test_an_endpoint_of_ones_own_knows_the_same_models(oci: FakeOCI) -> None:
     """`complete` refuses the others, and takes Cohere's, which chat completions do not."""
     with pytest.raises(Refused, match="no model has this name"):
