@@ -12,19 +12,16 @@ from __future__ import annotations
 
 import datetime
 import json
-import re
 import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from oci_httpx_auth.testing import FakeOCI, Principal, Refused, Reply, Request
 
+from ._native_requests import DETAILS, check
 from ._turns import Handler, calls_of, event, pieces, refuses_formless, text_of, tokens_in, tool
 
 PATH = "/20231130/actions/chat"
-ROLES = {"CHATBOT": "assistant", "ASSISTANT": "assistant", "TOOL": "tool", "USER": "user"}
-SERVING_MODES = {"ON_DEMAND": "modelId", "DEDICATED": "endpointId"}
-COMPARTMENT = re.compile(r"ocid1\.(?:compartment|tenancy)\.")
 TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 
 
@@ -54,19 +51,14 @@ def refuses_parameters(handler: Handler) -> Handler:
 
 def answer(oci: FakeOCI, document: dict[str, Any], start: list[bytes]) -> Reply:
     """Answer one request, which names a compartment, a serving mode and a chat request. A stream begins with `start`."""
-    chat, mode = document.get("chatRequest"), document.get("servingMode")
-    if not document.get("compartmentId") or not isinstance(chat, dict) or not isinstance(mode, dict):
-        raise Refused("compartmentId, servingMode or chatRequest is missing", status=400)
-    if not COMPARTMENT.match(str(document["compartmentId"])):
-        raise Refused("compartmentId is not the OCID of a compartment", status=400)
-    if chat.get("apiFormat") not in FORMS:
-        raise Refused(f"apiFormat is none of {', '.join(FORMS)}", status=400)
+    check(document, DETAILS, "body")
+    chat, mode = document["chatRequest"], document["servingMode"]
     read, whole, frames = FORMS[chat["apiFormat"]]
     name = model_of(mode)
     if not name.startswith("ocid1.") and name.startswith("cohere.") != chat["apiFormat"].startswith("COHERE"):
         raise Refused(f"{name} does not speak {chat['apiFormat']}", status=400)
     asked = read(chat)
-    message = oci.complete({"model": name, **asked})
+    message = oci.complete({"model": name, **asked}, compartment=document["compartmentId"])
     if chat.get("maxTokens") == 1:
         message["content"] = None
     prompt = tokens_in(*(turn["content"] for turn in asked["messages"]))
@@ -83,13 +75,8 @@ def answer(oci: FakeOCI, document: dict[str, Any], start: list[bytes]) -> Reply:
 
 def model_of(mode: dict[str, Any]) -> str:
     """The model's name, or the OCID of the dedicated endpoint that hosts it."""
-    kind = mode.get("servingType")
-    if kind not in SERVING_MODES:
-        raise Refused(f"servingType is none of {', '.join(SERVING_MODES)}", status=400)
-    name = mode.get(SERVING_MODES[kind])
-    if not isinstance(name, str) or not name:
-        raise Refused(f"{SERVING_MODES[kind]} is missing", status=400)
-    if name.startswith("ocid1.") != (kind == "DEDICATED"):
+    name = str(mode["modelId" if mode["servingType"] == "ON_DEMAND" else "endpointId"])
+    if name.startswith("ocid1.") != (mode["servingType"] == "DEDICATED"):
         raise Refused("no model has this name", status=404, message=f"Entity with key {name} not found")
     return name
 
@@ -129,15 +116,14 @@ def cohere_tool(described: dict[str, Any]) -> dict[str, Any]:
     """A tool, whose types are Python's in this form."""
     definitions = described.get("parameterDefinitions") or {}
     properties = {
-        name: {"type": TYPES.get(str(about.get("type", "str")).lower(), "string")}
-        for name, about in definitions.items()
+        name: {"type": TYPES.get(str(about["type"]).lower(), "string")} for name, about in definitions.items()
     }
     return tool(described["name"], {"type": "object", "properties": properties})
 
 
 def role_of(message: dict[str, Any]) -> str:
-    role = str(message.get("role", "USER"))
-    return ROLES.get(role, role.lower())
+    role: str = message["role"]
+    return "assistant" if role == "CHATBOT" else role.lower()
 
 
 def finish(message: dict[str, Any]) -> str:

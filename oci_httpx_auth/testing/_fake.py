@@ -19,7 +19,7 @@ from ._certificates import server_certificate
 from ._chat import check_chat, message_of
 from ._exchange import Endpoint, Exchange, compile_path, echo, route
 from ._identity import Identities
-from ._inference import inference_endpoints
+from ._inference import check_compartment, inference_endpoints
 from ._machine import PREFIX, key_values, literals_or_files, pod_environment, write_profile
 from ._model import Model, ToolCall, check_model_name
 from ._server import Server
@@ -206,16 +206,18 @@ class FakeOCI:
         with self._lock:
             self._model.script += [[reply] if isinstance(reply, ToolCall) else reply for reply in replies]
 
-    def complete(self, chat: Mapping[str, Any]) -> dict[str, Any]:
+    def complete(self, chat: Mapping[str, Any], *, compartment: str | None = None) -> dict[str, Any]:
         """The model's message for a chat completion request, both in OpenAI's form.
 
         For your own endpoints that use another form. Raises `Refused` for a request without messages, or without a model
-        of a vendor that Generative AI has.
+        of a vendor that Generative AI has, and if `compartment` is given, for one that is not an OCID.
         """
         document = dict(chat)
         check_chat(document)
         if self._strict:
             check_model_name(document.get("model"))
+            if compartment is not None:
+                check_compartment(compartment, "compartmentId")
         with self._lock:
             return message_of(self._model.answer(document))
 

@@ -75,14 +75,20 @@ def _refuse_path(_exchange: Exchange) -> Reply:
     raise Refused("there is no such path", status=404, message="HTTP 404 Not Found")
 
 
+def check_compartment(ocid: str, name: str) -> None:
+    """Refuse (400) what is the OCID of neither a compartment nor a tenancy; `name` says where it is."""
+    if not _COMPARTMENT.fullmatch(ocid):
+        raise Refused(f"{name} is not the OCID of a compartment", status=400)
+
+
 def _check_request(request: Request, path: str) -> None:
     """Refuse a malformed compartment, storing without a project or conversation store, and models that the path lacks.
 
     The service's own models have names such as openai.gpt-oss-120b; those on dedicated clusters have an endpoint's OCID.
     """
     for name in COMPARTMENT_HEADERS:
-        if request.values(name) and not _COMPARTMENT.fullmatch(request.header(name)):
-            raise Refused(f"{name} is not the OCID of a compartment", status=400)
+        if request.values(name):
+            check_compartment(request.header(name), name)
     if request.method != "POST":
         return
     model = request.json().get("model") if path in ("/chat/completions", "/responses") else None

@@ -179,6 +179,7 @@ PROOFS = {
     "Errors inside a stream": "",  # no behaviour
     "`POST /20231130/actions/chat`": """
         testing/test_endpoints::test_an_incomplete_native_chat_is_refused
+        campaigns/against_oracle/test_stand_in::test_what_a_native_request_may_be_is_what_the_sdk_says
         campaigns/against_oracle/test_stand_in::test_a_native_stream_is_read_by_the_sdk
         campaigns/against_oracle/test_stand_in::test_the_sdk_reads_a_missing_message
         frameworks/test_oracles_clients::test_langchain_oci_chats_natively

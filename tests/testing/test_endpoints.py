@@ -163,11 +163,14 @@ def test_a_native_chat_is_served_by_name_or_by_endpoint(
     ask: Callable[..., Any], mode: dict[str, str], status: int
 ) -> None:
     """Each serving mode has its own identifier. What a dedicated endpoint hosts speaks any form."""
-    for chat in (
-        {"apiFormat": "GENERIC", "messages": [{"role": "USER", "content": [{"type": "TEXT", "text": "Hi"}]}]},
-        *([{"apiFormat": "COHERE", "message": "Hi"}] if status == 200 else []),
-    ):
+    for chat in (HELLO, COHERE) if status == 200 else (HELLO,):
         assert ask("/20231130/actions/chat", native(chat, servingMode=mode)).status == status
+
+
+TEXT = [{"type": "TEXT", "text": "Hi"}]
+HELLO = {"apiFormat": "GENERIC", "messages": [{"role": "USER", "content": TEXT}]}
+COHERE = {"apiFormat": "COHERE", "message": "Hi"}
+COHERE_V2 = {"apiFormat": "COHEREV2", "messages": [{"role": "USER", "content": TEXT}]}
 
 
 def native(chat: Any, **changes: Any) -> dict[str, Any]:
@@ -180,20 +183,61 @@ def native(chat: Any, **changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        (native({"apiFormat": "GENERIC"}, compartmentId=""), "is missing"),
-        (native(None), "is missing"),
-        (native({"apiFormat": "GENERIC"}, servingMode=None), "is missing"),
-        (native({"apiFormat": "OTHER"}), "none of GENERIC, COHERE, COHEREV2"),
-        (native({"apiFormat": "GENERIC"}, compartmentId="mine"), "not the OCID of a compartment"),
-        (native({"apiFormat": "GENERIC"}, servingMode={"modelId": "xai.grok-4.3"}), "servingType is none of"),
-        (native({"apiFormat": "GENERIC"}, servingMode={"servingType": "DEDICATED"}), "endpointId is missing"),
+        (native(HELLO, compartmentId=None), "compartmentId is missing"),
+        (native(HELLO, compartmentId=""), "not the OCID of a compartment"),
+        (native(HELLO, compartmentId="mine"), "not the OCID of a compartment"),
+        (native(HELLO, compartmentId="ocid1.tenancy."), "not the OCID of a compartment"),
+        (native(HELLO, compartmentId="ocid1.compartment.!!"), "not the OCID of a compartment"),
+        (native(None), "chatRequest is missing"),
+        (native({**HELLO, "apiFormat": "OTHER"}), "none of GENERIC, COHERE, COHEREV2"),
+        (native(HELLO, servingMode=None), "servingMode is missing"),
+        (native(HELLO, servingMode={"modelId": "xai.grok-4.3"}), "servingType is missing"),
+        (native(HELLO, servingMode={"servingType": "OTHER"}), "servingType is none of ON_DEMAND, DEDICATED"),
+        (native(HELLO, servingMode={"servingType": "DEDICATED"}), "endpointId is missing"),
         (
-            native({"apiFormat": "GENERIC"}, servingMode={"servingType": "ON_DEMAND", "endpointId": "xai.grok-4.3"}),
+            native(HELLO, servingMode={"servingType": "ON_DEMAND", "endpointId": "xai.grok-4.3"}),
             "modelId is missing",
         ),
-        (native({"apiFormat": "GENERIC"}, servingMode=on_demand("cohere.command-a-03-2025")), "not speak GENERIC"),
-        (native({"apiFormat": "COHERE"}, servingMode=on_demand("meta.llama-3.3-70b-instruct")), "not speak COHERE"),
-        (native({"apiFormat": "COHEREV2"}, servingMode=on_demand("xai.grok-4.3")), "not speak COHEREV2"),
+        (native(HELLO, servingMode=on_demand("cohere.command-a-03-2025")), "not speak GENERIC"),
+        (native(COHERE, servingMode=on_demand("meta.llama-3.3-70b-instruct")), "not speak COHERE"),
+        (native(COHERE_V2, servingMode=on_demand("xai.grok-4.3")), "not speak COHEREV2"),
+        (native({**HELLO, "messages": []}), "messages is missing"),
+        *(
+            (native({**HELLO, "messages": [message]}), reason)
+            for message, reason in [
+                ({"content": TEXT}, "messages[0].role is missing"),
+                ({"role": "user", "content": TEXT}, "role is none of SYSTEM, DEVELOPER, USER, TOOL, ASSISTANT"),
+                ({"role": "CHATBOT", "content": TEXT}, "role is none of"),
+                ({"role": "USER"}, "content is missing"),
+                ({"role": "USER", "content": None}, "content is missing"),
+                ({"role": "USER", "content": "Hi"}, "content is not of the type list"),
+                ({"role": "USER", "content": [{"text": "Hi"}]}, "content[0].type is missing"),
+                ({"role": "USER", "content": [{"type": "text", "text": "Hi"}]}, "type is none of TEXT, IMAGE"),
+                ({"role": "USER", "content": [{"type": "TEXT", "text": 1}]}, "text is not of the type str"),
+                ({"role": "USER", "content": ["Hi"]}, "content[0] is not of the type dict"),
+            ]
+        ),
+        *(
+            (native({**HELLO, **option}), reason)
+            for option, reason in [
+                ({"isStream": "no"}, "isStream is not of the type bool"),
+                ({"maxTokens": "1"}, "maxTokens is not of the type int"),
+                ({"maxTokens": True}, "maxTokens is not of the type int"),
+                ({"temperature": "0"}, "temperature is not of the type float"),
+                ({"reasoningEffort": "high"}, "reasoningEffort is none of NONE, MINIMAL"),
+                ({"toolChoice": {"type": "any"}}, "toolChoice.type is none of NONE, AUTO"),
+                ({"tools": [{"name": "add"}]}, "tools[0].type is missing"),
+            ]
+        ),
+        (native({"apiFormat": "COHERE"}), "message is missing"),
+        (native({**COHERE_V2, "apiFormat": "COHERE"}), "message is missing"),
+        (native({**COHERE, "chatHistory": [{"role": "ASSISTANT", "message": "Hi"}]}), "role is none of USER"),
+        (native({**COHERE, "chatHistory": [{"role": "USER"}]}), "chatHistory[0].message is missing"),
+        (native({**COHERE, "tools": [{"name": "add"}]}), "tools[0].description is missing"),
+        (native({**COHERE, "toolResults": [{"outputs": []}]}), "toolResults[0].call is missing"),
+        (native({**COHERE, "apiFormat": "COHEREV2"}), "messages is missing"),
+        (native({**COHERE_V2, "messages": [{"role": "ASSISTANT"}]}), "content is missing"),
+        (native({**COHERE_V2, "messages": [{"role": "TOOL", "content": TEXT}]}), "toolCallId is missing"),
     ],
 )
 def test_an_incomplete_native_chat_is_refused(
@@ -210,8 +254,7 @@ def test_an_incomplete_native_chat_is_refused(
 def test_a_native_chat_calls_tools_in_the_generic_form(ask: Callable[..., Any]) -> None:
     """Plain and streamed, chosen by the model or by name."""
     tool = {"type": "FUNCTION", "name": "add", "parameters": {"properties": {"a": {"type": "integer"}}}}
-    said = {"role": "USER", "content": [{"type": "TEXT", "text": "Hi"}]}
-    chat: dict[str, Any] = {"apiFormat": "GENERIC", "messages": [said], "tools": [tool]}
+    chat: dict[str, Any] = {**HELLO, "tools": [tool], "temperature": 1, "maxTokens": None}
     answer = ask("/20231130/actions/chat", native(chat)).json()["chatResponse"]["choices"][0]
     (call,) = answer["message"]["toolCalls"]
     assert (answer["finishReason"], call["name"], json.loads(call["arguments"])) == ("tool_calls", "add", {"a": 1})
@@ -231,7 +274,7 @@ def test_a_native_chat_calls_tools_in_coheres_form(oci: FakeOCI, ask: Callable[.
         "message": "Hi",
         "chatHistory": [{"role": "CHATBOT", "message": "Yes?"}],
     }
-    chat["tools"] = [{"name": "add", "parameterDefinitions": definitions}]
+    chat["tools"] = [{"name": "add", "description": "Adds.", "parameterDefinitions": definitions}]
     (call,) = ask("/20231130/actions/chat", native(chat)).json()["chatResponse"]["toolCalls"]
     assert call == {"name": "add", "parameters": {"s": "s", "i": 1, "f": 0.5, "b": True}}
     *_, first, last = events_of(ask("/20231130/actions/chat", native({**chat, "isStream": True})).body)

@@ -90,7 +90,8 @@ def test_a_model_deployment_takes_any_name() -> None:
     with FakeOCI() as strict, FakeOCI(lenient=True) as lenient:
         assert chat(strict, "odsc-llm", base=DEPLOYMENT).status == 200
         assert chat(lenient, "gpt-4.1").status == chat(lenient, "meta.llama", "/responses").status == 200
-        assert lenient.complete({"model": "gpt-4.1", "messages": MESSAGES})["content"] == "You said: hi"
+        asked = {"model": "gpt-4.1", "messages": MESSAGES}
+        assert lenient.complete(asked, compartment="mine")["content"] == "You said: hi"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 sdk = pytest.importorskip("oci")
 
-from endpoints import identity, native_chat, object_storage  # noqa: E402
+from endpoints import _native_requests, identity, native_chat, object_storage  # noqa: E402
 from native_chat import text_of  # noqa: E402
 from oci._vendor import requests  # noqa: E402
 from oci.auth import rpt_path_providers, signers  # noqa: E402
@@ -382,6 +383,52 @@ def test_a_native_stream_is_read_by_the_sdk(oci: FakeOCI, tmp_path: Path, form: 
     assert "".join(text_of(frame) for frame in read if "finishReason" not in frame) == "You said: one two"
     if form == "GENERIC":
         assert "[DONE]" in frames(client, oci, "meta.llama-3.3-70b-instruct", request)
+
+
+def fields_of(form: dict[str, Any], model: Any) -> dict[str, Any]:
+    """The fields of one of the SDK's models, in the notation of the stand-in's `form`, which is not looked into further."""
+    told = {}
+    for attribute, kind in model().swagger_types.items():
+        description = getattr(model, attribute).__doc__
+        name = model().attribute_map[attribute] + ("*" if "**[Required]**" in description else "")
+        inner = form.get(name)
+        if "Allowed values" in description:
+            names = set(re.findall(r'"([A-Z_]+)"', description.partition("Allowed values")[2]))
+            told[name] = inner if isinstance(inner, str) and set(inner.split()) == names else names
+        elif kind.startswith("list["):
+            told[name] = inner if isinstance(inner, list) else list
+        else:
+            simple = {"bool": bool, "int": int, "float": float, "str": str}
+            told[name] = simple.get(kind, inner if isinstance(inner, (dict, tuple)) else dict)
+    return told
+
+
+KNOWN = {
+    "ChatDetails": _native_requests.DETAILS,
+    "GenericChatRequest": _native_requests.GENERIC,
+    "CohereChatRequest": _native_requests.COHERE,
+    "CohereChatRequestV2": _native_requests.COHERE_V2,
+    "CohereTool": _native_requests.COHERE["tools"][0],
+    "CohereToolCall": _native_requests.CALL,
+    "CohereToolResult": _native_requests.RESULT,
+    "CohereUserMessage": _native_requests.TURN[1]["USER"],
+    "CohereSystemMessage": _native_requests.TURN[1]["SYSTEM"],
+    "CohereChatBotMessage": _native_requests.TURN[1]["CHATBOT"],
+    "CohereToolMessage": _native_requests.TURN[1]["TOOL"],
+    **{f"Cohere{role.title()}MessageV2": form for role, form in _native_requests.MESSAGE_V2[1].items()},
+    # The SDK says of no message in GENERIC that it needs content.
+    **{
+        f"{role.title()}Message": {name.replace("content*", "content"): kind for name, kind in form.items()}
+        for role, form in _native_requests.MESSAGE[1].items()
+    },
+}
+
+
+@pytest.mark.parametrize("model", KNOWN)
+def test_what_a_native_request_may_be_is_what_the_sdk_says(model: str) -> None:
+    """All fields, which of them are required, their types and enumerations."""
+    told = fields_of(KNOWN[model], getattr(sdk.generative_ai_inference.models, model))
+    assert {name: kind for name, kind in told.items() if name not in ("apiFormat*", "role*")} == KNOWN[model]
 
 
 def test_the_sdk_reads_a_missing_message(oci: FakeOCI, tmp_path: Path) -> None:
