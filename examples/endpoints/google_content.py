@@ -13,7 +13,8 @@ from oci_httpx_auth.testing import FakeOCI, Principal, Refused, Reply, Request
 
 from ._turns import calls_of, event, pieces, refuses_formless, require_scope, text_of, tokens_in, tool
 
-PATH = "/google/v1beta/models/[^/:]+:(?:generateContent|streamGenerateContent)"
+# The versions of Google's own API, as releases of google-genai ask for them, and that of Vertex AI.
+PATH = "/google/(?:v1|v1beta|v1beta1/publishers/google)/models/[^/:]+:(?:generateContent|streamGenerateContent)"
 
 
 def add_to(oci: FakeOCI) -> None:

@@ -54,8 +54,12 @@ PROOFS = {
         testing/test_auth_services::test_metadata_calls_the_two_oldest_regions_by_their_codes
         testing/test_auth_services::test_metadata_refuses
         campaigns/against_oracle/test_stand_in::test_an_instance_principal_of_the_sdk_gets_its_token""",
-    "`GET /opc/v2/instance/regionInfo`": """
+    "`GET /opc/v2/instance/regionInfo` | metadata | the region": """
         testing/test_auth_services::test_metadata_describes_the_instance
+        testing/test_auth_services::test_a_region_is_of_the_commercial_realm
+        campaigns/against_oracle/test_stand_in::test_the_sdk_learns_four_regions_from_the_stand_in_that_is_shipped""",
+    "`GET /opc/v2/instance/regionInfo` | metadata | a region of any realm": """
+        testing/test_auth_services::test_the_tests_stand_in_knows_every_realm
         campaigns/against_oracle/test_stand_in::test_the_sdk_learns_a_regions_realm_from_metadata""",
     "`GET /opc/v2/instance/id`": """
         testing/test_auth_services::test_metadata_describes_the_instance
@@ -83,7 +87,10 @@ PROOFS = {
     "`POST /oauth2/v1/token`": """
         testing/test_auth_services::test_a_token_exchange_is_a_form_of_one_kind
         credentials/test_token_exchange::test_the_sdks_own_signer_is_served_as_well""",
-    "`POST /resourcePrincipalSessionTokens`": """
+    "`POST /resourcePrincipalSessionTokens` | workload_identity | 403": """
+        testing/test_auth_services::test_a_basic_cluster_has_no_workload_identity
+        campaigns/against_oracle/test_stand_in::test_a_pod_of_the_sdk_gets_no_token_in_a_basic_cluster""",
+    "`POST /resourcePrincipalSessionTokens` | workload_identity | over TLS": """
         testing/test_auth_services::test_a_pod_exchanges_its_service_accounts_token
         testing/test_auth_services::test_workload_identity_refuses
         campaigns/against_oracle/test_stand_in::test_a_pod_of_the_sdk_gets_its_token_over_tls""",
@@ -174,7 +181,7 @@ PROOFS = {
         testing/test_strictness::test_a_vendors_model_and_a_dedicated_endpoint_are_served""",
     "A compartment is": "testing/test_strictness::test_a_compartment_is_an_ocid",
     "A message has": "testing/test_strictness::test_a_message_has_a_role_and_content",
-    "Any compartment, project": "testing/test_generative_ai::test_check_distinguishes_the_refusals",
+    "Any compartment, project": "testing/test_strictness::test_any_place_and_any_name_of_a_vendor_is_accepted",
     "`FakeOCI(lenient=True)`": "testing/test_generative_ai::test_a_lenient_stand_in_takes_any_model_and_needs_no_project",
     "Errors inside a stream": "",  # no behaviour
     "`POST /20231130/actions/chat`": """
@@ -190,7 +197,9 @@ PROOFS = {
         docs/test_native_chat::test_coheres_frames_that_have_the_text_once_more_can_be_told_apart
         testing/test_endpoints::test_a_native_chat_calls_tools_in_coheres_form""",
     "`POST /anthropic/v1/messages`": "testing/test_endpoints::test_messages_are_answered_in_anthropics_form",
-    "`POST /google/v1beta": "testing/test_endpoints::test_content_is_generated_in_googles_form",
+    "`POST /google/v1": """
+        testing/test_endpoints::test_content_is_generated_in_googles_form
+        testing/test_endpoints::test_each_version_of_googles_api_has_its_path""",
     "`GET, HEAD, POST, PUT, PATCH, DELETE /google/{anything else}`": "testing/test_endpoints::test_content_is_generated_in_googles_form",
     "`GET /openai/v1/responses`, `GET /openai/v1/realtime`": "testing/test_endpoints::test_a_websocket_handshake_is_verified_accepted_and_closed",
     "`POST /openai/v1/embeddings`": "frameworks/test_oracles_clients::test_a_model_deployments_embeddings_by_oci_openai",

@@ -65,11 +65,23 @@ def test_metadata_calls_the_two_oldest_regions_by_their_codes(region: str, short
 
 @pytest.mark.parametrize(("region", "key"), [("us-chicago-1", "ORD"), ("xx-new-1", "XX-NEW-1")])
 def test_a_region_is_of_the_commercial_realm(region: str, key: str) -> None:
-    """As the stand-in that is shipped describes it, which has no table of all regions."""
+    """As the stand-in that is shipped describes it, which has no table of all regions; that of the tests has one."""
     request = Request("GET", "/opc/v2/instance/regionInfo", (("host", "a"), ("authorization", "Bearer Oracle")), b"")
     about = json.loads(b"".join(testing.FakeOCI(region=region)._handle(request).chunks))
     realm = {"realmKey": "oc1", "realmDomainComponent": "oraclecloud.com"}
     assert about == {**realm, "regionKey": key, "regionIdentifier": region}
+
+
+def test_the_tests_stand_in_knows_every_realm() -> None:
+    """And of a region that nobody knows it says what the shipped one says."""
+    for region, realm, domain in (
+        ("us-luke-1", "oc2", "oraclegovcloud.com"),
+        ("eu-madrid-2", "oc19", "oraclecloud.eu"),
+        ("xx-new-1", "oc1", "oraclecloud.com"),
+    ):
+        with FakeOCI(region=region) as oci:
+            about = metadata(oci, "instance/regionInfo", "Authorization: Bearer Oracle").json()
+        assert (about["realmKey"], about["realmDomainComponent"], about["regionIdentifier"]) == (realm, domain, region)
 
 
 def test_a_certificate_is_rotated_at_half_its_life(oci: FakeOCI) -> None:
@@ -426,7 +438,7 @@ def test_a_pod_exchanges_its_service_accounts_token(
 def test_workload_identity_refuses(
     oci: FakeOCI, tls: Callable[[bytes], Answer], session_key: rsa.RSAPrivateKey
 ) -> None:
-    """Anything but a service account's valid token, over TLS, to an enhanced cluster."""
+    """Anything but a service account's valid token, over TLS."""
     good, key = oci.service_account_token(), stripped(session_key)
     cases = [
         (pod_request("", key), 401, "there is no service account token"),
@@ -441,8 +453,16 @@ def test_workload_identity_refuses(
         assert reason in oci.records[-1].reason
     assert exchange(oci.url, pod_request(good, key)).status == 400
     assert oci.records[-1].reason == "proxymux is reached by TLS only"
+
+
+def test_a_basic_cluster_has_no_workload_identity(
+    oci: FakeOCI, tls: Callable[[bytes], Answer], session_key: rsa.RSAPrivateKey
+) -> None:
+    """403, whatever is asked."""
     oci.enhanced_cluster = False
-    assert tls(pod_request(good, key)).status == 403
+    for token in (oci.service_account_token(), "nonsense"):
+        assert tls(pod_request(token, stripped(session_key))).status == 403
+        assert oci.records[-1].reason == "the cluster is a basic one"
 
 
 def test_a_service_accounts_token_outlives_the_revocation_of_ocis_tokens(

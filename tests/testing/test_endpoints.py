@@ -331,6 +331,17 @@ def test_messages_are_answered_in_anthropics_form(oci: FakeOCI) -> None:
     assert post_signed(oci, "/v1/messages", document).json()["content"][0]["text"] == "The tool answered: 7"
 
 
+@pytest.mark.parametrize("version", ["v1", "v1beta", "v1beta1/publishers/google"])
+def test_each_version_of_googles_api_has_its_path(oci: FakeOCI, version: str) -> None:
+    """Releases of google-genai differ in it, and `vertexai=True` has one of its own."""
+    google_content.add_to(oci)
+    document: dict[str, Any] = {"contents": [{"role": "user", "parts": [{"text": "good morning"}]}]}
+    for verb in ("generateContent", "streamGenerateContent"):
+        answer = post_signed(oci, f"/google/{version}/models/google.gemini-2.5-pro:{verb}", document)
+        assert (answer.status, oci.records[-1].reason) == (200, "")
+    assert post_signed(oci, "/google/v2/models/google.gemini-2.5-pro:generateContent", document).status == 404
+
+
 def test_content_is_generated_in_googles_form(oci: FakeOCI) -> None:
     """Plain and streamed. A key in the query is a credential left behind."""
     google_content.add_to(oci)

@@ -204,6 +204,25 @@ def test_an_unknown_api_key_is_refused(oci: FakeOCI) -> None:
 
 
 @pytest.mark.parametrize("base", BASES)
+def test_any_place_and_any_name_of_a_vendor_is_accepted(oci: FakeOCI, base: str) -> None:
+    """Nobody made them: compartments, projects, conversation stores, models."""
+    path, document = f"{base}/chat/completions", {"model": MODEL, "messages": MESSAGES}
+    for place in (
+        ["opc-compartment-id", "ocid1.compartment.oc1..nobodys"],
+        ["CompartmentId", "ocid1.tenancy.oc1..nobodys"],
+        ["OpenAI-Project", "ocid1.generativeaiproject.oc1.us-chicago-1.nobodys"],
+    ):
+        assert send(oci, path, document, "POST", place).status == 200
+    store = ["opc-conversation-store-id", "ocid1.generativeaiconversationstore.oc1..nobodys"]
+    place = ["opc-compartment-id", "ocid1.compartment.oc1..nobodys"]
+    assert send(oci, f"{base}/conversations", {}, "POST", place, store).status == 200
+    for vendor in ("google", "meta", "openai", "xai"):
+        assert send(oci, path, {**document, "model": f"{vendor}.nobody-made-this"}).status == 200
+    oci.fail("inference", Fault(status=404))
+    assert send(oci, path, document).json()["message"] == "Authorization failed or requested resource not found."
+
+
+@pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("name", ["opc-compartment-id", "CompartmentId"])
 def test_a_compartment_is_an_ocid(oci: FakeOCI, base: str, name: str) -> None:
     """Of a compartment, or of the tenancy, which is one as well."""

@@ -19,6 +19,9 @@ from oci.auth import rpt_path_providers, signers  # noqa: E402
 from oci.auth.security_token_container import SecurityTokenContainer  # noqa: E402
 from oci.auth.signers import resource_principals_federation_signer  # noqa: E402
 
+from oci_httpx_auth import testing  # noqa: E402
+from oci_httpx_auth.testing._auth_services import REGIONS  # noqa: E402
+
 from ...standin import FakeOCI, Record  # noqa: E402
 
 # The SDK leaves the connections of its sessions to the garbage collector.
@@ -113,22 +116,42 @@ def test_an_instance_principal_of_the_sdk_gets_its_token(
 
 def test_the_sdk_learns_a_regions_realm_from_metadata(oci: FakeOCI, monkeypatch: pytest.MonkeyPatch) -> None:
     """For each region in its own tables, what it reads there is what the tables say."""
-    regions = sdk.regions
-    keys = {region: key for key, region in regions.REGIONS_SHORT_NAMES.items()}
-    known = {name: (realm, regions.REALMS[realm], keys[name]) for name, realm in regions.REGION_REALMS.items()}
-    monkeypatch.setattr(regions, "GET_REGION_URL", f"{oci.metadata_url}/instance/regionInfo")
+    known = regions_of_the_sdk()
     learned = {}
     for name in known:
         oci.region = name
-        for table in ("REGIONS_SHORT_NAMES", "REGION_REALMS", "REALMS"):
-            monkeypatch.setattr(regions, table, {})
-        monkeypatch.setattr(regions, "REGIONS", [])
-        monkeypatch.setitem(regions._has_been_read_external_sources, regions.ExternalSources.IMDS, False)
-        assert regions._set_region_from_instance_metadata_service(name)
-        (realm,), (key,) = regions.REALMS, regions.REGIONS_SHORT_NAMES
-        learned[name] = (realm, regions.REALMS[realm], key)
+        learned[name] = region_from_metadata(oci.url, name, monkeypatch)
     assert learned == known
     assert len(known) > 80
+
+
+def test_the_sdk_learns_four_regions_from_the_stand_in_that_is_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that Identity lists there."""
+    known = regions_of_the_sdk()
+    for name in REGIONS.values():
+        with testing.FakeOCI(region=name) as oci:
+            assert region_from_metadata(oci.url, name, monkeypatch) == known[name]
+
+
+def regions_of_the_sdk() -> dict[str, tuple[str, str, str]]:
+    """Realm, domain and key of each region that the SDK knows."""
+    regions = sdk.regions
+    keys = {region: key for key, region in regions.REGIONS_SHORT_NAMES.items()}
+    return {name: (realm, regions.REALMS[realm], keys[name]) for name, realm in regions.REGION_REALMS.items()}
+
+
+def region_from_metadata(url: str, name: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str, str]:
+    """The same, as the SDK learns it where it knows no region."""
+    regions = sdk.regions
+    with monkeypatch.context() as patch:
+        patch.setattr(regions, "GET_REGION_URL", f"{url}/opc/v2/instance/regionInfo")
+        for table in ("REGIONS_SHORT_NAMES", "REGION_REALMS", "REALMS"):
+            patch.setattr(regions, table, {})
+        patch.setattr(regions, "REGIONS", [])
+        patch.setitem(regions._has_been_read_external_sources, regions.ExternalSources.IMDS, False)
+        assert regions._set_region_from_instance_metadata_service(name)
+        (realm,), (key,) = regions.REALMS, regions.REGIONS_SHORT_NAMES
+        return realm, regions.REALMS[realm], key
 
 
 @pytest.mark.parametrize("purpose", [None, "SERVICE_PRINCIPAL"])
@@ -235,22 +258,31 @@ def test_the_sdk_finds_the_cycle_in_a_chain_of_parents(oci: FakeOCI, monkeypatch
 
 def test_a_pod_of_the_sdk_gets_its_token_over_tls(oci: FakeOCI, session: requests.Session, tmp_path: Path) -> None:
     """The service account's token is exchanged at the proxy, which is certified by the service account's CA."""
-    environment = oci.environment("oke_workload_identity", directory=tmp_path)
+    record = call(oci, session, pods_signer(oci, tmp_path))
+    assert (record.mode, oci.records[0].service) == ("oke_workload_identity", "workload_identity")
+
+
+def test_a_pod_of_the_sdk_gets_no_token_in_a_basic_cluster(oci: FakeOCI, tmp_path: Path) -> None:
+    """At `/resourcePrincipalSessionTokens` it meets a 403, whose advice is to use an enhanced cluster."""
+    oci.enhanced_cluster = False
+    with pytest.raises(Exception, match="ensure the cluster type is enhanced"):
+        pods_signer(oci, tmp_path)
+    assert {(record.target, record.status) for record in oci.records} == {("/resourcePrincipalSessionTokens", 403)}
+
+
+def pods_signer(oci: FakeOCI, directory: Path) -> Any:
+    environment = oci.environment("oke_workload_identity", directory=directory)
     # The SDK's function for this reads the same variables, but knows no port than 12250.
     module = signers.oke_workload_identity_resource_principal_signer
     provider = rpt_path_providers.DefaultServiceAccountTokenProvider()
     provider.override_sa_token_path(environment["OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH"])
-    signer = module.OkeWorkloadIdentityResourcePrincipalSigner(
+    return module.OkeWorkloadIdentityResourcePrincipalSigner(
         provider,
         environment["OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH"],
         environment["KUBERNETES_SERVICE_HOST"],
         oci.tls_port,
         region=oci.region,
     )
-
-    record = call(oci, session, signer)
-
-    assert (record.mode, oci.records[0].service) == ("oke_workload_identity", "workload_identity")
 
 
 def test_the_sdks_clients_work_with_it(oci: FakeOCI, tmp_path: Path) -> None:
