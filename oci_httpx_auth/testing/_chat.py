@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ._exchange import Exchange
-from ._model import Answer, Model, check_message, pieces, usage_of
+from ._model import Answer, Model, check_message, check_options, pieces, usage_of
 from ._wire import Refused, Reply
+
+PARTS = ("text", "image_url", "input_audio", "file", "refusal")
 
 
 def check_chat(document: dict[str, Any]) -> None:
@@ -19,6 +21,20 @@ def check_chat(document: dict[str, Any]) -> None:
         raise Refused("messages is missing or not a list of messages", status=400)
     for message in messages:
         check_message(message, ("user", "assistant", "system", "developer", "tool", "function"))
+
+
+def _check_parts(message: dict[str, Any]) -> None:
+    """Refuse (400) what OpenAI's API refuses of a message that `check_chat` accepts."""
+    role, content = message["role"], message.get("content")
+    if role == "tool" and not message.get("tool_call_id"):
+        raise Refused("a tool's message has no tool_call_id", status=400)
+    if content is None and not any(message.get(name) for name in ("tool_calls", "function_call", "refusal", "audio")):
+        raise Refused("an assistant's message has neither content nor tool_calls", status=400)
+    if content == []:
+        raise Refused("content is an empty list", status=400)
+    for part in content if isinstance(content, list) else []:
+        if part["type"] not in PARTS:
+            raise Refused(f"no part has the type {part['type']!r}", status=400)
 
 
 def message_of(answer: Answer) -> dict[str, Any]:
@@ -40,6 +56,9 @@ def chat_completion(model: Model, exchange: Exchange) -> Reply:
     """Answer `POST /chat/completions`."""
     document = exchange.request.json()
     check_chat(document)
+    for message in document["messages"]:
+        _check_parts(message)
+    check_options(document, ("function", "custom"))
     answer = model.answer(document)
     message = message_of(answer)
     finish = "stop" if isinstance(answer, str) else "tool_calls"

@@ -31,7 +31,7 @@ def inference_endpoints(model: Model, *, strict: bool) -> Iterator[Endpoint]:
         ("GET", f"/responses{ID}", kept.retrieve),
         ("DELETE", f"/responses{ID}", kept.delete),
         ("GET", f"/responses{ID}/input_items", kept.list_items),
-        ("POST", f"/responses{ID}/cancel", kept.retrieve),
+        ("POST", f"/responses{ID}/cancel", kept.cancel),
         ("POST", "/conversations", kept.create_conversation),
         ("GET", f"/conversations{ID}", kept.retrieve),
         ("POST", f"/conversations{ID}", kept.update_conversation),
@@ -65,7 +65,7 @@ def answer(act: Callable[[Exchange], Reply], strict: bool, exchange: Exchange) -
         if refused.status == 400 and refused.message == refused.reason:
             refused.message = parameter_message(refused.reason)
         raise
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
         # Documents are read without a schema, so an unexpected form raises one of these.
         reason = f"the body does not have the expected form: {error!r}"
         raise Refused(reason, status=400, message=parameter_message(reason)) from error

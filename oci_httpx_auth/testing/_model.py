@@ -65,12 +65,18 @@ class Model:
         self.script: deque[Answer] = deque()
 
     def answer(self, chat: dict[str, Any]) -> Answer:
-        """The answer to a chat. Raises `Refused` (400) if the chat names no model, or a schema that nothing can fit."""
+        """The answer to a chat.
+
+        Raises `Refused` (400) if the chat names no model, chooses a tool that it lacks, or has a schema nothing fits.
+        """
         if not isinstance(chat.get("model"), str) or not chat["model"]:
             raise Refused("model is missing", status=400)
         functions = [tool["function"] for tool in chat.get("tools") or [] if tool.get("type") == "function"]
         tools = {str(function["name"]): function.get("parameters") or {} for function in functions}
         schema = _schema_of(chat.get("response_format"))
+        chosen = _chosen_tool(chat.get("tool_choice"))
+        if chosen and chosen not in tools:
+            raise Refused(f"tool_choice names {chosen!r}, which is no tool of the request", status=400)
         if self.script:
             return self.script.popleft()
         prompt = "nothing"
@@ -81,7 +87,7 @@ class Model:
                 prompt, outputs = text, []
             elif message.get("role") == "tool":
                 outputs.append(text)
-        name = _tool_to_call(list(tools), chat.get("tool_choice"), answered=bool(outputs))
+        name = chosen or _tool_to_call(list(tools), chat.get("tool_choice"), answered=bool(outputs))
         try:
             if name in tools:
                 arguments = example(tools[name])
@@ -95,11 +101,14 @@ class Model:
         return f"The tool answered: {'; '.join(outputs)}" if outputs else f"You said: {prompt}"
 
 
+def _chosen_tool(choice: object) -> str:
+    """The function that has to be called, or ""."""
+    if not isinstance(choice, dict) or choice.get("type", "function") != "function":
+        return ""
+    return str(choice.get("name") or (choice.get("function") or {}).get("name") or "")
+
+
 def _tool_to_call(names: list[str], choice: object, *, answered: bool) -> str:
-    if isinstance(choice, dict):
-        chosen = choice.get("name") or (choice.get("function") or {}).get("name")
-        if chosen:
-            return str(chosen)
     # A caller who scripted nothing never expects a handoff to another agent.
     own = [name for name in names if not name.startswith("transfer_to_")]
     if not own or choice == "none" or (answered and choice != "required"):
@@ -116,6 +125,15 @@ def _schema_of(form: object) -> dict[str, Any] | None:
         return None
     schema = (form.get("json_schema") or {}).get("schema")
     return schema if isinstance(schema, dict) else {}
+
+
+def check_options(document: dict[str, Any], tool_types: Collection[str]) -> None:
+    """Refuse (400) a `stream` that is not a boolean, and tools of an unknown type."""
+    if not isinstance(document.get("stream"), (bool, type(None))):
+        raise Refused("stream is not a boolean", status=400)
+    for tool in document.get("tools") or []:
+        if tool.get("type") not in tool_types:
+            raise Refused(f"no tool has the type {tool.get('type')!r}", status=400)
 
 
 def check_message(message: dict[str, Any], roles: Collection[str]) -> None:

@@ -9,8 +9,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._exchange import Exchange
-from ._model import Answer, Model, check_message, pieces, usage_of
+from ._model import Answer, Model, check_message, check_options, pieces, usage_of
 from ._wire import Refused, Reply, Request
+
+# The types in openai 3.57.
+ITEMS = """
+additional_tools apply_patch_call apply_patch_call_output code_interpreter_call compaction compaction_trigger
+computer_call computer_call_output configuration_update custom_tool_call custom_tool_call_output file_search_call
+function_call function_call_output image_generation_call item_reference local_shell_call local_shell_call_output
+mcp_approval_request mcp_approval_response mcp_call mcp_list_tools message program program_output reasoning
+shell_call shell_call_output tool_search_call tool_search_output web_search_call
+"""
+TOOLS = """
+apply_patch code_interpreter computer computer_use_preview custom file_search function image_generation local_shell mcp
+namespace programmatic_tool_calling shell tool_search web_search web_search_2025_08_26 web_search_preview
+web_search_preview_2025_03_11
+"""
 
 
 @dataclass
@@ -37,7 +51,14 @@ class Responses:
 
     def create(self, exchange: Exchange) -> Reply:
         document, place = exchange.request.json(), place_of(exchange.request)
-        given = document.get("input", [])
+        check_options(document, TOOLS.split())
+        if document.get("conversation") and document.get("previous_response_id"):
+            raise Refused("conversation and previous_response_id exclude each other", status=400)
+        given = document.get("input")
+        if given is None:
+            if not any(document.get(name) for name in ("prompt", "previous_response_id", "conversation")):
+                raise Refused("there is no input, prompt, previous_response_id or conversation", status=400)
+            given = []
         fresh = _items([{"role": "user", "content": given}] if isinstance(given, str) else given)
         history, conversation = [], None
         if named := document.get("conversation"):
@@ -46,6 +67,7 @@ class Responses:
         if document.get("previous_response_id"):
             previous = self._find(place, document["previous_response_id"], "response")
             history = [*previous.items, *previous.document["output"]]
+        _check_calls([*history, *fresh])
         chat = _chat(document, [*history, *fresh])
         answer = self._model.answer(chat)
         response = _response(document, exchange.now, answer, *usage_of(chat, answer))
@@ -67,6 +89,12 @@ class Responses:
 
     def retrieve(self, exchange: Exchange) -> Reply:
         return Reply.json(self._addressed(exchange).document)
+
+    def cancel(self, exchange: Exchange) -> Reply:
+        response = self._addressed(exchange).document
+        if not response["background"]:
+            raise Refused("only a response in the background can be cancelled", status=400)
+        return Reply.json(response)
 
     def update_conversation(self, exchange: Exchange) -> Reply:
         about = self._addressed(exchange).document
@@ -118,7 +146,25 @@ def _items(given: Any) -> list[dict[str, Any]]:
     """The items as they are kept. Raises `Refused` (400) for anything else, and for malformed messages."""
     if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
         raise Refused("input is neither a text nor a list of items", status=400)
-    return [_message(item) if item.get("type", "message") == "message" else _with_id(item, "item") for item in given]
+    for item in given:
+        if _kind(item) not in ITEMS.split():
+            raise Refused(f"no item has the type {item['type']!r}", status=400)
+    return [_message(item) if _kind(item) == "message" else _with_id(item, "item") for item in given]
+
+
+def _kind(item: dict[str, Any]) -> Any:
+    """An item's type, which may be left out of a message and of a reference."""
+    return item.get("type") or ("item_reference" if "id" in item and "role" not in item else "message")
+
+
+def _check_calls(items: list[dict[str, Any]]) -> None:
+    """Refuse (400) the output of a call that was not made. It may have been made in an item that is referred to."""
+    calls = {item.get("call_id") for item in items if _kind(item) == "function_call"}
+    for item in items:
+        if _kind(item) == "item_reference":
+            return
+        if _kind(item) == "function_call_output" and item.get("call_id") not in calls:
+            raise Refused(f"no function was called with the call_id {item.get('call_id')!r}", status=400)
 
 
 def _message(item: dict[str, Any]) -> dict[str, Any]:
@@ -155,7 +201,7 @@ def _chat(document: dict[str, Any], items: list[dict[str, Any]]) -> dict[str, An
 
 
 def _messages(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    kind = item.get("type", "message")
+    kind = _kind(item)
     if kind == "message":
         yield {"role": item["role"], "content": item.get("content")}
     elif kind == "function_call_output":
@@ -170,7 +216,7 @@ def _response(document: dict[str, Any], now: float, answer: Answer, prompt: int,
         "object": "response",
         "created_at": int(now),
         "status": "completed",
-        "background": False,
+        "background": document.get("background") is True,
         "error": None,
         "incomplete_details": None,
         "instructions": document.get("instructions"),

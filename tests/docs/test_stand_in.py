@@ -126,7 +126,7 @@ PROOFS = {
         frameworks/test_oracles_clients::test_responses_of_oci_openai_are_kept""",
     "`POST /openai/v1/responses/{id}/cancel`": """
         testing/test_strictness::test_there_are_no_paths_but_the_documented_ones
-        testing/test_responses::test_a_response_can_be_cancelled_and_not_put""",
+        testing/test_responses::test_a_response_in_the_background_can_be_cancelled_and_none_put""",
     "`POST /openai/v1/conversations`": """
         testing/test_generative_ai::test_what_is_stored_needs_a_project_or_a_conversation_store
         frameworks/test_oracles_clients::test_a_conversation_of_oci_openai_is_kept""",
@@ -181,6 +181,10 @@ PROOFS = {
         testing/test_strictness::test_a_vendors_model_and_a_dedicated_endpoint_are_served""",
     "A compartment is": "testing/test_strictness::test_a_compartment_is_an_ocid",
     "A message has": "testing/test_strictness::test_a_message_has_a_role_and_content",
+    "A body that OpenAI's API": """
+        testing/test_strictness::test_a_body_that_openais_api_refuses_is_refused
+        testing/test_strictness::test_a_body_that_openais_api_accepts_is_accepted""",
+    "No other parameter": "testing/test_strictness::test_other_parameters_are_not_validated",
     "Any compartment, project": "testing/test_strictness::test_any_place_and_any_name_of_a_vendor_is_accepted",
     "`FakeOCI(lenient=True)`": "testing/test_generative_ai::test_a_lenient_stand_in_takes_any_model_and_needs_no_project",
     "Errors inside a stream": "",  # no behaviour

@@ -13,7 +13,7 @@ from .clients import MODEL, say, tool
 openai = pytest.importorskip("openai")
 
 
-def test_an_item_of_an_unknown_kind_is_skipped(ask: Callable[..., Any]) -> None:
+def test_an_item_that_says_nothing_is_skipped(ask: Callable[..., Any]) -> None:
     """Such as what a model thought before."""
     given = [{"type": "reasoning", "summary": []}, {"role": "user", "content": "Hi"}]
     response = ask("/openai/v1/responses", {"model": "openai.gpt-oss-20b", "input": given}).json()
@@ -30,10 +30,15 @@ def test_a_message_in_parts_is_kept_as_it_is(ask: Callable[..., Any]) -> None:
     assert [item["content"] for item in kept] == [[{"type": "input_text", "text": "Hello"}], parts]
 
 
-def test_a_response_can_be_cancelled_and_not_put(ask: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("background", [False, True])
+def test_a_response_in_the_background_can_be_cancelled_and_none_put(ask: Callable[..., Any], background: bool) -> None:
     """There is nothing left of it to cancel, which is no error."""
-    path = f"/openai/v1/responses/{ask('/openai/v1/responses', {'model': 'openai.gpt-oss-20b', 'input': 'Hi'}).json()['id']}"
-    assert ask(f"{path}/cancel").json()["status"] == "completed"
+    document = {"model": "openai.gpt-oss-20b", "input": "Hi", "background": background}
+    made = ask("/openai/v1/responses", document).json()
+    assert made["background"] == background
+    path = f"/openai/v1/responses/{made['id']}"
+    cancelled = ask(f"{path}/cancel")
+    assert (cancelled.status, cancelled.json().get("status")) == ((200, "completed") if background else (400, None))
     assert ask(path, {}, "PUT").status == 405
 
 

@@ -258,6 +258,97 @@ def test_a_message_has_a_role_and_content(oci: FakeOCI, change: dict[str, Any], 
         assert reason(oci) == why
 
 
+CALL = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}
+OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "x"}
+CHAT_CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "why"),
+    [
+        ("chat/completions", {"messages": [{"role": "tool", "content": "x"}]}, "a tool's message has no tool_call_id"),
+        ("chat/completions", {"messages": [{"role": "user", "content": []}]}, "content is an empty list"),
+        (
+            "chat/completions",
+            {"messages": [{"role": "user", "content": [{"type": "bogus"}]}]},
+            "no part has the type 'bogus'",
+        ),
+        (
+            "chat/completions",
+            {"messages": [{"role": "assistant", "tool_calls": []}]},
+            "an assistant's message has neither content nor tool_calls",
+        ),
+        ("chat/completions", {"stream": "false"}, "stream is not a boolean"),
+        ("chat/completions", {"tools": [{"type": "web_search"}]}, "no tool has the type 'web_search'"),
+        (
+            "chat/completions",
+            {"tool_choice": {"type": "function", "function": {"name": "f"}}},
+            "tool_choice names 'f', which is no tool of the request",
+        ),
+        ("responses", {"input": None}, "there is no input, prompt, previous_response_id or conversation"),
+        ("responses", {"input": [{"type": "bogus"}]}, "no item has the type 'bogus'"),
+        ("responses", {"input": [OUTPUT]}, "no function was called with the call_id 'call_1'"),
+        ("responses", {"stream": 1}, "stream is not a boolean"),
+        ("responses", {"tools": [{"type": "bogus"}]}, "no tool has the type 'bogus'"),
+        (
+            "responses",
+            {"conversation": "conv_1", "previous_response_id": "resp_1"},
+            "conversation and previous_response_id exclude each other",
+        ),
+        (
+            "responses",
+            {"tool_choice": {"type": "function", "name": "f"}},
+            "tool_choice names 'f', which is no tool of the request",
+        ),
+        ("conversations", {"items": [{"type": "bogus"}]}, "no item has the type 'bogus'"),
+    ],
+)
+def test_a_body_that_openais_api_refuses_is_refused(oci: FakeOCI, path: str, change: dict[str, Any], why: str) -> None:
+    """Before a scripted answer is used up."""
+    oci.script("scripted")
+    valid = {"chat/completions": {"model": MODEL, "messages": MESSAGES}, "responses": {"model": MODEL, "input": "hi"}}
+    answer = send(oci, f"/openai/v1/{path}", {**valid.get(path, {}), **change})
+    assert answer.status == 400
+    assert json.loads(answer.json()["message"])["error"]["message"] == why == reason(oci)
+    assert oci.complete({"model": MODEL, "messages": MESSAGES})["content"] == "scripted"
+
+
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        (
+            "chat/completions",
+            {"messages": [*MESSAGES, {"role": "assistant", "content": None, "tool_calls": [CHAT_CALL]}]},
+        ),
+        ("chat/completions", {"messages": [*MESSAGES, {"role": "assistant", "refusal": "No."}]}),
+        ("chat/completions", {"stream": None, "tools": None, "tool_choice": None}),
+        ("chat/completions", {"tools": [{"type": "custom", "custom": {"name": "c"}}]}),
+        ("responses", {"input": None, "prompt": {"id": "pmpt_1"}}),
+        ("responses", {"input": [CALL, OUTPUT]}),
+        ("responses", {"input": [{"type": "item_reference", "id": "fc_1"}, OUTPUT]}),
+        ("responses", {"input": [{"id": "fc_1"}, OUTPUT]}),
+        ("responses", {"input": [{"type": "message", "role": "assistant", "content": []}]}),
+        ("responses", {"tools": [{"type": "web_search"}], "tool_choice": {"type": "web_search"}}),
+    ],
+)
+def test_a_body_that_openais_api_accepts_is_accepted(oci: FakeOCI, path: str, change: dict[str, Any]) -> None:
+    """The counterparts of the above."""
+    valid = {"chat/completions": {"model": MODEL, "messages": MESSAGES}, "responses": {"model": MODEL, "input": "hi"}}
+    answer = send(oci, f"/openai/v1/{path}", {**valid[path], **change})
+    assert answer.status == 200, reason(oci)
+
+
+def test_other_parameters_are_not_validated(oci: FakeOCI) -> None:
+    """Out of range, of a wrong type, unknown, or without effect."""
+    odd = {"max_tokens": -1, "temperature": "hot", "n": 3, "nonsense": True}
+    assert (
+        len(send(oci, "/openai/v1/chat/completions", {"model": MODEL, "messages": MESSAGES, **odd}).json()["choices"])
+        == 1
+    )
+    response = send(oci, "/openai/v1/responses", {"model": MODEL, "input": "hi", "background": True, **odd})
+    assert response.json()["status"] == "completed"
+
+
 def test_what_is_kept_belongs_to_the_place_that_made_it(oci: FakeOCI) -> None:
     """Another project, or a compartment, does not find it."""
     response = send(oci, "/openai/v1/responses", {"model": MODEL, "input": "hi"}).json()["id"]
