@@ -67,7 +67,7 @@ def answer(oci: FakeOCI, document: dict[str, Any], start: list[bytes]) -> Reply:
     if chat.get("isStream"):
         wanted = (chat.get("streamOptions") or {}).get("isIncludeUsage")
         events = [event(each) for each in frames(chat, message, usage if wanted else None)]
-        end = [b"data: [DONE]\n\n"] if name.startswith("meta.llama") else []
+        end = [b"data: [DONE]\n\n"] if name.startswith("meta.") else []
         return Reply.events([*start, *events, *end])
     response = {"apiFormat": chat["apiFormat"], **whole(chat, message), "usage": usage}
     return Reply.json({"modelId": name, "modelVersion": "1.0", "chatResponse": response})

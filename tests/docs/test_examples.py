@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from ..examples import run_example
 
 pytestmark = pytest.mark.slow
+
+
+def test_models_are_named_in_one_place() -> None:
+    """A vendor's prefix, such as `meta.`, may be anywhere."""
+    folder = Path(__file__).parents[2] / "examples"
+    name = re.compile(r"""["'](?:cohere|google|meta|openai|xai)\.[a-z]*(?:llama|command|embed|gemini|gpt|grok)""")
+    assert [path.name for path in folder.rglob("*.py") if name.search(path.read_text())] == ["models.py"]
 
 
 @pytest.mark.parametrize("mode", ["api_key", "security_token", "instance_principal"])
