@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import io
 import re
@@ -97,6 +98,9 @@ PROOFS = {
     "`GET /20180711/resourcePrincipalToken": """
         testing/test_resource_principals::test_a_resource_with_a_key_pair_signs_with_its_own_key_id
         testing/test_resource_principals::test_a_chain_of_parents_is_climbed_level_by_level
+        testing/test_resource_principals::test_a_parent_can_name_itself_as_its_parent
+        testing/test_resource_principals::test_a_key_pair_that_nobody_registered_gets_no_token
+        credentials/test_resource_principal::test_a_path_may_have_a_place_for_the_resource
         campaigns/against_oracle/test_stand_in::test_a_resource_principal_1_1_of_the_sdk_gets_its_token""",
     "`any /20180711/{anything else}`": """
         testing/test_resource_principals::test_only_the_instance_itself_gets_its_resources_tokens
@@ -214,9 +218,15 @@ PROOFS = {
     "`GET, POST /openai/v1/vector_stores`": KEPT,
     "`GET, POST /openai/v1/containers`": KEPT,
     "`POST /openai/v1/images/generations`": KEPT,
-    "`GET /n[/]`": "campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it",
-    "`GET, HEAD /n/{namespace}/b[/]`": "campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head",
-    "`GET /n/{namespace}/b/{bucket}/o[/]`": "campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head",
+    "`GET /n[/]`": """
+        testing/test_endpoints::test_objects_are_kept
+        campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it""",
+    "`GET, HEAD /n/{namespace}/b[/]`": """
+        testing/test_endpoints::test_objects_are_listed_from_where_the_last_list_ended
+        campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head""",
+    "`GET /n/{namespace}/b/{bucket}/o[/]`": """
+        testing/test_endpoints::test_objects_are_listed_from_where_the_last_list_ended
+        campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head""",
     "`GET, HEAD, DELETE /n/{namespace}/b/{bucket}/o/{any object}`": """
         testing/test_endpoints::test_objects_are_kept
         campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head""",
@@ -290,6 +300,36 @@ def added_by(module: str) -> list[Endpoint]:
     before = len(oci._endpoints)
     importlib.import_module(f"endpoints.{module}").add_to(oci)
     return oci._endpoints[: len(oci._endpoints) - before]
+
+
+def source_of(proof: str) -> str:
+    """The source of a test, with its decorators, and of what it uses of its module."""
+    module, _, name = proof.partition("::")
+    text = (ROOT / "tests" / f"{module}.py").read_text()
+    parts = {}
+    for node in ast.parse(text).body:
+        first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
+        part = "\n".join(text.splitlines()[first - 1 : node.end_lineno])
+        for target in [node, *getattr(node, "targets", [])]:
+            parts[getattr(target, "name", getattr(target, "id", None))] = part
+    used, found = [name], {}
+    while used:
+        each = used.pop()
+        if each in parts and each not in found:
+            found[each] = parts[each]
+            used += re.findall(r"\w+", parts[each])
+    return "\n".join(found.values())
+
+
+@pytest.mark.parametrize("beginning", [each for each in PROOFS if "/" in each and "{anything else}" not in each])
+def test_each_path_is_named_in_its_proofs(beginning: str) -> None:
+    """By the last of its parts that is fixed, as a path has it or a client's method."""
+    proofs = "\n".join(map(source_of, PROOFS[beginning].split()))
+    row = beginning.partition(" | ")[0]
+    (cell,) = {cell for cell, _ in ROW.findall(TEXT) if cell.startswith(row)}
+    for _, path in CELL.findall(cell):
+        last = re.findall(r"[^/:{}\[\]]+", re.sub(r"\{[^}]*\}", "", path))[-1]
+        assert re.search(rf"\b{last}\b", proofs), path
 
 
 def test_each_row_has_a_test() -> None:
@@ -392,6 +432,7 @@ def test_what_openais_client_keeps_at_the_examples_endpoints(tmp_path: Path) -> 
             assert [each.name for each in client.containers.list()] == ["box"]
             assert len(list(client.containers.files.list(container.id))) == 1
             assert client.images.generate(prompt="a fish", model="openai.gpt-image-1").data[0].b64_json
+            assert oci.records[-1].target == "/openai/v1/images/generations"
             assert client.audio.speech.create(input="hi", model="openai.tts", voice="v").read() == b"sound of hi"
             heard: Any = client.audio.transcriptions.create(file=io.BytesIO(b"hi"), model="openai.whisper")
             assert heard.text == "hi"

@@ -368,7 +368,8 @@ def test_content_is_generated_in_googles_form(oci: FakeOCI) -> None:
     assert post_signed(oci, f"{base}:somethingElse", document).status == 404
 
 
-def test_a_websocket_handshake_is_verified_accepted_and_closed(oci: FakeOCI, key: FakeCredential) -> None:
+@pytest.mark.parametrize("path", ["/openai/v1/responses", "/openai/v1/realtime"])
+def test_a_websocket_handshake_is_verified_accepted_and_closed(oci: FakeOCI, key: FakeCredential, path: str) -> None:
     """The accept value is that of RFC 6455's example; the first frame is a close frame."""
     websockets.add_to(oci)
     headers = [
@@ -378,7 +379,7 @@ def test_a_websocket_handshake_is_verified_accepted_and_closed(oci: FakeOCI, key
         ["Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="],
         ["OpenAI-Project", "ocid1.generativeaiproject.oc1..a"],
     ]
-    draft = Draft(key, "GET", "/openai/v1/realtime?model=m", body=b"", headers=headers)
+    draft = Draft(key, "GET", f"{path}?model=m", body=b"", headers=headers)
     assert draft.send(oci.url).status == 401
     with connect(oci.url) as connection:
         connection.sendall(draft.sign().wire())

@@ -141,6 +141,7 @@ def test_a_parent_can_name_itself_as_its_parent(oci: FakeOCI) -> None:
     key = load_pem_private_key(variables["OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_FOR_LEAF_RESOURCE"].encode(), None)
     leaf = Holder(f"ST${variables['OCI_RESOURCE_PRINCIPAL_RPST_FOR_LEAF_RESOURCE']}", key)
     url = variables["OCI_RESOURCE_PRINCIPAL_RPT_URL_FOR_PARENT_RESOURCE"]
+    assert url == f"{oci.url}/20180711/parentResourcePrincipalToken/loop"
     answer = Draft(leaf, "GET", url.removeprefix(oci.url), body=b"", host=oci.url[7:]).sign().send(oci.url)
     assert answer.headers["opc-parent-rpt-url"] == url
 
