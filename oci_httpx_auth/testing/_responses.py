@@ -108,13 +108,13 @@ class Responses:
         return Reply.json({"id": about["id"], "object": deleted, "deleted": True})
 
     def list_items(self, exchange: Exchange) -> Reply:
-        return Reply.json(_page(self._addressed(exchange).items))
+        return Reply.json(_page(self._addressed(exchange).items, exchange.request.query))
 
     def add_items(self, exchange: Exchange) -> Reply:
         conversation = self._addressed(exchange)
         added = _items(exchange.request.json().get("items") or [])
         conversation.items += added
-        return Reply.json(_page(added))
+        return Reply.json(_list(added, has_more=False))
 
     def retrieve_item(self, exchange: Exchange) -> Reply:
         return Reply.json(self._item(exchange))
@@ -181,9 +181,23 @@ def _with_id(item: dict[str, Any], prefix: str) -> dict[str, Any]:
     return {"id": f"{prefix}_{secrets.token_hex(12)}", **item}
 
 
-def _page(items: list[dict[str, Any]]) -> dict[str, Any]:
+def _page(items: list[dict[str, Any]], query: dict[str, str]) -> dict[str, Any]:
+    """The items that a query's `order`, `limit` and `after` ask for. Raises `Refused` if there are no such items."""
+    order, limit = query.get("order", "desc"), int(query.get("limit", "20"))
+    if order not in ("asc", "desc") or not 1 <= limit <= 100:
+        raise Refused("order is neither asc nor desc, or limit is not between 1 and 100", status=400)
+    ordered = items if order == "asc" else items[::-1]
+    if after := query.get("after"):
+        places = [place for place, item in enumerate(ordered, 1) if item["id"] == after]
+        if not places:
+            raise Refused("there is no such item", status=404)
+        ordered = ordered[places[0] :]
+    return _list(ordered[:limit], has_more=len(ordered) > limit)
+
+
+def _list(items: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
     first, last = (items[0]["id"], items[-1]["id"]) if items else (None, None)
-    return {"object": "list", "data": items, "first_id": first, "last_id": last, "has_more": False}
+    return {"object": "list", "data": items, "first_id": first, "last_id": last, "has_more": has_more}
 
 
 def _chat(document: dict[str, Any], items: list[dict[str, Any]]) -> dict[str, Any]:

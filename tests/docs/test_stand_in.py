@@ -127,6 +127,8 @@ PROOFS = {
         frameworks/test_oracles_clients::test_responses_of_oci_openai_are_kept""",
     "`GET /openai/v1/responses/{id}/input_items`": """
         testing/test_strictness::test_there_are_no_paths_but_the_documented_ones
+        testing/test_responses::test_items_are_listed_in_pages_and_the_newest_first
+        testing/test_responses::test_openais_client_turns_the_pages
         frameworks/test_oracles_clients::test_responses_of_oci_openai_are_kept""",
     "`POST /openai/v1/responses/{id}/cancel`": """
         testing/test_strictness::test_there_are_no_paths_but_the_documented_ones
@@ -140,6 +142,8 @@ PROOFS = {
         frameworks/test_oracles_clients::test_a_conversation_of_oci_openai_is_kept""",
     "`GET, POST /openai/v1/conversations/{id}/items`": """
         testing/test_strictness::test_there_are_no_paths_but_the_documented_ones
+        testing/test_responses::test_items_are_listed_in_pages_and_the_newest_first
+        testing/test_responses::test_openais_client_turns_the_pages
         testing/test_responses::test_a_conversation_takes_items_and_gives_them_back
         frameworks/test_oracles_clients::test_a_conversation_of_oci_openai_is_kept""",
     "`GET, DELETE /openai/v1/conversations/{id}/items/{id}`": """

@@ -26,7 +26,7 @@ def test_a_message_in_parts_is_kept_as_it_is(ask: Callable[..., Any]) -> None:
     given = [{"role": "user", "content": "Hello"}, {"role": "user", "content": parts}]
     response = ask("/openai/v1/responses", {"model": "openai.gpt-oss-20b", "input": given}).json()
     assert response["output"][0]["content"][0]["text"] == "You said: Hi"
-    kept = ask(f"/openai/v1/responses/{response['id']}/input_items", method="GET").json()["data"]
+    kept = ask(f"/openai/v1/responses/{response['id']}/input_items?order=asc", method="GET").json()["data"]
     assert [item["content"] for item in kept] == [[{"type": "input_text", "text": "Hello"}], parts]
 
 
@@ -50,6 +50,66 @@ def test_a_conversation_takes_items_and_gives_them_back(ask: Callable[..., Any])
     assert ask(f"{path}/items/{added['id']}", method="GET").json() == added
     assert ask(f"{path}/items/msg_other", method="GET").status == 404
     assert ask("/openai/v1/conversations", method="GET").status == 405
+
+
+LISTS = ["conversations/{conversation}/items", "responses/{response}/input_items"]
+
+
+@pytest.fixture
+def listed(ask: Callable[..., Any]) -> dict[str, str]:
+    """A conversation of 25 items, and a response to 25."""
+    items = [{"role": "user", "content": str(number)} for number in range(25)]
+    document = {"model": "openai.gpt-oss-20b", "input": items}
+    return {
+        "conversation": ask("/openai/v1/conversations", {"items": items}).json()["id"],
+        "response": ask("/openai/v1/responses", document).json()["id"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "expected", "more"),
+    [
+        ("", range(24, 4, -1), True),
+        ("?order=desc&limit=100", range(24, -1, -1), False),
+        ("?order=asc&limit=25", range(25), False),
+        ("?order=asc&limit=24", range(24), True),
+        ("?order=asc&limit=1", range(1), True),
+    ],
+)
+@pytest.mark.parametrize("path", LISTS)
+def test_items_are_listed_in_pages_and_the_newest_first(
+    ask: Callable[..., Any], listed: dict[str, str], path: str, query: str, expected: range, more: bool
+) -> None:
+    """Twenty of them, unless the query says otherwise."""
+    page = ask(f"/openai/v1/{path.format(**listed)}{query}", method="GET").json()
+    assert [item["content"][0]["text"] for item in page["data"]] == [str(number) for number in expected]
+    assert (page["first_id"], page["last_id"]) == (page["data"][0]["id"], page["data"][-1]["id"])
+    assert page["has_more"] == more
+
+
+@pytest.mark.parametrize(
+    ("query", "status"), [("order=up", 400), ("limit=0", 400), ("limit=101", 400), ("limit=x", 400), ("after=x", 404)]
+)
+@pytest.mark.parametrize("path", LISTS)
+def test_a_page_that_cannot_be_is_refused(
+    ask: Callable[..., Any], listed: dict[str, str], path: str, query: str, status: int
+) -> None:
+    """An unknown order, a limit out of range, or an item that is not in the list."""
+    assert ask(f"/openai/v1/{path.format(**listed)}?{query}", method="GET").status == status
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_openais_client_turns_the_pages(client: Any, limit: int) -> None:
+    """Of either list, in either order."""
+    items = [*say("0"), *say("1"), *say("2")]
+    response = client.responses.create(model=MODEL, input=items)
+    lists = [lambda **order: client.responses.input_items.list(response.id, limit=limit, **order)]
+    if hasattr(client, "conversations"):
+        conversation = client.conversations.create(items=items)
+        lists.append(lambda **order: client.conversations.items.list(conversation.id, limit=limit, **order))
+    for listing in lists:
+        assert [item.content[0].text for item in listing()] == ["2", "1", "0"]
+        assert [item.content[0].text for item in listing(order="asc")] == ["0", "1", "2"]
 
 
 def test_a_response_is_streamed_with_every_event_in_its_place(client: Any) -> None:
@@ -118,7 +178,7 @@ def test_a_conversation_remembers_its_items(client: Any) -> None:
         pytest.skip("this openai has no conversations")
     conversation = client.conversations.create(items=say("earlier"), metadata={"a": "b"})
     client.responses.create(model=MODEL, input="now", conversation=conversation.id)
-    items = list(client.conversations.items.list(conversation.id))
+    items = list(client.conversations.items.list(conversation.id, order="asc"))
     assert [(item.role, item.content[0].text) for item in items] == [
         ("user", "earlier"),
         ("user", "now"),
