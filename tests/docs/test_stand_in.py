@@ -119,6 +119,8 @@ PROOFS = {
     "`POST /openai/v1/responses`": """
         testing/test_strictness::test_a_vendors_model_and_a_dedicated_endpoint_are_served
         testing/test_generative_ai::test_what_is_stored_needs_a_project_or_a_conversation_store
+        frameworks/test_oracles_clients::test_responses_of_oci_openai_are_kept
+        frameworks/test_oracles_clients::test_a_refusal_reaches_oci_openai_in_ocis_form
         frameworks/test_oracles_clients::test_what_is_stored_needs_a_conversation_store
         frameworks/test_oracles_clients::test_langchain_oci_stores_in_a_conversation_store""",
     "`GET, DELETE /openai/v1/responses/{id}`": """
@@ -132,23 +134,27 @@ PROOFS = {
         frameworks/test_oracles_clients::test_responses_of_oci_openai_are_kept""",
     "`POST /openai/v1/responses/{id}/cancel`": """
         testing/test_strictness::test_there_are_no_paths_but_the_documented_ones
-        testing/test_responses::test_a_response_in_the_background_can_be_cancelled_and_none_put""",
+        testing/test_responses::test_a_response_in_the_background_can_be_cancelled_and_none_put
+        frameworks/test_oracles_clients::test_a_response_of_oci_openai_can_be_cancelled""",
     "`POST /openai/v1/conversations`": """
         testing/test_generative_ai::test_what_is_stored_needs_a_project_or_a_conversation_store
         frameworks/test_oracles_clients::test_a_conversation_of_oci_openai_is_kept""",
     "`GET, POST, DELETE /openai/v1/conversations/{id}`": """
         testing/test_strictness::test_there_are_no_paths_but_the_documented_ones
         testing/test_strictness::test_what_is_kept_belongs_to_the_place_that_made_it
-        frameworks/test_oracles_clients::test_a_conversation_of_oci_openai_is_kept""",
+        frameworks/test_oracles_clients::test_a_conversation_of_oci_openai_is_kept
+        frameworks/test_oracles_clients::test_items_and_metadata_of_oci_openai_are_kept""",
     "`GET, POST /openai/v1/conversations/{id}/items`": """
         testing/test_strictness::test_there_are_no_paths_but_the_documented_ones
         testing/test_responses::test_items_are_listed_in_pages_and_the_newest_first
         testing/test_responses::test_openais_client_turns_the_pages
         testing/test_responses::test_a_conversation_takes_items_and_gives_them_back
+        frameworks/test_oracles_clients::test_items_and_metadata_of_oci_openai_are_kept
         frameworks/test_oracles_clients::test_a_conversation_of_oci_openai_is_kept""",
     "`GET, DELETE /openai/v1/conversations/{id}/items/{id}`": """
         testing/test_strictness::test_there_are_no_paths_but_the_documented_ones
-        testing/test_responses::test_a_conversation_remembers_its_items""",
+        testing/test_responses::test_a_conversation_remembers_its_items
+        frameworks/test_oracles_clients::test_items_and_metadata_of_oci_openai_are_kept""",
     "`any /openai/v1/{anything else}`": """
         testing/test_inference::test_an_unknown_path_is_404_in_ocis_form
         frameworks/test_oracles_clients::test_a_refusal_reaches_oci_openai_in_ocis_form""",
@@ -156,7 +162,9 @@ PROOFS = {
         testing/test_inference::test_a_compartment_or_a_project_must_be_named
         testing/test_strictness::test_a_model_deployment_takes_any_name
         frameworks/test_oracles_clients::test_a_chat_of_oci_openai_with_a_model_deployment""",
-    "`any /ocid1": "testing/test_strictness::test_a_model_deployment_keeps_nothing",
+    "`any /ocid1": """
+        testing/test_strictness::test_a_model_deployment_keeps_nothing
+        frameworks/test_oracles_clients::test_a_chat_of_oci_openai_with_a_model_deployment""",
     "`GET /20160918/regions`": """
         testing/test_auth_services::test_regions_are_listed
         campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it""",
@@ -186,14 +194,23 @@ PROOFS = {
         credentials/test_sdk::test_a_delegation_token_is_sent_and_signed""",
     "A model is": """
         testing/test_strictness::test_a_model_of_no_known_vendor_is_404
-        testing/test_strictness::test_a_vendors_model_and_a_dedicated_endpoint_are_served""",
-    "A compartment is": "testing/test_strictness::test_a_compartment_is_an_ocid",
-    "A message has": "testing/test_strictness::test_a_message_has_a_role_and_content",
+        testing/test_strictness::test_a_vendors_model_and_a_dedicated_endpoint_are_served
+        frameworks/test_oracles_clients::test_a_model_of_oci_openai_has_a_vendor_or_is_an_endpoint""",
+    "A compartment is": """
+        testing/test_strictness::test_a_compartment_is_an_ocid
+        frameworks/test_oracles_clients::test_a_compartment_of_oci_openai_is_an_ocid""",
+    "A message has": """
+        testing/test_strictness::test_a_message_has_a_role_and_content
+        frameworks/test_oracles_clients::test_a_message_of_oci_openai_has_a_role_and_content""",
     "A body that OpenAI's API": """
+        frameworks/test_oracles_clients::test_a_body_of_oci_openai_may_be_refused
         testing/test_strictness::test_a_body_that_openais_api_refuses_is_refused
         testing/test_strictness::test_a_body_that_openais_api_accepts_is_accepted""",
     "No other parameter": "testing/test_strictness::test_other_parameters_are_not_validated",
-    "Any compartment, project": "testing/test_strictness::test_any_place_and_any_name_of_a_vendor_is_accepted",
+    "Any compartment, project": """
+        testing/test_strictness::test_any_place_and_any_name_of_a_vendor_is_accepted
+        frameworks/test_oracles_clients::test_a_compartment_of_oci_openai_is_an_ocid
+        frameworks/test_oracles_clients::test_a_model_of_oci_openai_has_a_vendor_or_is_an_endpoint""",
     "`FakeOCI(lenient=True)`": "testing/test_generative_ai::test_a_lenient_stand_in_takes_any_model_and_needs_no_project",
     "Errors inside a stream": "",  # no behaviour
     "`POST /20231130/actions/chat`": """
@@ -351,6 +368,8 @@ def test_each_row_has_a_test() -> None:
         assert source.strip(), line
         for name, run in CLIENTS.items():
             assert not re.search(rf"\b{name}\b", source) or re.search(run, PROOFS[beginning]), (name, line)
+        if " | inference | " in line:
+            assert re.search(CLIENTS["oci-openai"], PROOFS[beginning]), line
     assert proved == set(PROOFS)
     for proof in " ".join(PROOFS.values()).split():
         module, _, name = proof.partition("::")

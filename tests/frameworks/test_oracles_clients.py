@@ -36,6 +36,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 MODEL = "openai.gpt-oss-120b"
 PROJECT = "ocid1.generativeaiproject.oc1.us-chicago-1.example"
+ENDPOINT = "ocid1.generativeaiendpoint.oc1.us-chicago-1.example"
 STORE = "ocid1.generativeaiconversationstore.oc1..example"
 
 
@@ -195,6 +196,31 @@ def test_responses_of_oci_openai_are_kept(oci: FakeOCI, client: Any) -> None:
         client.responses.retrieve(first.id)
 
 
+def test_a_response_of_oci_openai_can_be_cancelled(client: Any) -> None:
+    """If it was made in the background; it is complete by then, and stays so."""
+    with pytest.raises(openai.BadRequestError):
+        client.responses.cancel(client.responses.create(model=MODEL, input="good morning").id)
+    response = client.responses.create(model=MODEL, input="good morning", background=True)
+    assert client.responses.cancel(response.id).status == "completed"
+    assert client.responses.retrieve(response.id).output_text == "You said: good morning"
+
+
+def test_items_and_metadata_of_oci_openai_are_kept(client: Any) -> None:
+    """Items are added to a conversation, read, and deleted one by one; its metadata is replaced."""
+    conversation = client.conversations.create(metadata={"topic": "fish"})
+    message: Any = {"type": "message", "role": "user", "content": "good morning"}
+    first, second = client.conversations.items.create(conversation.id, items=[message, message]).data
+    assert first.id != second.id
+    read = client.conversations.items.retrieve(first.id, conversation_id=conversation.id)
+    assert read.content[0].text == "good morning"
+    assert client.conversations.items.delete(first.id, conversation_id=conversation.id).id == conversation.id
+    assert [item.id for item in client.conversations.items.list(conversation.id)] == [second.id]
+    with pytest.raises(openai.NotFoundError):
+        client.conversations.items.retrieve(first.id, conversation_id=conversation.id)
+    assert client.conversations.update(conversation.id, metadata={"topic": "birds"}).metadata == {"topic": "birds"}
+    assert client.conversations.retrieve(conversation.id).metadata == {"topic": "birds"}
+
+
 def test_a_conversation_of_oci_openai_is_kept(client: Any) -> None:
     """Its items are those of the responses in it."""
     conversation = client.conversations.create()
@@ -214,8 +240,9 @@ def test_a_conversation_of_oci_openai_is_kept(client: Any) -> None:
         (lambda client: client.embeddings.create(model=MODEL, input="x"), 404),
         (lambda client: client.chat.completions.create(model="gpt-oss-120b", messages=[]), 404),
         (lambda client: client.chat.completions.create(model="cohere.command-a-03-2025", messages=[]), 400),
+        (lambda client: client.responses.create(model="meta.llama-3.3-70b-instruct", input="hi"), 400),
     ],
-    ids=["models", "embeddings", "no vendor", "cohere"],
+    ids=["models", "embeddings", "no vendor", "cohere", "meta"],
 )
 def test_a_refusal_reaches_oci_openai_in_ocis_form(client: Any, ask: Callable[[Any], Any], status: int) -> None:
     """openai's exception has the status, OCI's code and a message."""
@@ -223,6 +250,58 @@ def test_a_refusal_reaches_oci_openai_in_ocis_form(client: Any, ask: Callable[[A
         ask(client)
     assert (caught.value.status_code, caught.value.body["code"]) == (status, str(status))
     assert caught.value.body["message"]
+
+
+@pytest.mark.parametrize("model", [f"{vendor}.x" for vendor in ("google", "meta", "openai", "xai")] + [ENDPOINT])
+def test_a_model_of_oci_openai_has_a_vendor_or_is_an_endpoint(client: Any, model: str) -> None:
+    """Any name of these vendors, and the OCID of a dedicated endpoint; the same without its vendor is 404."""
+    messages: Any = [{"role": "user", "content": "hi"}]
+    assert client.chat.completions.create(model=model, messages=messages).choices[0].message.content == "You said: hi"
+    with pytest.raises(openai.NotFoundError):
+        client.chat.completions.create(model=model.rpartition(".")[2], messages=messages)
+
+
+@pytest.mark.parametrize("compartment", ["c", "ocid1.user.oc1..a"])
+def test_a_compartment_of_oci_openai_is_an_ocid(oci: FakeOCI, config: str, compartment: str) -> None:
+    """Of a compartment, or of a tenancy. Any is accepted, as is any conversation store."""
+    messages: Any = [{"role": "user", "content": "hi"}]
+    for given, stored in ((compartment, False), ("ocid1.compartment.oc1..b", True), ("ocid1.tenancy.oc1..b", True)):
+        auth = oci_openai.OciUserPrincipalAuth(config_file=config, profile_name="DEFAULT")
+        options = {"compartment_id": given, "conversation_store_id": "a store of nobody's", "max_retries": 0}
+        with oci_openai.OciOpenAI(service_endpoint=oci.url, auth=auth, **options) as client:
+            if stored:
+                assert client.chat.completions.create(model=MODEL, messages=messages).choices
+                assert client.conversations.create().id
+            else:
+                with pytest.raises(openai.BadRequestError) as caught:
+                    client.chat.completions.create(model=MODEL, messages=messages)
+                assert caught.value.body["code"] == "400"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [{"role": "nobody", "content": "hi"}, {"content": "hi"}, {"role": "user"}, {"role": "user", "content": [{}]}],
+)
+def test_a_message_of_oci_openai_has_a_role_and_content(client: Any, message: Any) -> None:
+    """In a chat, in a response, and in a conversation."""
+    given: Any = {"type": "message", **message}
+    for ask in (
+        lambda: client.chat.completions.create(model=MODEL, messages=[message]),
+        lambda: client.responses.create(model=MODEL, input=[given]),
+        lambda: client.conversations.create(items=[given]),
+    ):
+        with pytest.raises(openai.BadRequestError) as caught:
+            ask()
+        assert caught.value.body["code"] == "400"
+
+
+def test_a_body_of_oci_openai_may_be_refused(client: Any) -> None:
+    """A tool's message without a call, and items that answer no call."""
+    with pytest.raises(openai.BadRequestError):
+        client.chat.completions.create(model=MODEL, messages=[{"role": "tool", "content": "2"}])
+    output: Any = {"type": "function_call_output", "call_id": "call_nobodys", "output": "2"}
+    with pytest.raises(openai.BadRequestError):
+        client.responses.create(model=MODEL, input=[output])
 
 
 def test_what_is_stored_needs_a_conversation_store(oci: FakeOCI, config: str) -> None:
