@@ -392,12 +392,17 @@ def test_the_tests_serve_what_the_table_lists() -> None:
     assert served(endpoints[: len(endpoints) - len(FakeOCI()._endpoints)]) == listed(TESTED, ["/openai/v1"])
 
 
-def test_each_listed_path_is_reached() -> None:
+@pytest.mark.parametrize("module", ["", "standin", *MODULES])
+def test_each_listed_path_is_reached(module: str) -> None:
     """No endpoint before it takes its requests."""
-    oci = FakeOCI()
-    for _, method, path in listed(OWN, BASES):
-        sample = re.sub(r"\{\*?\}", "1", path)
-        assert path in paths_of(route(oci._endpoints, Request(method, sample, (), b""))), path
+    oci = standin.FakeOCI() if module == "standin" else FakeOCI()
+    if module in MODULES:
+        importlib.import_module(f"endpoints.{module}").add_to(oci)
+    table = listed(OWN, BASES) | (listed(TESTED, BASES) if module == "standin" else set())
+    for _, method, path in table | {row for row in listed(ADDED, ["/openai/v1"]) if row[0] == module}:
+        reached = route(oci._endpoints, Request(method, re.sub(r"\{\*?\}", "1", path), (), b""))
+        assert path in paths_of(reached), path
+        assert method in reached.methods or not reached.methods, path
 
 
 @pytest.mark.parametrize(
