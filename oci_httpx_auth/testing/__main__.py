@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m oci_httpx_auth.testing", description="Serve a stand-in for OCI.")
     parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1 (default: any free one)")
     parser.add_argument("--directory", help="where to write a config file (default: a new temporary directory)")
-    parser.add_argument("--lenient", action="store_true", help="accept any model, and store without a project")
+    parser.add_argument(
+        "--lenient", action="store_true", help="accept any model and compartment, and store without a project"
+    )
     options = parser.parse_args(arguments)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -206,12 +206,18 @@ PROOFS = {
         frameworks/test_oracles_clients::test_a_body_of_oci_openai_may_be_refused
         testing/test_strictness::test_a_body_that_openais_api_refuses_is_refused
         testing/test_strictness::test_a_body_that_openais_api_accepts_is_accepted""",
+    "A schema that nothing fits": """
+        testing/test_model::test_a_schema_that_no_finite_answer_fits_is_refused
+        testing/test_model::test_a_schema_that_is_too_much_is_refused""",
+    "The words of": """
+        testing/test_strictness::test_a_body_that_openais_api_refuses_is_refused
+        testing/test_inference::test_an_unknown_path_is_404_in_ocis_form""",
     "No other parameter": "testing/test_strictness::test_other_parameters_are_not_validated",
     "Any compartment, project": """
         testing/test_strictness::test_any_place_and_any_name_of_a_vendor_is_accepted
         frameworks/test_oracles_clients::test_a_compartment_of_oci_openai_is_an_ocid
         frameworks/test_oracles_clients::test_a_model_of_oci_openai_has_a_vendor_or_is_an_endpoint""",
-    "`FakeOCI(lenient=True)`": "testing/test_generative_ai::test_a_lenient_stand_in_takes_any_model_and_needs_no_project",
+    "`FakeOCI(lenient=True)`": "testing/test_generative_ai::test_a_lenient_stand_in_takes_any_model_and_compartment_and_needs_no_project",
     "Errors inside a stream": "",  # no behaviour
     "`POST /20231130/actions/chat`": """
         testing/test_endpoints::test_an_incomplete_native_chat_is_refused
