@@ -131,7 +131,9 @@ class FakeOCI:
         """Write `directory`/config with a profile for a new API key or session, and the files it names.
 
         Other profiles in the file are kept. A passphrase encrypts the key and is written to the profile. A session's
-        token lives `lifetime` seconds, and the stand-in renews it if it was running when the profile was written.
+        token lives `lifetime` seconds, and the stand-in renews it if it was running when the profile was written: the
+        profile names it as `auth_endpoint`. The OCI CLI does not read that, so its `oci session refresh` sends the token
+        to OCI. A test that runs it has to lead it to the stand-in by a proxy (HTTPS_PROXY).
         Returns the path of the config file.
         """
         with self._lock:
