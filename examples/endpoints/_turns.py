@@ -1,4 +1,4 @@
-"""What the forms of a chat have in common: each is turned into a chat completion, which `FakeOCI.complete` answers."""
+"""What these endpoints have in common. Each form of a chat is turned into a chat completion, which `FakeOCI.complete` answers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from oci_httpx_auth.testing import Principal, Refused, Reply, Request
+from oci_httpx_auth.testing import FakeOCI, Principal, Refused, Reply, Request
 
 Handler = Callable[[Request, Principal], Reply]
+COMPARTMENT = re.compile(r"ocid1\.(?:compartment|tenancy)\.oc\d+\.[a-z0-9-]*\.\w+")
 
 
 def text_of(content: Any) -> str:
@@ -59,8 +60,56 @@ def refuses_formless(handler: Handler) -> Handler:
     return handle
 
 
-def require_scope(request: Request) -> None:
-    """Generative AI wants to know where a request belongs."""
-    if not (request.header("opc-compartment-id") or request.header("openai-project")):
-        message = "Missing opc-compartment-id or OpenAI-Project header."
-        raise Refused("neither compartment nor project is named", status=400, message=message)
+def serve(oci: FakeOCI, method: str, path: str, act: Callable[..., object], *, place: str = "any") -> None:
+    """Serve a path as Generative AI does. `act` gets the request, and by name what stands for each `{name}` in the path.
+
+    path: a regular expression, in which `{name}` is a part without a slash.
+    place: what a request has to name: a "compartment", a compartment or a project ("any"), or "" for neither.
+    """
+    pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)
+
+    def handle(request: Request, _principal: Principal) -> Reply:
+        match = re.fullmatch(pattern, request.path)
+        if place:
+            check_place(request, place)
+        result = act(request, **(match.groupdict() if match else {}))
+        return result if isinstance(result, Reply) else Reply.json(result)
+
+    def nested(request: Request, principal: Principal) -> Reply:
+        try:
+            return refuses_formless(handle)(request, principal)
+        except Refused as refused:
+            if refused.status == 400 and refused.message == refused.reason:
+                error = {"message": refused.reason, "type": "invalid_request_error", "param": None, "code": None}
+                refused.message = json.dumps({"error": error})
+            raise
+
+    oci.add_endpoint(pattern, nested, methods=[method], service="inference")
+
+
+def refuse_below(oci: FakeOCI, base: str) -> None:
+    """404 for each path below this one that is not served, which would be echoed otherwise. Add it first."""
+
+    def refuse(_request: Request, _principal: Principal) -> Reply:
+        raise Refused("there is no such path", status=404, message="HTTP 404 Not Found")
+
+    oci.add_endpoint(f"{base}(?:/.*)?", refuse, methods=[], service="inference")
+
+
+def check_place(request: Request, place: str) -> None:
+    """Refuse a request that does not say where it belongs, or whose compartment is not an OCID."""
+    named = [name for name in ("opc-compartment-id", "compartmentid") if request.values(name)]
+    if not named and (place == "compartment" or not request.header("openai-project")):
+        header = "opc-compartment-id" if place == "compartment" else "opc-compartment-id or OpenAI-Project"
+        raise Refused("neither compartment nor project is named", status=400, message=f"Missing {header} header.")
+    for name in named:
+        if not COMPARTMENT.fullmatch(request.header(name)):
+            raise Refused(f"{name} is not the OCID of a compartment", status=400)
+
+
+def text_in(document: dict[str, Any], *names: str) -> str:
+    """The first of these members; each has to be a text."""
+    for name in names:
+        if not isinstance(document.get(name), str) or not document[name]:
+            raise Refused(f"{name} is missing", status=400)
+    return str(document[names[0]])

@@ -1,4 +1,4 @@
-"""Anthropic's messages: texts and tool calls, plain and streamed, at `/anthropic/v1/messages` and `/v1/messages`.
+"""Anthropic's messages: texts and tool calls, plain and streamed, at `/anthropic/v1/messages`.
 
 Unverified: no public source shows OCI serving this form. The form itself is that of Anthropic's own API.
 """
@@ -10,19 +10,16 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
-from oci_httpx_auth.testing import FakeOCI, Principal, Refused, Reply, Request
+from oci_httpx_auth.testing import FakeOCI, Refused, Reply
 
-from ._turns import calls_of, event, pieces, refuses_formless, require_scope, text_of, tokens_in, tool
+from ._turns import calls_of, event, pieces, refuse_below, serve, text_of, tokens_in, tool
 
 CHOICES = {"any": "required", "none": "none"}
 
 
 def add_to(oci: FakeOCI) -> None:
-    def messages(request: Request, _principal: Principal) -> Reply:
-        require_scope(request)
-        return answer(oci, request.json())
-
-    oci.add_endpoint("(?:/anthropic)?/v1/messages", refuses_formless(messages), methods=["POST"], service="inference")
+    refuse_below(oci, "/anthropic")
+    serve(oci, "POST", "/anthropic/v1/messages", lambda request: answer(oci, request.json()))
 
 
 def answer(oci: FakeOCI, document: dict[str, Any]) -> Reply:

@@ -1,38 +1,35 @@
 """Google's generateContent: texts and tool calls, plain and streamed, below `/google`.
 
-Oracle's sample code gives `/google` as the base URL for Google's package; the form is that of Google's own API.
+Oracle's sample code gives `/google` as the base URL for Google's package. Unverified: everything below it; the form is that of
+Google's own API.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from oci_httpx_auth.testing import FakeOCI, Principal, Refused, Reply, Request
+from oci_httpx_auth.testing import FakeOCI, Refused, Reply, Request
 
-from ._turns import calls_of, event, pieces, refuses_formless, require_scope, text_of, tokens_in, tool
+from ._turns import calls_of, event, pieces, refuse_below, serve, text_of, tokens_in, tool
 
 # The versions of Google's own API, as releases of google-genai ask for them, and that of Vertex AI.
-PATH = "/google/(?:v1|v1beta|v1beta1/publishers/google)/models/[^/:]+:(?:generateContent|streamGenerateContent)"
+PATH = "/google/(?:v1|v1beta|v1beta1/publishers/google)/models/{model}"
 
 
 def add_to(oci: FakeOCI) -> None:
-    def generate(request: Request, _principal: Principal) -> Reply:
-        require_scope(request)
-        if "key" in request.query:
-            raise Refused("another credential was left on the request: the query parameter key")
-        model, verb = request.path.rpartition("/")[2].split(":")
-        return answer(oci, model, request, streamed=verb == "streamGenerateContent")
-
-    def refuse(_request: Request, _principal: Principal) -> Reply:
-        raise Refused("there is no such path", status=404)
-
-    oci.add_endpoint("/google(?:/.*)?", refuse, service="inference")
-    oci.add_endpoint(PATH, refuses_formless(generate), methods=["POST"], service="inference")
+    refuse_below(oci, "/google")
+    serve(oci, "POST", f"{PATH}:generateContent", partial(answer, oci, streamed=False))
+    serve(oci, "POST", f"{PATH}:streamGenerateContent", partial(answer, oci, streamed=True))
 
 
-def answer(oci: FakeOCI, model: str, request: Request, *, streamed: bool) -> Reply:
+def answer(oci: FakeOCI, request: Request, model: str, *, streamed: bool) -> Reply:
+    if "key" in request.query:
+        raise Refused("another credential was left on the request: the query parameter key")
+    if not model.startswith("google."):
+        raise Refused("the model is not one of Google's", status=404, message=f"Entity with key {model} not found")
     document = request.json()
     turns = [turn for content in document["contents"] for turn in turns_of(content)]
     tools = [

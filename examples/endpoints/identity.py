@@ -18,4 +18,4 @@ def add_to(oci: FakeOCI) -> None:
         state = {"compartmentId": principal.tenancy, "lifecycleState": "ACTIVE"}
         return page(request, [{**compartment, **state} for compartment in (own, *others)])
 
-    oci.add_endpoint("/20160918/compartments/?", compartments, methods=["GET", "HEAD"], service="identity")
+    oci.add_endpoint("/20160918/compartments/?", compartments, methods=["GET"], service="identity")

@@ -1,6 +1,7 @@
-"""OpenAI's embeddings, `/openai/v1/embeddings`, as a model deployment serves them.
+"""OpenAI's embeddings below the base path of a model deployment.
 
-Generative AI has no such path: its own embeddings are an operation of another form (`embedText`).
+Unverified: no public source shows a model deployment serving embeddings in this form, which is OpenAI's. Generative AI has no
+such path: its own embeddings are an operation of another form (`embedText`).
 """
 
 from __future__ import annotations
@@ -11,22 +12,25 @@ import json
 import struct
 from typing import Any
 
-from oci_httpx_auth.testing import FakeOCI, Principal, Refused, Request
+from oci_httpx_auth.testing import FakeOCI, Refused, Request
 
-from ._turns import require_scope
+from ._turns import serve, text_in
+
+PATH = r"/ocid1\.datasciencemodeldeployment\.oc\d+\.[a-z0-9-]*\.\w+/predict/v1/embeddings"
+MOST_DIMENSIONS = 4096
 
 
 def add_to(oci: FakeOCI) -> None:
-    oci.add_endpoint("/openai/v1/embeddings", embed, methods=["POST"], service="inference")
+    serve(oci, "POST", PATH, embed, place="")
 
 
-def embed(request: Request, _principal: Principal) -> dict[str, Any]:
-    require_scope(request)
-    document = json.loads(request.body)
-    given, model = document.get("input"), document.get("model")
-    if not given or not model:
-        raise Refused("input or model is missing", status=400)
-    size = int(document.get("dimensions") or 8)
+def embed(request: Request) -> dict[str, Any]:
+    document = request.json()
+    model, given, size = text_in(document, "model"), document.get("input"), document.get("dimensions", 8)
+    if not given or not isinstance(given, (str, list)):
+        raise Refused("input is neither a text nor a list", status=400)
+    if type(size) is not int or not 1 <= size <= MOST_DIMENSIONS:
+        raise Refused(f"dimensions is not a number from 1 to {MOST_DIMENSIONS}", status=400)
     data = []
     for index, text in enumerate([given] if isinstance(given, str) else given):
         vector: Any = [byte / 127.5 - 1 for byte in hashlib.shake_128(json.dumps(text).encode()).digest(size)]

@@ -1,6 +1,6 @@
 """OpenAI's files, below `/openai/v1/files`: multipart uploads that are listed, read and deleted.
 
-OCI's documentation lists these paths; the form is OpenAI's.
+OCI's documentation lists these paths. Unverified: the form, which is OpenAI's.
 """
 
 from __future__ import annotations
@@ -10,45 +10,48 @@ import time
 from email.message import Message
 from typing import Any
 
-from oci_httpx_auth.testing import FakeOCI, Principal, Refused, Reply, Request
+from oci_httpx_auth.testing import FakeOCI, Refused, Reply, Request
 
-from ._turns import require_scope
+from ._turns import serve
+
+PATH = "/openai/v1/files"
 
 
 def add_to(oci: FakeOCI) -> None:
-    root, files = "/openai/v1/files", Files()
-    for path, methods in (
-        (root, ["GET", "POST"]),
-        (f"{root}/[^/]+", ["GET", "DELETE"]),
-        (f"{root}/[^/]+/content", ["GET"]),
-    ):
-        oci.add_endpoint(path, files, methods=methods, service="inference")
+    files = Files()
+    serve(oci, "GET", PATH, files.list)
+    serve(oci, "POST", PATH, files.upload)
+    serve(oci, "GET", f"{PATH}/{{id}}", files.retrieve)
+    serve(oci, "DELETE", f"{PATH}/{{id}}", files.delete)
+    serve(oci, "GET", f"{PATH}/{{id}}/content", files.content)
 
 
 class Files:
-    """A handler, which the stand-in calls with one request at a time."""
+    """Its methods are handlers, which the stand-in calls one at a time."""
 
     def __init__(self) -> None:
         self._files: dict[str, tuple[dict[str, Any], bytes]] = {}
 
-    def __call__(self, request: Request, _principal: Principal) -> object:
-        require_scope(request)
-        rest = request.path.removeprefix("/openai/v1/files").strip("/").split("/")
-        if rest == [""]:
-            if request.method == "POST":
-                return self._upload(request)
-            return {"object": "list", "data": [about for about, _ in self._files.values()], "has_more": False}
-        if rest[0] not in self._files:
-            raise Refused("there is no such file", status=404)
-        about, content = self._files[rest[0]]
-        if rest[1:] == ["content"]:
-            return Reply.content(content, "application/octet-stream")
-        if request.method == "DELETE":
-            del self._files[rest[0]]
-            return {"id": rest[0], "object": "file", "deleted": True}
-        return about
+    def list(self, _request: Request) -> dict[str, Any]:
+        return {"object": "list", "data": [about for about, _ in self._files.values()], "has_more": False}
 
-    def _upload(self, request: Request) -> dict[str, Any]:
+    def retrieve(self, _request: Request, id: str) -> dict[str, Any]:
+        return self._find(id)[0]
+
+    def content(self, _request: Request, id: str) -> Reply:
+        return Reply.content(self._find(id)[1], "application/octet-stream")
+
+    def delete(self, _request: Request, id: str) -> dict[str, Any]:
+        self._find(id)
+        del self._files[id]
+        return {"id": id, "object": "file", "deleted": True}
+
+    def _find(self, id: str) -> tuple[dict[str, Any], bytes]:
+        if id not in self._files:
+            raise Refused("there is no such file", status=404)
+        return self._files[id]
+
+    def upload(self, request: Request) -> dict[str, Any]:
         fields = parse_multipart(request.header("content-type"), request.body)
         if "file" not in fields or "purpose" not in fields:
             raise Refused("the form has no file or no purpose", status=400)

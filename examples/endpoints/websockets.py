@@ -9,19 +9,19 @@ import base64
 import hashlib
 import struct
 
-from oci_httpx_auth.testing import FakeOCI, Principal, Refused, Reply, Request
+from oci_httpx_auth.testing import FakeOCI, Refused, Reply, Request
 
-from ._turns import require_scope
+from ._turns import serve
 
 CLOSE_FRAME = struct.pack("!BBH", 0x88, 2, 1000)
 
 
 def add_to(oci: FakeOCI) -> None:
-    oci.add_endpoint("/openai/v1/(?:responses|realtime)", handshake, methods=["GET"], service="inference")
+    for path in ("/openai/v1/responses", "/openai/v1/realtime"):
+        serve(oci, "GET", path, handshake)
 
 
-def handshake(request: Request, _principal: Principal) -> Reply:
-    require_scope(request)
+def handshake(request: Request) -> Reply:
     key = request.header("sec-websocket-key")
     if request.header("upgrade").lower() != "websocket" or not key:
         raise Refused("the websocket handshake is malformed", status=400)

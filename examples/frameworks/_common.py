@@ -42,6 +42,11 @@ class OCI:
         return f"{self.url}/openai/v1"
 
     @property
+    def embeddings_url(self) -> str:
+        """The base URL of a model deployment that serves embeddings: OCI_EMBEDDINGS_URL, if this is the real service."""
+        return f"{self.url}{models.STAND_IN_DEPLOYMENT}" if self.fake else os.environ["OCI_EMBEDDINGS_URL"]
+
+    @property
     def identity(self) -> str:
         """Where the Identity service is."""
         return self.url if self.fake else f"https://identity.{self.region}.oci.{self.domain}"

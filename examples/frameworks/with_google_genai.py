@@ -1,5 +1,7 @@
 """google-genai on OCI's Google-compatible endpoint; sync and async, plain and streamed.
 
+Oracle's sample code gives the base URL. Unverified: the paths below it and their form, which are Google's here.
+
 python examples/frameworks/with_google_genai.py
 """
 

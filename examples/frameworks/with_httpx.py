@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import httpx
 from _common import OCI, oci
 from endpoints import identity as identity_endpoint
 from endpoints import object_storage
+
+BUCKETS = ("letters", "notes", "photos")  # of the stand-in
 
 
 def every(client: httpx.Client, url: str, **query: Any) -> Iterator[dict[str, Any]]:
@@ -50,7 +53,7 @@ def object_names(client: httpx.Client, bucket_url: str) -> Iterator[str]:
 
 def fill(client: httpx.Client, storage: str, namespace: str) -> None:
     """Give the stand-in something to list."""
-    for bucket in ("letters", "notes", "photos"):
+    for bucket in BUCKETS:
         for name in ("first", "second", "the%20third"):
             client.put(f"{storage}/n/{namespace}/b/{bucket}/o/{name}", content=b"content").raise_for_status()
 
@@ -82,7 +85,7 @@ async def asynchronous(place: OCI) -> None:
 
 
 def main() -> None:
-    with oci(identity_endpoint.add_to, object_storage.add_to) as place:
+    with oci(identity_endpoint.add_to, partial(object_storage.add_to, buckets=BUCKETS)) as place:
         synchronous(place)
         asyncio.run(asynchronous(place))
 

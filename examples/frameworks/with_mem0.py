@@ -1,6 +1,7 @@
 """mem0: what a conversation tells is remembered, and found again. Its model and its embedder each need the client.
 
-Generative AI has no embeddings in OpenAI's form; a model deployment has. OCI_EMBEDDINGS_URL is the base URL of yours.
+Generative AI has no embeddings in OpenAI's form. OCI_EMBEDDINGS_URL is the base URL of your model deployment, which ends in
+`/predict/v1`. Unverified: no public source shows a model deployment serving embeddings in this form.
 
 python examples/frameworks/with_mem0.py
 """
@@ -37,7 +38,7 @@ def remember(place: OCI, directory: str) -> None:
             "history_db_path": f"{directory}/history.db",
         }
     )
-    embedding = place.options | {"base_url": os.environ.get("OCI_EMBEDDINGS_URL", place.base_url)}
+    embedding = place.options | {"base_url": place.embeddings_url}
     with create_openai(**place.options) as client, create_openai(**embedding) as embedding_client:
         # Its configuration takes no client. Replace both: with the model's alone, the embeddings go out unsigned.
         memory.llm.client = client

@@ -1,5 +1,7 @@
 """The openai package itself: chat, responses and files; sync and async, plain and streamed.
 
+OCI's documentation lists the path of files. Unverified: their form, which is OpenAI's here.
+
 python examples/frameworks/with_openai.py
 """
 

@@ -1,6 +1,7 @@
 """ragas: metrics that ask a model and an embedder; sync and async.
 
-Generative AI has no embeddings in OpenAI's form; a model deployment has. OCI_EMBEDDINGS_URL is the base URL of yours.
+Generative AI has no embeddings in OpenAI's form. OCI_EMBEDDINGS_URL is the base URL of your model deployment, which ends in
+`/predict/v1`. Unverified: no public source shows a model deployment serving embeddings in this form.
 
 python examples/frameworks/with_ragas.py
 """
@@ -27,7 +28,7 @@ class Opinion(BaseModel):
 
 
 async def asynchronous(place: OCI) -> None:
-    embedding = place.options | {"base_url": os.environ.get("OCI_EMBEDDINGS_URL", place.base_url)}
+    embedding = place.options | {"base_url": place.embeddings_url}
     async with create_async_openai(**place.options) as client, create_async_openai(**embedding) as embedding_client:
         embeddings = embedding_factory("openai", model=EMBEDDING_MODEL, client=embedding_client)
         similarity = SemanticSimilarity(embeddings=embeddings)

@@ -37,6 +37,8 @@ BASES = re.findall("`([^`]+)`", TEXT.partition(" is served below ")[2].partition
 Served = tuple[str, str, str]
 
 KEPT = """
+        testing/test_endpoints::test_no_other_path_or_method_is_served
+        testing/test_endpoints::test_what_is_incomplete_or_malformed_is_400
         docs/test_stand_in::test_what_openais_client_keeps_at_the_examples_endpoints
         frameworks/test_oracles_clients::test_what_oci_openai_keeps_at_the_examples_endpoints"""
 # What each of Oracle's clients is called in the sources of a row, and where a test runs it: in these modules, or as part of its name.
@@ -158,7 +160,7 @@ PROOFS = {
     "`any /openai/v1/{anything else}`": """
         testing/test_inference::test_an_unknown_path_is_404_in_ocis_form
         frameworks/test_oracles_clients::test_a_refusal_reaches_oci_openai_in_ocis_form""",
-    "`POST /ocid1": """
+    "`POST /ocid1.datasciencemodeldeployment.oc{n}.{region}.{id}/predict/v1/chat": """
         testing/test_inference::test_a_compartment_or_a_project_must_be_named
         testing/test_strictness::test_a_model_deployment_takes_any_name
         frameworks/test_oracles_clients::test_a_chat_of_oci_openai_with_a_model_deployment""",
@@ -232,24 +234,34 @@ PROOFS = {
         docs/test_native_chat::test_coheres_frames_that_have_the_text_once_more_can_be_told_apart
         testing/test_endpoints::test_a_native_chat_calls_tools_in_coheres_form""",
     "`POST /anthropic/v1/messages`": "testing/test_endpoints::test_messages_are_answered_in_anthropics_form",
+    "`any /anthropic/{anything else}`": "testing/test_endpoints::test_no_other_path_or_method_is_served",
     "`POST /google/v1": """
         testing/test_endpoints::test_content_is_generated_in_googles_form
+        testing/test_endpoints::test_google_serves_its_own_models
         testing/test_endpoints::test_each_version_of_googles_api_has_its_path""",
-    "`GET, HEAD, POST, PUT, PATCH, DELETE /google/{anything else}`": "testing/test_endpoints::test_content_is_generated_in_googles_form",
+    "`any /google/{anything else}`": "testing/test_endpoints::test_no_other_path_or_method_is_served",
     "`GET /openai/v1/responses`, `GET /openai/v1/realtime`": "testing/test_endpoints::test_a_websocket_handshake_is_verified_accepted_and_closed",
-    "`POST /openai/v1/embeddings`": "frameworks/test_oracles_clients::test_a_model_deployments_embeddings_by_oci_openai",
+    "`POST /ocid1.datasciencemodeldeployment.oc{n}.{region}.{id}/predict/v1/embeddings`": """
+        testing/test_endpoints::test_embeddings_are_a_model_deployments
+        frameworks/test_oracles_clients::test_a_model_deployments_embeddings_by_oci_openai""",
     "`GET, POST /openai/v1/files`": """
         testing/test_endpoints::test_a_file_is_uploaded_byte_for_byte
+        testing/test_endpoints::test_no_other_path_or_method_is_served
         frameworks/test_oracles_clients::test_what_oci_openai_keeps_at_the_examples_endpoints""",
     "`GET, POST /openai/v1/batches`": KEPT,
-    "`GET, POST /openai/v1/vector_stores`": KEPT,
+    "`GET, POST /20231130/openai/v1/vector_stores`": f"{KEPT} testing/test_endpoints::test_an_added_path_needs_a_compartment_that_is_one",
+    "`GET, POST /openai/v1/vector_stores/{id}/files`": KEPT,
     "`GET, POST /openai/v1/containers`": KEPT,
     "`POST /openai/v1/images/generations`": KEPT,
     "`GET /n[/]`": """
         testing/test_endpoints::test_objects_are_kept
         campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it""",
-    "`GET, HEAD /n/{namespace}/b[/]`": """
+    "`GET /n/{namespace}/b[/]`": """
+        testing/test_endpoints::test_buckets_are_those_of_a_compartment
         testing/test_endpoints::test_objects_are_listed_from_where_the_last_list_ended
+        campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head""",
+    "`GET, HEAD /n/{namespace}/b/{bucket}[/]`": """
+        testing/test_endpoints::test_buckets_are_those_of_a_compartment
         campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head""",
     "`GET /n/{namespace}/b/{bucket}/o[/]`": """
         testing/test_endpoints::test_objects_are_listed_from_where_the_last_list_ended
@@ -260,7 +272,8 @@ PROOFS = {
     "`PUT /n/": """
         testing/test_endpoints::test_objects_are_kept
         campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it""",
-    "`GET, HEAD /20160918/compartments[/]`": """
+    "`any /n/{any other}`": "testing/test_endpoints::test_no_other_path_or_method_is_served",
+    "`GET /20160918/compartments[/]`": """
         testing/test_endpoints::test_compartments_are_listed_page_by_page
         campaigns/against_oracle/test_stand_in::test_the_sdk_reads_every_page_and_every_head""",
 }
@@ -451,20 +464,34 @@ def test_what_openais_client_keeps_at_the_examples_endpoints(tmp_path: Path) -> 
     with FakeOCI() as oci:
         openai_files.add_to(oci)
         openai_objects.add_to(oci)
-        options = {"config_file": oci.write_config(tmp_path), "base_url": oci.openai_url, "project_id": "p"}
-        with factories.create_openai(**options) as client:
+        options = {"config_file": oci.write_config(tmp_path), "compartment_id": oci.compartment}
+        with (
+            factories.create_openai(**options, base_url=oci.openai_url, project_id="p") as client,
+            factories.create_openai(**options, base_url=f"{oci.url}/20231130/openai/v1") as control,
+        ):
             batch = client.batches.create(
                 input_file_id="file_x", endpoint="/v1/chat/completions", completion_window="24h"
             )
+            assert [each.id for each in client.batches.list()] == [batch.id]
             assert client.batches.cancel(batch.id).status == "cancelled"
-            store = client.vector_stores.create(name="papers")
+            store = control.vector_stores.create(name="papers")
+            assert control.vector_stores.update(store.id, name="letters").name == "letters"
+            assert [each.name for each in control.vector_stores.list()] == ["letters"]
             member = client.vector_stores.files.create(store.id, file_id="file_x")
             assert [each.id for each in client.vector_stores.files.list(store.id)] == [member.id] == ["file_x"]
-            assert client.vector_stores.delete(store.id).deleted
+            assert client.vector_stores.files.retrieve("file_x", vector_store_id=store.id).status == "completed"
+            assert client.vector_stores.files.delete("file_x", vector_store_id=store.id).deleted
+            assert control.vector_stores.retrieve(store.id).name == "letters"
+            assert control.vector_stores.delete(store.id).deleted
             container = client.containers.create(name="box")
-            client.containers.files.create(container.id, file=io.BytesIO(b"content"))
+            file = client.containers.files.create(container.id, file=io.BytesIO(b"content"))
             assert [each.name for each in client.containers.list()] == ["box"]
-            assert len(list(client.containers.files.list(container.id))) == 1
+            assert [each.id for each in client.containers.files.list(container.id)] == [file.id]
+            assert client.containers.files.retrieve(file.id, container_id=container.id).bytes == 7
+            assert client.containers.files.content.retrieve(file.id, container_id=container.id).read() == b"content"
+            client.containers.files.delete(file.id, container_id=container.id)
+            assert not list(client.containers.files.list(container.id))
+            client.containers.delete(container.id)
             assert client.images.generate(prompt="a fish", model="openai.gpt-image-1").data[0].b64_json
             assert oci.records[-1].target == "/openai/v1/images/generations"
             assert client.audio.speech.create(input="hi", model="openai.tts", voice="v").read() == b"sound of hi"
@@ -473,6 +500,9 @@ def test_what_openais_client_keeps_at_the_examples_endpoints(tmp_path: Path) -> 
             for refused in (
                 lambda: client.batches.retrieve("batch_x"),
                 lambda: client.images.edit(image=b"", prompt=""),
+                lambda: client.vector_stores.create(name="papers"),
+                lambda: client.vector_stores.files.list(store.id),
+                lambda: client.containers.retrieve(container.id),
             ):
                 with pytest.raises(Exception, match="404"):
                     refused()

@@ -211,11 +211,11 @@ def test_google_genai_with_one_client_leaves_the_other_kind_unsigned(oci: FakeOC
             "httpx_client": http,
         }
         client = genai.Client(api_key=PLACEHOLDER_API_KEY, http_options=options)
-        assert client.models.generate_content(model="openai.gpt-oss-20b", contents="Say hello.").text == HELLO
+        assert client.models.generate_content(model="google.gemini-2.5-flash", contents="Say hello.").text == HELLO
 
         async def generate() -> None:
             async with client.aio as asynchronous:
-                await asynchronous.models.generate_content(model="m", contents="Say hello.")
+                await asynchronous.models.generate_content(model="google.gemini-2.5-flash", contents="Say hello.")
 
         with pytest.raises(load("google.genai.errors").ClientError, match="401"):
             asyncio.run(generate())

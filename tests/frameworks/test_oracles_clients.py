@@ -29,6 +29,7 @@ import oci as oci_sdk
 import openai
 from endpoints import native_chat, openai_embeddings, openai_files, openai_objects
 from langchain_oci.common import param_compat
+from models import STAND_IN_DEPLOYMENT
 
 from ..standin import FakeOCI, Fault
 
@@ -339,13 +340,15 @@ def test_a_chat_of_oci_openai_with_a_model_deployment(oci: FakeOCI, config: str,
             client.responses.create(model="odsc-llm", input="hi")
 
 
-def test_a_model_deployments_embeddings_by_oci_openai(oci: FakeOCI, client: Any) -> None:
-    """The path exists once the endpoint has been added."""
+def test_a_model_deployments_embeddings_by_oci_openai(oci: FakeOCI, config: str) -> None:
+    """At its own base URL, where the path exists once the endpoint has been added."""
     openai_embeddings.add_to(oci)
-    assert client.embeddings.create(model=MODEL, input=["a", "b"], encoding_format="float").data[1].embedding
+    auth = oci_openai.OciUserPrincipalAuth(config_file=config, profile_name="DEFAULT")
+    with oci_openai.OciOpenAI(base_url=f"{oci.url}{STAND_IN_DEPLOYMENT}", auth=auth, max_retries=0) as client:
+        assert client.embeddings.create(model=MODEL, input=["a", "b"], encoding_format="float").data[1].embedding
 
 
-def test_what_oci_openai_keeps_at_the_examples_endpoints(oci: FakeOCI, client: Any) -> None:
+def test_what_oci_openai_keeps_at_the_examples_endpoints(oci: FakeOCI, config: str, client: Any) -> None:
     """Files, batches, vector stores and containers are made and read; an image is drawn."""
     openai_files.add_to(oci)
     openai_objects.add_to(oci)
@@ -353,7 +356,15 @@ def test_what_oci_openai_keeps_at_the_examples_endpoints(oci: FakeOCI, client: A
     assert client.files.content(file.id).read() == b"{}"
     batch = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
     assert client.batches.retrieve(batch.id).input_file_id == file.id
-    store = client.vector_stores.create(name="papers")
+    control = oci_openai.OciOpenAI(
+        service_endpoint=f"{oci.url}/20231130",
+        auth=oci_openai.OciUserPrincipalAuth(config_file=config, profile_name="DEFAULT"),
+        compartment_id=oci.compartment,
+        max_retries=0,
+    )
+    with control:
+        store = control.vector_stores.create(name="papers")
+        assert control.vector_stores.retrieve(store.id).name == "papers"
     assert client.vector_stores.files.create(store.id, file_id=file.id).id == file.id
     container = client.containers.create(name="box")
     assert client.containers.retrieve(container.id).name == "box"

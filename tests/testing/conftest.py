@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from endpoints import anthropic_messages, google_content, native_chat, openai_files, websockets
+from endpoints import (
+    anthropic_messages,
+    google_content,
+    native_chat,
+    object_storage,
+    openai_embeddings,
+    openai_files,
+    openai_objects,
+    websockets,
+)
 
 from ..byhand import Draft
 from ..standin import FakeCredential, FakeOCI
@@ -29,7 +38,8 @@ def key(oci: FakeOCI) -> FakeCredential:
 @pytest.fixture
 def further_endpoints(oci: FakeOCI) -> None:
     """The stand-in with everything that the examples add to it."""
-    for module in (anthropic_messages, google_content, native_chat, openai_files, websockets):
+    modules = (anthropic_messages, google_content, native_chat, object_storage, openai_embeddings, openai_files)
+    for module in (*modules, openai_objects, websockets):
         module.add_to(oci)
 
 

@@ -8,7 +8,15 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from endpoints import anthropic_messages, google_content, identity, object_storage, openai_files, websockets
+from endpoints import (
+    anthropic_messages,
+    google_content,
+    identity,
+    object_storage,
+    openai_files,
+    websockets,
+)
+from models import STAND_IN_DEPLOYMENT
 
 from ..byhand import Draft, connect, events_of, get, post
 from ..standin import FakeCredential, FakeOCI, ToolCall
@@ -27,11 +35,34 @@ def test_objects_are_kept(oci: FakeOCI) -> None:
     draft.names = draft.names[:3]
     assert draft.sign().send(oci.url).status == 200
     assert get(oci, key, path).body == b"content"
-    assert [bucket["name"] for bucket in get(oci, key, f"/n/{namespace}/b").json()] == ["bucket"]
     assert Draft(key, "DELETE", path, body=b"").sign().send(oci.url).status == 204
     assert get(oci, key, path).json()["code"] == "ObjectNotFound"
-    assert get(oci, key, "/n/another/b").json()["code"] == "NotAuthorizedOrNotFound"
     assert post(oci, key, path, {}).status == 405
+
+
+def test_buckets_are_those_of_a_compartment(oci: FakeOCI) -> None:
+    """There are no others, nothing can be put into one that is not there, and a list needs its compartment."""
+    object_storage.add_to(oci, buckets=["letters", "notes"])
+    key = oci.add_api_key()
+    root = object_storage.ROOT
+
+    def names(compartment: str) -> list[str]:
+        return [bucket["name"] for bucket in get(oci, key, f"{root}?compartmentId={compartment}").json()]
+
+    assert names(oci.compartment) == ["letters", "notes"]
+    assert names("ocid1.compartment.oc1..another") == []
+    assert get(oci, key, root).status == 400
+    assert get(oci, key, f"{root}/notes").json()["name"] == "notes"
+    for target, status in ((f"{root}/notes", 200), (f"{root}/photos", 404), (root, 405), ("/n/another/b/notes", 404)):
+        assert Draft(key, "HEAD", target, body=b"").sign().send(oci.url).status == status
+    for bucket, code in (
+        (f"{root}/photos", "BucketNotFound"),
+        ("/n/another/b/notes", "NotAuthorizedOrNotFound"),
+    ):
+        answer = Draft(key, "PUT", f"{bucket}/o/a", body=b"x").sign().send(oci.url)
+        assert (answer.status, answer.json()["code"]) == (404, code)
+        assert get(oci, key, bucket).json()["code"] == code
+        assert get(oci, key, f"{bucket}/o").json()["code"] == code
 
 
 def test_compartments_are_listed_page_by_page(oci: FakeOCI) -> None:
@@ -55,7 +86,7 @@ def test_compartments_are_listed_page_by_page(oci: FakeOCI) -> None:
 
 def test_objects_are_listed_from_where_the_last_list_ended(oci: FakeOCI) -> None:
     """By prefix, with the first name that was left out; buckets have pages as everything else."""
-    object_storage.add_to(oci)
+    object_storage.add_to(oci, buckets=["one", "two"])
     key = oci.add_api_key()
     namespace = get(oci, key, "/n").json()
     for bucket, name in [("one", "a%20a"), ("one", "ab"), ("one", "b"), ("two", "c")]:
@@ -66,8 +97,151 @@ def test_objects_are_listed_from_where_the_last_list_ended(oci: FakeOCI) -> None
     assert get(oci, key, f"{path}?limit=2&start=b").json() == {"objects": [{"name": "b"}], "prefixes": []}
     assert [found["name"] for found in get(oci, key, f"{path}?prefix=a").json()["objects"]] == ["a a", "ab"]
     assert get(oci, key, f"/n/{namespace}/b/three/o").json()["code"] == "BucketNotFound"
-    page = get(oci, key, f"/n/{namespace}/b?limit=1").headers["opc-next-page"]
-    assert [bucket["name"] for bucket in get(oci, key, f"/n/{namespace}/b?page={quote(page)}").json()] == ["two"]
+    buckets = f"/n/{namespace}/b?compartmentId={oci.compartment}"
+    page = get(oci, key, f"{buckets}&limit=1").headers["opc-next-page"]
+    assert [bucket["name"] for bucket in get(oci, key, f"{buckets}&page={quote(page)}").json()] == ["two"]
+
+
+STORES, DEPLOYMENT = "/20231130/openai/v1/vector_stores", STAND_IN_DEPLOYMENT
+BATCH = {"input_file_id": "file_x", "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+
+
+@pytest.mark.usefixtures("further_endpoints")
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", f"{STORES}/{{store}}/bogus/x", 404),
+        ("POST", f"{STORES}/{{store}}/search", 404),
+        ("POST", "/openai/v1/vector_stores/{store}/search", 404),
+        ("POST", "/openai/v1/vector_stores/{store}/file_batches", 404),
+        ("DELETE", f"{STORES}/{{store}}/nonsense", 404),
+        ("GET", "/openai/v1/vector_stores/{store}", 404),
+        ("POST", "/openai/v1/vector_stores", 404),
+        ("DELETE", STORES, 405),
+        ("DELETE", "/openai/v1/batches", 405),
+        ("DELETE", "/openai/v1/batches/{batch}", 405),
+        ("POST", "/openai/v1/batches/{batch}", 405),
+        ("DELETE", "/openai/v1/files", 405),
+        ("DELETE", "/openai/v1/files/{file}/zzz", 404),
+        ("DELETE", "/openai/v1/files/{file}/content", 405),
+        ("POST", "/openai/v1/containers/x", 405),
+        ("POST", "/openai/v1/images/edits", 404),
+        ("POST", "/openai/v1/embeddings", 404),
+        ("GET", f"{DEPLOYMENT}/embeddings", 405),
+        ("POST", "/v1beta/models/google.gemini-2.5-pro:generateContent", 200),  # the echo
+        ("POST", "/google/v2/models/google.gemini-2.5-pro:generateContent", 404),
+        ("POST", "/google/v1beta/a/models/google.gemini-2.5-pro:generateContent", 404),
+        ("POST", "/google/v1beta/models/google.gemini-2.5-pro:countTokens", 404),
+        ("GET", "/google/v1beta/models/google.gemini-2.5-pro:generateContent", 405),
+        ("POST", "/anthropic/v1/complete", 404),
+        ("GET", "/anthropic/v1/messages", 405),
+        ("GET", "/n/axfakenamespace/b/bucket/l", 404),
+        ("DELETE", "/n/axfakenamespace/b/bucket", 405),
+    ],
+)
+def test_no_other_path_or_method_is_served(ask: Callable[..., Any], method: str, path: str, status: int) -> None:
+    """And what is there stays: a store, a batch and a file."""
+    compartment = {"opc_compartment_id": "ocid1.compartment.oc1..a"}
+    upload = FILE + b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n--b--\r\n'
+    ids = {
+        "store": ask(STORES, {"name": "papers"}, **compartment).json()["id"],
+        "batch": ask("/openai/v1/batches", BATCH).json()["id"],
+        "file": ask("/openai/v1/files", upload, content_type=FORM).json()["id"],
+    }
+    answer = ask(path.format(**ids), {} if method == "POST" else None, method=method, **compartment)
+    assert answer.status == status
+    if not path.startswith(("/n/", "/v1beta/")):
+        assert answer.json()["code"] == str(status)
+    for kept in (f"{STORES}/{{store}}", "/openai/v1/batches/{batch}", "/openai/v1/files/{file}"):
+        assert ask(kept.format(**ids), method="GET", **compartment).status == 200
+
+
+@pytest.mark.usefixtures("further_endpoints")
+@pytest.mark.parametrize(
+    ("path", "body", "reason"),
+    [
+        *(
+            ("/openai/v1/batches", {**BATCH, name: given}, f"{name} is missing")
+            for name in BATCH
+            for given in (None, "", 5)
+        ),
+        ("/openai/v1/batches", {}, "is missing"),
+        ("/openai/v1/batches", b"", "not JSON"),
+        ("/openai/v1/containers", {}, "name is missing"),
+        ("/openai/v1/images/generations", {"model": "m"}, "prompt is missing"),
+        ("/openai/v1/images/generations", [], "not a JSON object"),
+        ("/openai/v1/audio/speech", {"model": "m", "voice": "v"}, "input is missing"),
+        ("/openai/v1/audio/speech", {"model": "m", "input": "hi"}, "voice is missing"),
+        ("/openai/v1/audio/transcriptions", {}, "not a multipart form"),
+        (f"{DEPLOYMENT}/embeddings", b"{", "not JSON"),
+        (f"{DEPLOYMENT}/embeddings", ["a"], "not a JSON object"),
+        (f"{DEPLOYMENT}/embeddings", {"input": "a"}, "model is missing"),
+        (f"{DEPLOYMENT}/embeddings", {"model": "m", "input": []}, "input is neither"),
+        (f"{DEPLOYMENT}/embeddings", {"model": "m", "input": 5}, "input is neither"),
+        (f"{DEPLOYMENT}/embeddings", {"model": "m", "input": "a", "dimensions": -1}, "dimensions"),
+        (f"{DEPLOYMENT}/embeddings", {"model": "m", "input": "a", "dimensions": "8"}, "dimensions"),
+        (f"{DEPLOYMENT}/embeddings", {"model": "m", "input": "a", "dimensions": 10**9}, "dimensions"),
+        ("/anthropic/v1/messages", {"model": "openai.gpt-oss-20b"}, "is missing"),
+        ("/anthropic/v1/messages", {"model": "openai.gpt-oss-20b", "messages": [5]}, "expected form"),
+        ("/google/v1beta/models/google.gemini-2.5-pro:generateContent", {}, "expected form"),
+        ("/google/v1beta/models/google.gemini-2.5-pro:generateContent", b"", "not JSON"),
+    ],
+)
+def test_what_is_incomplete_or_malformed_is_400(
+    oci: FakeOCI, ask: Callable[..., Any], path: str, body: Any, reason: str
+) -> None:
+    """With OpenAI's error inside of OCI's, as Generative AI's own paths have it."""
+    answer = ask(path, body)
+    assert (answer.status, answer.json()["code"]) == (400, "400")
+    assert reason in json.loads(answer.json()["message"])["error"]["message"]
+    assert reason in oci.records[-1].reason
+
+
+@pytest.mark.usefixtures("further_endpoints")
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/anthropic/v1/messages"),
+        ("POST", "/google/v1beta/models/google.gemini-2.5-pro:generateContent"),
+        ("GET", "/openai/v1/realtime"),
+        ("GET", "/openai/v1/files"),
+        ("GET", "/openai/v1/batches"),
+        ("GET", STORES),
+        ("GET", "/openai/v1/containers"),
+        ("POST", "/openai/v1/images/generations"),
+    ],
+)
+@pytest.mark.parametrize("header", ["opc-compartment-id", "CompartmentId"])
+def test_an_added_path_needs_a_compartment_that_is_one(
+    oci: FakeOCI, ask: Callable[..., Any], method: str, path: str, header: str
+) -> None:
+    """By either header. A project will do instead, but not in the control plane; a malformed compartment never."""
+    document = {} if method == "POST" else None
+    malformed = ask(path, document, method=method, **{header: "nonsense"})
+    assert (malformed.status, oci.records[-1].reason) == (400, f"{header.lower()} is not the OCID of a compartment")
+    body = b"" if document is None else b"{}"
+    unnamed = Draft(oci.add_api_key(), method, path, body=body).sign().send(oci.url)
+    assert (unnamed.status, unnamed.json()["message"].split()[0]) == (400, "Missing")
+    if path == STORES:
+        assert ask(path, method=method).status == 400
+        assert ask(path, method=method, **{header: oci.compartment}).status == 200
+
+
+@pytest.mark.usefixtures("further_endpoints")
+@pytest.mark.parametrize("model", ["openai.gpt-oss-120b", "cohere.command-a-03-2025", "meta.llama-3.3-70b-instruct"])
+def test_google_serves_its_own_models(ask: Callable[..., Any], model: str) -> None:
+    """No other vendor's."""
+    document = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+    answer = ask(f"/google/v1beta/models/{model}:generateContent", document)
+    assert (answer.status, answer.json()["message"]) == (404, f"Entity with key {model} not found")
+
+
+@pytest.mark.usefixtures("further_endpoints")
+def test_embeddings_are_a_model_deployments(oci: FakeOCI) -> None:
+    """Which needs no compartment, and has one vector for each text."""
+    document = {"model": "mine", "input": ["a", "b"], "dimensions": 3}
+    answer = post(oci, oci.add_api_key(), f"{DEPLOYMENT}/embeddings", document).json()
+    assert [len(each["embedding"]) for each in answer["data"]] == [3, 3]
 
 
 FORM = "multipart/form-data; boundary=b"
@@ -111,8 +285,8 @@ def test_an_invalid_handshake_is_refused(
 @pytest.mark.usefixtures("further_endpoints")
 def test_a_message_without_a_model_is_refused(ask: Callable[..., Any]) -> None:
     """As one without messages is."""
-    assert ask("/v1/messages", {"messages": [{"role": "user", "content": "Hi"}]}).status == 400
-    assert ask("/v1/messages", {"model": "openai.gpt-oss-20b"}).status == 400
+    assert ask("/anthropic/v1/messages", {"messages": [{"role": "user", "content": "Hi"}]}).status == 400
+    assert ask("/anthropic/v1/messages", {"model": "openai.gpt-oss-20b"}).status == 400
 
 
 @pytest.mark.usefixtures("further_endpoints")
@@ -125,7 +299,7 @@ def test_a_tool_call_is_streamed_in_anthropics_form(ask: Callable[..., Any]) -> 
         "tools": tools,
         "stream": True,
     }
-    events = events_of(ask("/v1/messages", document).body)
+    events = events_of(ask("/anthropic/v1/messages", document).body)
     deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
     assert json.loads("".join(delta["partial_json"] for delta in deltas)) == {"a": 1}
     assert events[1]["content_block"]["input"] == {}
@@ -313,22 +487,22 @@ def test_messages_are_answered_in_anthropics_form(oci: FakeOCI) -> None:
     """A text, a tool call, its result, and the same as events."""
     anthropic_messages.add_to(oci)
     document: dict[str, Any] = {"model": "openai.gpt-oss-20b", "max_tokens": 9, "messages": say("good morning")}
-    assert post_signed(oci, "/v1/messages", document).json()["content"] == [
+    assert post_signed(oci, "/anthropic/v1/messages", document).json()["content"] == [
         {"type": "text", "text": "You said: good morning"}
     ]
-    events = events_of(post_signed(oci, "/v1/messages", {**document, "stream": True}).body)
+    events = events_of(post_signed(oci, "/anthropic/v1/messages", {**document, "stream": True}).body)
     deltas = [event["delta"]["text"] for event in events if event["type"] == "content_block_delta"]
     assert "".join(deltas) == "You said: good morning"
     assert (events[0]["type"], events[-1]["type"]) == ("message_start", "message_stop")
     document["tools"] = [{"name": "add", "input_schema": {"type": "object", "properties": {"a": {"type": "integer"}}}}]
-    called = post_signed(oci, "/v1/messages", document).json()
+    called = post_signed(oci, "/anthropic/v1/messages", document).json()
     assert (called["stop_reason"], called["content"][0]["input"]) == ("tool_use", {"a": 1})
     result = {"type": "tool_result", "tool_use_id": called["content"][0]["id"], "content": "7"}
     document["messages"] += [
         {"role": "assistant", "content": called["content"]},
         {"role": "user", "content": [result]},
     ]
-    assert post_signed(oci, "/v1/messages", document).json()["content"][0]["text"] == "The tool answered: 7"
+    assert post_signed(oci, "/anthropic/v1/messages", document).json()["content"][0]["text"] == "The tool answered: 7"
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta", "v1beta1/publishers/google"])

@@ -335,7 +335,7 @@ def test_the_sdks_clients_work_with_it(oci: FakeOCI, tmp_path: Path) -> None:
 def test_the_sdk_reads_every_page_and_every_head(oci: FakeOCI, tmp_path: Path) -> None:
     """Its own pagination follows the stand-in's pages to the last one."""
     identity.add_to(oci)
-    object_storage.add_to(oci)
+    object_storage.add_to(oci, buckets=["one", "two"])
     config = sdk.config.from_file(str(oci.write_config(tmp_path)))
     storage = sdk.object_storage.ObjectStorageClient(config, service_endpoint=oci.url)
     namespace = storage.get_namespace().data
@@ -348,6 +348,12 @@ def test_the_sdk_reads_every_page_and_every_head(oci: FakeOCI, tmp_path: Path) -
     rest = storage.list_objects(namespace, "one", start=first.next_start_with).data
     assert [each.name for each in first.objects + rest.objects] == ["a", "ab", "b"]
     assert [each.name for each in storage.list_objects(namespace, "one", prefix="a").data.objects] == ["a", "ab"]
+    assert storage.head_bucket(namespace, "one").status == 200
+    assert storage.get_bucket(namespace, "two").data.compartment_id == oci.compartment
+    with pytest.raises(sdk.exceptions.ServiceError, match="404"):
+        storage.head_bucket(namespace, "three")
+    with pytest.raises(sdk.exceptions.ServiceError, match="BucketNotFound"):
+        storage.put_object(namespace, "three", "a", b"some bytes")
     assert storage.head_object(namespace, "one", "a").headers["content-length"] == "10"
 
     client = sdk.identity.IdentityClient(config, service_endpoint=oci.url + "/20160918")
