@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import models
 import pytest
 
 from ..conftest import as_the_cli_writes
@@ -28,6 +29,18 @@ def blocks(page: str, language: str) -> list[str]:
 
 SNIPPETS = [snippet for page in PAGES.values() for snippet in blocks(page, "python")]
 QUICKSTARTS = blocks(README, "python")[:3]
+
+
+def test_the_models_of_the_pages_are_those_of_the_examples() -> None:
+    """One that OCI retires is changed in examples/models.py, and then this says where else."""
+    name = re.compile(
+        r"\b(?:cohere|google|meta|openai|xai)\.[a-z]*-?(?:llama|command|embed|gemini|gpt|grok)[a-z0-9.-]*[a-z0-9]"
+    )
+    found = {page: set(name.findall(text)) for page, text in PAGES.items()}
+    assert found["README.md"]
+    assert found["clients.md"]
+    known = [value for value in vars(models).values() if isinstance(value, str)]
+    assert {page: names.difference(known) for page, names in found.items() if names.difference(known)} == {}
 
 
 def title(snippet: str) -> str:
