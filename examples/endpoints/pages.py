@@ -24,7 +24,9 @@ def page(request: Request, items: list[dict[str, Any]]) -> Reply:
     try:
         start = int(base64.b64decode(request.query.get("page", ""), validate=True) or b"0")
     except (binascii.Error, ValueError):
-        raise Refused("the page is not one that was handed out", status=400) from None
+        start = -1
+    if start < 0:
+        raise Refused("the page is not one that was handed out", status=400)
     end = start + limit
     # In base64, so that the next request's query holds something to escape.
     more = [("opc-next-page", base64.b64encode(str(end).encode()).decode())] if items[end:] else []

@@ -178,6 +178,7 @@ PROOFS = {
         testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words
         frameworks/test_oracles_clients::test_an_unknown_key_is_refused_to_oci_openai""",
     "A parameter's 400": """
+        testing/test_endpoints::test_what_is_incomplete_or_malformed_is_400
         testing/test_generative_ai::test_a_refusal_is_raised_by_openai_in_ocis_words
         frameworks/test_oracles_clients::test_langchain_oci_reads_either_form_of_a_parameters_400""",
     "A 400 may be": """
@@ -199,6 +200,7 @@ PROOFS = {
         testing/test_strictness::test_a_vendors_model_and_a_dedicated_endpoint_are_served
         frameworks/test_oracles_clients::test_a_model_of_oci_openai_has_a_vendor_or_is_an_endpoint""",
     "A compartment is": """
+        testing/test_endpoints::test_an_added_path_needs_a_compartment_that_is_one
         testing/test_strictness::test_a_compartment_is_an_ocid
         frameworks/test_oracles_clients::test_a_compartment_of_oci_openai_is_an_ocid""",
     "A message has": """

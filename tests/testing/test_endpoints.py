@@ -80,6 +80,7 @@ def test_compartments_are_listed_page_by_page(oci: FakeOCI) -> None:
         page = answer.headers.get("opc-next-page", "")
     assert (paged, page) == (whole.json(), "")
     assert get(oci, key, f"{path}&page=x").status == 400
+    assert get(oci, key, f"{path}&page=LTE=").status == 400  # -1
     assert get(oci, key, f"{path}&limit=0").status == 400
     assert get(oci, key, "/20160918/compartments?compartmentId=x").status == 404
 
