@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from oci_httpx_auth import OCISigner
@@ -22,6 +23,7 @@ from .standin import FakeOCI, Fault
 
 openai = pytest.importorskip("openai")
 
+from oci_httpx_auth._openai_http import send_api_key  # noqa: E402
 from oci_httpx_auth.openai import PerLoopAsyncClient, create_async_openai, create_openai, sign_openai_client  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("quick_collections")
@@ -217,3 +219,12 @@ def test_the_copy_of_a_client_with_an_api_key_follows_no_redirects(way: Callable
     """They would take the key along."""
     copied = way(create_openai(region="us-chicago-1", api_key="sk-0123456789abcdef"))
     assert copied._client.follow_redirects is False
+
+
+@pytest.mark.parametrize(("asked", "sent"), [("gzip, zstd", "gzip"), ("gzip, br", "gzip, br")])
+def test_a_client_of_httpx_with_an_api_key_does_not_ask_for_zstd(asked: str, sent: str) -> None:
+    """It would break off each stream after the first event."""
+    with httpx.Client(headers={"accept-encoding": asked}, follow_redirects=True) as client:
+        send_api_key(client)
+        assert client.headers["accept-encoding"] == sent
+        assert not client.follow_redirects
