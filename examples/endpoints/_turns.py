@@ -88,7 +88,7 @@ def serve(oci: FakeOCI, method: str, path: str, act: Callable[..., object], *, p
 
 
 def refuse_below(oci: FakeOCI, base: str) -> None:
-    """404 for each path below this one that is not served, which would be echoed otherwise. Add it first."""
+    """404, as Generative AI's, for each path below this one that is not served. Add it first."""
 
     def refuse(_request: Request, _principal: Principal) -> Reply:
         raise Refused("there is no such path", status=404, message="HTTP 404 Not Found")

@@ -7,13 +7,18 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ._identity import Identities
 from ._tokens import strangers_key
 from ._verify import Principal, check_date, check_names, check_signature, signature_parameters, signing_line
-from ._wire import Fault, Record, Refused, Reply, Request
+from ._wire import NOT_FOUND, Fault, Record, Refused, Reply, Request
+
+# How paths of OCI's services begin: Generative AI's, and the others'. An odd spelling of one is no other service's.
+_GENERATIVE_AI = re.compile(r"[/.]*(?:(?:20231130|openai|anthropic|google|v\d\w*)(?:/|$)|ocid1\.)", re.IGNORECASE)
+_OTHERS = re.compile(r"[/.]*(?:20\d{6}|opc|n|b)(?:/|$)", re.IGNORECASE)
 
 
 @dataclass
@@ -108,9 +113,17 @@ def route(endpoints: list[Endpoint], request: Request) -> Endpoint:
 
 
 def echo(exchange: Exchange) -> Reply:
-    """The received request, once its signature is verified: what a path without a service of its own answers."""
+    """The received request, once its signature is verified: what a path without a service of its own answers.
+
+    A path that looks like one of OCI's is 404 instead, as it would be there.
+    """
     principal = exchange.verify()
     request = exchange.request
+    path = unquote(request.path)
+    generative_ai = _GENERATIVE_AI.match(path)
+    if generative_ai or _OTHERS.match(path):
+        code, message = ("404", "HTTP 404 Not Found") if generative_ai else ("", NOT_FOUND)
+        raise Refused("no endpoint serves this path of OCI's form", status=404, code=code, message=message)
     return Reply.json(
         {
             "method": request.method,

@@ -595,7 +595,7 @@ def heartbeat(service: dict[str, str], lifetime: float) -> dict[str, Any]:
     """A program with a token of `lifetime` seconds sends requests; then its token is revoked and two requests meet."""
     import httpx
 
-    url = f"{service['url']}/20231130/things"
+    url = f"{service['url']}/things"
     moments: dict[str, float] = {}
     heart = Heartbeat()
     done = threading.Event()

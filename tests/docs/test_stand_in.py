@@ -170,6 +170,9 @@ PROOFS = {
     "`GET /20160918/regions`": """
         testing/test_auth_services::test_regions_are_listed
         campaigns/against_oracle/test_stand_in::test_the_sdks_clients_work_with_it""",
+    "any other path of OCI's form": """
+        testing/test_exchange::test_a_path_of_ocis_form_is_404
+        campaigns/against_oracle/test_stand_in::test_the_sdk_finds_nothing_that_is_not_served""",
     "`any /{anything else}`": """
         testing/test_verify::test_a_request_signed_by_the_rules_is_accepted
         campaigns/against_oracle/test_stand_in::test_the_sdks_api_key_signer_is_accepted_for_each_method""",

@@ -143,8 +143,8 @@ def test_an_unsigned_request_fails_an_example(tmp_path: Path) -> None:
     script.write_text(
         f"import sys\nsys.path.insert(0, {str(EXAMPLES)!r})\nimport httpx\nfrom _common import oci\n"
         "with oci() as place:\n"
-        "    httpx.get(place.url + '/n', auth=place.signer)\n"
-        "    httpx.get(place.url + '/n')\n"
+        "    httpx.get(place.url + '/x', auth=place.signer)\n"
+        "    httpx.get(place.url + '/x')\n"
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stdout) == (1, "the server verified 1 of 2 requests\n")

@@ -358,7 +358,7 @@ def _kind(chance: random.Random) -> tuple[str]:
 
 def _body(url: str, chance: random.Random) -> dict[str, Any]:
     return {
-        "url": f"{url}/20231130/things/{chance.randrange(1000)}?q=a%20b",
+        "url": f"{url}/things/{chance.randrange(1000)}?q=a%20b",
         "content": b"x" * chance.choice([0, 20, 4000]),
     }
 

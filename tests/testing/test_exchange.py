@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
 from oci_httpx_auth.testing import Request
 
-from ..byhand import Draft
+from ..byhand import Draft, exchange
 from ..standin import FakeCredential, FakeOCI, Principal
 
 
@@ -25,6 +29,42 @@ def test_a_path_is_matched_as_a_whole(oci: FakeOCI, key: FakeCredential) -> None
     for path in ("/things/", "/a/things"):
         assert Draft(key, "GET", path, body=b"").sign().send(oci.url).status == 200
         assert oci.records[-1].service == "echo"
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        *((path, "NotAuthorizedOrNotFound") for path in ("/20160918/users/x", "/20160918", "//20160918/users/x")),
+        *(
+            (path, "NotAuthorizedOrNotFound")
+            for path in ("/n", "/n/a/b/c", "//n/a", "/./n/a", "/%6E/a", "/N/a", "/b/c")
+        ),
+        *((path, "NotAuthorizedOrNotFound") for path in ("/opc", "/opc/v1/instance", "//opc/v2/instance/id")),
+        *((f"/20231130/actions/{name}", "404") for name in ("chat", "embedText", "rerankText")),
+        *((path, "404") for path in ("/v1/chat/completions", "/v1/models", "/v2/x", "/v1beta/models/x")),
+        *(
+            (path, "404")
+            for path in ("/openai", "/openai/v2/responses", "/openai/chat/completions", "//openai/v1/models")
+        ),
+        *((path, "404") for path in ("/google/v1/models/x", "/anthropic/v1/messages", "/ocid1.instance.oc1..a/x")),
+    ],
+)
+def test_a_path_of_ocis_form_is_404(oci: FakeOCI, key: FakeCredential, path: str, code: str) -> None:
+    """Once the signature is verified, if nothing serves it; however it is spelled."""
+    assert exchange(oci.url, f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode()).status == 401
+    answer = Draft(key, "POST", f"{path}?a=b", body=b"{}").sign().send(oci.url)
+    assert (answer.status, answer.json()["code"]) == (404, code)
+    assert oci.records[-1].signed
+    oci.add_endpoint(re.escape(path), lambda request, principal: {"found": True})
+    assert Draft(key, "POST", path, body=b"{}").sign().send(oci.url).json() == {"found": True}
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/x", "/names/a", "/buckets", "/version", "/201609180/x", "/openais", "/x/20160918/y"]
+)
+def test_a_path_of_nobodys_form_is_echoed(oci: FakeOCI, key: FakeCredential, path: str) -> None:
+    """Also where it begins with some of the letters of OCI's, or has them further on."""
+    assert Draft(key, "GET", path, body=b"").sign().send(oci.url).json()["target"] == path
 
 
 def test_a_method_that_no_endpoint_of_the_path_has_is_refused(oci: FakeOCI, key: FakeCredential) -> None:

@@ -119,7 +119,7 @@ class Both:
 
     def compare(self, theirs: Callable[[], Any], ours: Callable[[], CredentialProvider]) -> list[Sent]:
         self.oci.records.clear()
-        url, body = f"{self.oci.url}/20160918/things", b'{"name": "x"}'
+        url, body = f"{self.oci.url}/things", b'{"name": "x"}'
         signer = theirs()
         answer = self.session.post(url, data=body, headers={"content-type": "application/json"}, auth=signer)
         assert answer.status_code == 200, self.oci.records[-1].reason

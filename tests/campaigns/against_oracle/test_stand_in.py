@@ -41,7 +41,7 @@ def session() -> Iterator[requests.Session]:
 
 def call(oci: FakeOCI, session: requests.Session, signer: Any) -> Record:
     """One accepted call with this signer; returns its record."""
-    answer = session.post(f"{oci.url}/20160918/things", json={"name": "x"}, auth=signer)
+    answer = session.post(f"{oci.url}/things", json={"name": "x"}, auth=signer)
     assert answer.status_code == 200, oci.records[-1].reason
     assert oci.records[-1].signed
     return oci.records[-1]
@@ -330,6 +330,33 @@ def test_the_sdks_clients_work_with_it(oci: FakeOCI, tmp_path: Path) -> None:
         request.is_stream = True
         events = list(client.chat(details).data.events())
         assert len(events) > 2
+
+
+def test_the_sdk_finds_nothing_that_is_not_served(oci: FakeOCI, tmp_path: Path) -> None:
+    """404 for operations whose endpoints no example has added, even with a compartment and a model that are there."""
+    config = sdk.config.from_file(str(oci.write_config(tmp_path)))
+    storage = sdk.object_storage.ObjectStorageClient(config, service_endpoint=oci.url)
+    identity = sdk.identity.IdentityClient(config, service_endpoint=oci.url + "/20160918")
+    client = sdk.generative_ai_inference.GenerativeAiInferenceClient(config, service_endpoint=oci.url)
+    models = sdk.generative_ai_inference.models
+    message = models.UserMessage(content=[models.TextContent(text="good morning")])
+    chat = models.ChatDetails(
+        compartment_id=oci.compartment,
+        serving_mode=models.OnDemandServingMode(model_id="xai.grok-4.3"),
+        chat_request=models.GenericChatRequest(messages=[message]),
+    )
+    embed = models.EmbedTextDetails(inputs=["a"], serving_mode=chat.serving_mode, compartment_id=oci.compartment)
+    for operation, code in (
+        (lambda: storage.get_bucket("namespace", "bucket"), "NotAuthorizedOrNotFound"),
+        (lambda: storage.head_bucket("namespace", "bucket"), None),  # Without a body, there is no code.
+        (lambda: identity.get_user(oci.user), "NotAuthorizedOrNotFound"),
+        (lambda: client.chat(chat), "404"),
+        (lambda: client.embed_text(embed), "404"),
+    ):
+        with pytest.raises(sdk.exceptions.ServiceError) as caught:
+            operation()
+        assert (caught.value.status, caught.value.code) == (404, code)
+        assert oci.records[-1].signed
 
 
 def test_the_sdk_reads_every_page_and_every_head(oci: FakeOCI, tmp_path: Path) -> None:

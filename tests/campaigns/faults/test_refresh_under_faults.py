@@ -50,7 +50,7 @@ class Instance:
 
     def start(self) -> None:
         self.oci.start()
-        self.url = f"{self.oci.url}/20231130/things"
+        self.url = f"{self.oci.url}/things"
         self.signer = OCISigner(
             InstancePrincipal(
                 metadata_url=self.oci.metadata_url,
