@@ -97,7 +97,7 @@ def test_bodies_of_async_clients_verify(oci: FakeOCI, signer: OCISigner, library
 
 TARGETS = [
     "/", "", "?", "/x?", "/x??", "//x//y", "/a;b=c;d", "/a%2Fb", "/a%2fb", "/~u/%7Eu/%7e", "/x?a=[1]&b=%5B1%5D", "/x?a=1&a=2&a=",
-    "/x?a&b=&=c", "/x?q=a+b%20c", "/x?q=|^`{}\\", "/ä/é?ü=ö", "/a b?c d", "/x?a=/b?c", "/%E4", "/x#fragment", "/x?q='\"<>", "/a/../b/./c",
+    "/x?a&b=&=c", "/x?q=a+b%20c", "/x?q=|^`{}\\", "/ä/é?ü=ö", "/a b?c d", "/x?a=/b?c", "/%E4", "/x#fragment", "/x?q='\"<>", "/a/../c/./d",
     "/%00", "/x?key=kept&Key=too", "/:@!$&'()*+,=", "/%25%32%46",
 ]  # fmt: skip
 
@@ -124,7 +124,7 @@ def test_targets_are_signed_as_the_bytes_that_are_sent(
         "https://example.com:8443/x",
         "http://localhost:8080/x",
         "http://127.1.2.3/x",
-        "http://169.254.169.254/opc/v3/x",
+        "http://169.254.169.254/x",
     ],
 )
 def test_hosts_are_signed_as_the_header_that_is_sent(oci: FakeOCI, signer: OCISigner, library: Any, url: str) -> None:
