@@ -239,7 +239,8 @@ def test_every_request_that_httpx_can_send_verifies(
     oci.records.clear()
     response = client.send(request)
     (record,) = oci.records
-    assert response.status_code == 200, record.reason
+    if record.reason != "no endpoint serves this path of OCI's form":  # found out once the signature is verified
+        assert response.status_code == 200, record.reason
     assert record.signed
     assert record.target.encode("latin-1") == request.url.raw_path
     assert record.body == (b"".join(body) if isinstance(body, list) else body or b"")
