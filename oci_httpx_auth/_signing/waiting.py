@@ -25,9 +25,11 @@ def in_thread(work: Callable[[], T], name: str) -> Future[T]:
     future.set_running_or_notify_cancel()  # so no waiter can cancel it for the others
 
     def run() -> None:
+        nonlocal work
         try:
             result = work()
         except BaseException as error:
+            del work  # it may hold secrets, and the error shows this frame, which is still running when a waiter wakes
             future.set_exception(error)
         else:
             future.set_result(result)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import pytest
@@ -30,6 +32,29 @@ def test_an_error_of_the_work_belongs_to_its_future(error: BaseException) -> Non
     future = in_thread(work, "some-work")
     assert wait(future, 20)
     assert future.exception() is error
+
+
+def test_an_error_does_not_show_the_work_of_a_thread_that_is_still_running() -> None:
+    """Frames can be cleared of secrets only once they have ended, and a waiter may get the error before that."""
+    gate = threading.Event()
+    seen: list[str] = []
+
+    def fail(secret: str) -> None:
+        assert gate.wait(20)
+        raise ValueError(len(secret))
+
+    def look(future: Future[None]) -> None:
+        error = future.exception()
+        assert error is not None
+        running = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == "run"]
+        seen.extend(repr(frame.f_locals) for frame in running)
+
+    future = in_thread(partial(fail, "a secret"), "some-work")
+    future.add_done_callback(look)
+    gate.set()
+    assert wait(future, 20)
+    assert len(seen) == 1
+    assert "a secret" not in seen[0]
 
 
 def test_work_is_done_at_once_if_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
