@@ -12,13 +12,12 @@ from typing import Any
 
 from oci_httpx_auth.testing import FakeOCI, Refused, Reply
 
-from ._turns import calls_of, event, pieces, refuse_below, serve, text_of, tokens_in, tool
+from ._turns import calls_of, event, pieces, serve, text_of, tokens_in, tool
 
 CHOICES = {"any": "required", "none": "none"}
 
 
 def add_to(oci: FakeOCI) -> None:
-    refuse_below(oci, "/anthropic")
     serve(oci, "POST", "/anthropic/v1/messages", lambda request: answer(oci, request.json()))
 
 

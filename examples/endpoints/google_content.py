@@ -13,14 +13,13 @@ from typing import Any
 
 from oci_httpx_auth.testing import FakeOCI, Refused, Reply, Request
 
-from ._turns import calls_of, event, pieces, refuse_below, serve, text_of, tokens_in, tool
+from ._turns import calls_of, event, pieces, serve, text_of, tokens_in, tool
 
 # The versions of Google's own API, as releases of google-genai ask for them, and that of Vertex AI.
 PATH = "/google/(?:v1|v1beta|v1beta1/publishers/google)/models/{model}"
 
 
 def add_to(oci: FakeOCI) -> None:
-    refuse_below(oci, "/google")
     serve(oci, "POST", f"{PATH}:generateContent", partial(answer, oci, streamed=False))
     serve(oci, "POST", f"{PATH}:streamGenerateContent", partial(answer, oci, streamed=True))
 

@@ -19,7 +19,7 @@ from typing import Any
 from oci_httpx_auth.testing import FakeOCI, Principal, Refused, Reply, Request
 
 from ._native_requests import DETAILS, check
-from ._turns import Handler, calls_of, event, pieces, refuses_formless, text_of, tokens_in, tool
+from ._turns import calls_of, event, pieces, text_of, tokens_in, tool
 
 PATH = "/20231130/actions/chat"
 TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
@@ -31,22 +31,7 @@ def add_to(oci: FakeOCI, *, empty_frame: bool = True) -> None:
     def chat(request: Request, _principal: Principal) -> Reply:
         return answer(oci, request.json(), [b"data:\n\n"] if empty_frame else [])
 
-    oci.add_endpoint(PATH, refuses_parameters(refuses_formless(chat)), methods=["POST"], service="inference")
-
-
-def refuses_parameters(handler: Handler) -> Handler:
-    """A handler whose 400 has OpenAI's error as JSON inside of its message, as langchain-oci has seen it."""
-
-    def handle(request: Request, principal: Principal) -> Reply:
-        try:
-            return handler(request, principal)
-        except Refused as refused:
-            if refused.status == 400:
-                error = {"message": refused.reason, "type": "invalid_request_error", "param": None, "code": None}
-                refused.message = json.dumps({"error": error})
-            raise
-
-    return handle
+    oci.add_endpoint(PATH, chat, methods=["POST"], service="inference")
 
 
 def answer(oci: FakeOCI, document: dict[str, Any], start: list[bytes]) -> Reply:

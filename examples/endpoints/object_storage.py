@@ -25,7 +25,6 @@ def add_to(oci: FakeOCI, buckets: Collection[str] = ("bucket",)) -> None:
     """With these buckets, all in the stand-in's compartment. Others can't be made."""
     storage = Storage(oci.compartment, buckets)
     for path, handler, methods in (
-        ("/n/.+", storage.refuse, []),
         ("/n/?", storage.namespace, ["GET"]),
         ("/n/[^/]+/b/?", storage.buckets, ["GET"]),
         ("/n/[^/]+/b/[^/]+/?", storage.bucket, ["GET", "HEAD"]),
@@ -44,9 +43,6 @@ class Storage:
             {"namespace": NAMESPACE, "name": name, "compartmentId": compartment} for name in sorted(buckets)
         ]
         self._objects: dict[str, tuple[str, bytes]] = {}
-
-    def refuse(self, _request: Request, _principal: Principal) -> Reply:
-        raise Refused("there is no such path", status=404)
 
     def namespace(self, _request: Request, _principal: Principal) -> str:
         return NAMESPACE

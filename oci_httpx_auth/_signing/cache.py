@@ -345,7 +345,7 @@ class CredentialCache:
         return status.next_refresh
 
     def _sleep_until(self, renewal_at: float) -> float:
-        """In small steps: the clock may be set, and it keeps running while a laptop sleeps, unlike timers."""
+        """The seconds until then, in small steps: a clock may be set, and runs while a laptop sleeps, unlike timers."""
         return min(max(renewal_at - self._clock(), 0.0), _LONGEST_SLEEP)
 
     def _failed(self, error: BaseException | None) -> Flight:

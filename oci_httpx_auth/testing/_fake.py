@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from email.utils import formatdate
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -19,7 +19,7 @@ from ._certificates import server_certificate
 from ._chat import check_chat, message_of
 from ._exchange import Endpoint, Exchange, compile_path, echo, route
 from ._identity import Identities
-from ._inference import check_compartment, inference_endpoints
+from ._inference import check_compartment, inference_endpoints, refusals
 from ._machine import PREFIX, key_values, literals_or_files, pod_environment, write_profile
 from ._model import Model, ToolCall, check_model_name
 from ._server import Server
@@ -240,12 +240,15 @@ class FakeOCI:
         handler: called with a verified request and the principal that signed it; returns a `Reply`, or a document to
         send as JSON. It may raise `Refused`.
         methods: those that the endpoint accepts.
-        service: its name in records and for `fail`; other endpoints may share it.
+        service: its name in records and for `fail`; other endpoints may share it. Those of "inference" refuse as Generative AI
+        does: a body that `handler` cannot read is 400, and so is a compartment that is not an OCID, unless lenient.
         body_signed: false for the few operations whose body need not be signed (uploads).
         """
 
         def act(exchange: Exchange) -> Reply:
-            result = handler(exchange.request, exchange.verify(body_exempt=not body_signed))
+            principal = exchange.verify(body_exempt=not body_signed)
+            with refusals(exchange.request, strict=self._strict) if service == "inference" else nullcontext():
+                result = handler(exchange.request, principal)
             return result if isinstance(result, Reply) else Reply.json(result)
 
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from ._chat import chat_completion
@@ -19,7 +20,7 @@ COMPARTMENT_HEADERS = ("opc-compartment-id", "compartmentid")
 _COMPARTMENT = re.compile(r"ocid1\.(?:compartment|tenancy)\.oc\d+\.[a-z0-9-]*\.\w+")
 
 ID, ITEM = "/(?P<id>[^/]+)", "/(?P<item>[^/]+)"
-CHAT, ANY = "/chat/completions", "(?:/.*)?"
+CHAT = "/chat/completions"
 
 
 def inference_endpoints(model: Model, *, strict: bool) -> Iterator[Endpoint]:
@@ -40,9 +41,9 @@ def inference_endpoints(model: Model, *, strict: bool) -> Iterator[Endpoint]:
         ("POST", f"/conversations{ID}/items", kept.add_items),
         ("GET", f"/conversations{ID}/items{ITEM}", kept.retrieve_item),
         ("DELETE", f"/conversations{ID}/items{ITEM}", kept.delete_item),
-        ("", ANY, _refuse_path),
+        ("", "(?:/.*)?", _refuse_path),
     ):
-        base = f"(?:{BASES}|{DEPLOYMENT})" if path in (CHAT, ANY) else BASES
+        base = f"(?:{BASES}|{DEPLOYMENT})" if path == CHAT else BASES
         pattern = compile_path(f"{base}(?P<rest>{path})")
         yield Endpoint("inference", pattern, [method] if method else [], partial(_serve, act, strict))
 
@@ -57,10 +58,20 @@ def _serve(act: Callable[[Exchange], Reply], strict: bool, exchange: Exchange) -
 
 def answer(act: Callable[[Exchange], Reply], strict: bool, exchange: Exchange) -> Reply:
     """The reply to a request whose sender is known, or a refusal in Generative AI's form."""
-    try:
+    with refusals(exchange.request, strict=strict and bool(exchange.match["base"])):
         if exchange.match["base"] and strict:
             _check_request(exchange.request, exchange.match["rest"])
         return act(exchange)
+
+
+@contextmanager
+def refusals(request: Request, *, strict: bool) -> Iterator[None]:
+    """Refuse (400), in Generative AI's form, an unexpected body, and if strict, a malformed compartment."""
+    try:
+        for name in COMPARTMENT_HEADERS if strict else ():
+            if request.values(name):
+                check_compartment(request.header(name), name)
+        yield
     except Refused as refused:
         if refused.status == 400 and refused.message == refused.reason:
             refused.message = parameter_message(refused.reason)
@@ -82,16 +93,13 @@ def check_compartment(ocid: str, name: str) -> None:
 
 
 def _check_request(request: Request, path: str) -> None:
-    """Refuse a malformed compartment, storing without a project or conversation store, and models that the path lacks.
+    """Refuse storing without a project or conversation store, and models that the path lacks.
 
     The service's own models have names such as openai.gpt-oss-120b; those on dedicated clusters have an endpoint's OCID.
     """
-    for name in COMPARTMENT_HEADERS:
-        if request.values(name):
-            check_compartment(request.header(name), name)
     if request.method != "POST":
         return
-    model = request.json().get("model") if path in ("/chat/completions", "/responses") else None
+    model = request.json().get("model") if path in (CHAT, "/responses") else None
     stored = path.startswith("/conversations") or (path == "/responses" and request.json().get("store") is not False)
     if stored and not (request.header("openai-project") or request.header("opc-conversation-store-id")):
         message = "Missing OpenAI-Project or opc-conversation-store-id header."

@@ -100,7 +100,7 @@ def test_a_model_deployment_takes_any_name() -> None:
 def test_a_model_deployment_keeps_nothing(oci: FakeOCI, path: str) -> None:
     """It only completes chats; and it has an OCID, or else it is no model deployment."""
     assert chat(oci, "odsc-llm", path, base=DEPLOYMENT).status == 404
-    assert reason(oci) == "there is no such path"
+    assert reason(oci) == "no endpoint serves this path of OCI's form"
     assert chat(oci, "odsc-llm", base=DEPLOYMENT.replace(".oc1.", "-dev.oc1.")).json().get("choices") is None
     assert oci.records[-1].service != "inference"
 
